@@ -1,0 +1,36 @@
+// swift-tools-version: 6.2
+// SPDX-License-Identifier: Apache-2.0
+import PackageDescription
+
+// The runtime is linked in: a program whose Swift runtime is missing exits 127, and pipe(8) bounces the message then.
+let staticRuntime: [LinkerSetting] = [.unsafeFlags(["-static-stdlib"])]
+
+// Arrows point downwards only; scripts/check compares the imports with this list.
+let package = Package(
+  name: "ullage",
+  products: [
+    .executable(name: "ullage-deliver", targets: ["ullage-deliver"])
+  ],
+  targets: [
+    .executableTarget(name: "ullage-deliver", dependencies: ["Delivery", "Posix"], linkerSettings: staticRuntime),
+    .target(name: "Delivery", dependencies: ["Mailboxes", "Maildir", "Configuration", "Quota", "Posix"]),
+    .target(name: "Mailboxes", dependencies: ["Tables", "Configuration", "Quota", "Posix"]),
+    .target(name: "Tables", dependencies: ["Configuration", "Posix"]),
+    .target(name: "Maildir", dependencies: ["Quota", "Posix"]),
+    .target(name: "Configuration"),
+    .target(name: "Quota"),
+    .target(name: "Posix", dependencies: ["CPosix"]),
+    .systemLibrary(name: "CPosix"),
+  ],
+  swiftLanguageModes: [.v6]
+)
+
+for target in package.targets where target.type != .system {
+  target.swiftSettings = [
+    .treatAllWarnings(as: .error),
+    .strictMemorySafety(),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+  ]
+}

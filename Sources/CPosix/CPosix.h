@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// The system calls that Swift's Glibc module does not show. Declarations only: nothing here is compiled.
+#ifndef CPOSIX_H
+#define CPOSIX_H
+
+#include <linux/stat.h>
+#include <linux/types.h>
+#include <stddef.h>
+#include <sys/statfs.h>
+
+// renameat2(2)
+#define CPOSIX_RENAME_NOREPLACE 1u
+#define CPOSIX_RENAME_EXCHANGE 2u
+int renameat2(int old_directory, const char *old_name, int new_directory, const char *new_name, unsigned int flags);
+
+// statx(2)
+#define CPOSIX_AT_EMPTY_PATH 0x1000
+int statx(int directory, const char *name, int flags, unsigned int mask, struct statx *result);
+
+// getdents64(2)
+long getdents64(int descriptor, void *buffer, size_t size);
+
+// open(2): the flag that Glibc hides; it holds O_DIRECTORY (x86 and the generic layout).
+#if defined(__arm__) || defined(__aarch64__)
+#define CPOSIX_O_DIRECTORY 040000
+#else
+#define CPOSIX_O_DIRECTORY 0200000
+#endif
+#define CPOSIX_O_TMPFILE (020000000 | CPOSIX_O_DIRECTORY)
+#define CPOSIX_O_PATH 010000000
+
+// fcntl(2), open file description locks
+#define CPOSIX_F_OFD_SETLKW 38
+
+#endif

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The values of ullage.cf, checked. See `Parameter` for what each is.
+package struct Settings: Sendable {
+  package let mailboxBase: [UInt8]
+  package let mailboxMaps: [TableReference]
+  package let maildirSuffix: [UInt8]
+  package let limitMaps: [TableReference]
+  /// Bytes; zero means no limit.
+  package let mailboxLimit: Int64
+  package let limitOverrides: Bool
+  package let limitsInboxOnly: Bool
+  package let messageLimitMaps: [TableReference]
+  package let overquotaBounces: Bool
+  package let limitMessage: [UInt8]
+  package let limitMessageMaps: [TableReference]
+  /// The folder that does not count, nil when every folder does.
+  package let uncountedFolder: [UInt8]?
+  package let userMaps: [TableReference]
+  package let groupMaps: [TableReference]
+  package let minimumUser: Int64
+  /// Bytes; zero means no limit.
+  package let messageSizeLimit: Int64
+  package let recipientDelimiter: [UInt8]
+  package let baseMayBeEmpty: Bool
+  /// Seconds.
+  package let deliveryTimeLimit: Int64
+  /// Seconds.
+  package let recountTimeLimit: Int64
+
+  /// - Throws: `ConfigurationError` for the first value that is not of its type or out of its bounds, for a name that
+  ///   nobody knows, and for what cannot be done here.
+  package init(_ file: ConfigurationFile) throws(ConfigurationError) {
+    try file.checkNames()
+    mailboxBase = try file.path(.virtual_mailbox_base)
+    mailboxMaps = try file.tables(.virtual_mailbox_maps)
+    maildirSuffix = try file.value(of: .virtual_maildir_suffix)
+    limitMaps = try file.tables(.virtual_mailbox_limit_maps)
+    mailboxLimit = try file.integer(.virtual_mailbox_limit)
+    limitOverrides = try file.yesNo(.virtual_mailbox_limit_override)
+    limitsInboxOnly = try file.yesNo(.virtual_mailbox_limit_inbox)
+    messageLimitMaps = try file.tables(.virtual_mailbox_message_limit_maps)
+    overquotaBounces = try file.yesNo(.virtual_overquota_bounce)
+    limitMessage = try file.value(of: .virtual_maildir_limit_message)
+    limitMessageMaps = try file.tables(.virtual_maildir_limit_message_maps)
+    let trashName = try file.value(of: .virtual_trash_name)
+    uncountedFolder = try file.yesNo(.virtual_trash_count) ? nil : trashName
+    userMaps = try file.tables(.virtual_uid_maps)
+    groupMaps = try file.tables(.virtual_gid_maps)
+    minimumUser = try file.integer(.virtual_minimum_uid)
+    messageSizeLimit = try file.integer(.message_size_limit)
+    recipientDelimiter = try file.value(of: .recipient_delimiter)
+    baseMayBeEmpty = try file.yesNo(.mailbox_base_may_be_empty)
+    deliveryTimeLimit = try file.seconds(.delivery_time_limit)
+    recountTimeLimit = try file.seconds(.recount_time_limit)
+    try checkWhole(file)
+  }
+
+  /// What no single value shows.
+  private func checkWhole(_ file: ConfigurationFile) throws(ConfigurationError) {
+    _ = try file.yesNo(.virtual_maildir_extended)
+    for (parameter, isEmpty) in [
+      (Parameter.virtual_mailbox_base, mailboxBase.isEmpty), (.virtual_mailbox_maps, mailboxMaps.isEmpty),
+      (.virtual_maildir_limit_message, limitMessage.isEmpty),
+    ] where isEmpty {
+      throw ConfigurationError(line: file.line(of: parameter), "\(parameter.rawValue) must be set")
+    }
+    guard maildirSuffix.isEmpty || maildirSuffix.last == UInt8(ascii: "/") else {
+      throw ConfigurationError(line: file.line(of: .virtual_maildir_suffix), "virtual_maildir_suffix must end in /")
+    }
+    let filters = try file.tables(.virtual_maildir_filter_maps)
+    guard try !file.yesNo(.virtual_maildir_filter), filters.isEmpty else {
+      let line = file.line(of: .virtual_maildir_filter) ?? file.line(of: .virtual_maildir_filter_maps)
+      throw ConfigurationError(
+        line: line, "VDA's maildir filter does not exist here; filter with Sieve, and set virtual_maildir_filter = no")
+    }
+  }
+}
+
+extension ConfigurationFile {
+  /// The socket of the log, the default when the value is of no use: what is wrong must get logged somewhere.
+  package var logSocket: [UInt8] { (try? path(.log_socket)) ?? Array(Parameter.log_socket.definition.standard.utf8) }
+
+  package var syslogName: [UInt8] {
+    (try? value(of: .syslog_name)) ?? Array(Parameter.syslog_name.definition.standard.utf8)
+  }
+
+  func path(_ parameter: Parameter) throws(ConfigurationError) -> [UInt8] {
+    let value = try value(of: parameter)
+    guard value.isEmpty || value.first == UInt8(ascii: "/") else { throw bad(parameter, value, "begin with /") }
+    return value
+  }
+
+  func yesNo(_ parameter: Parameter) throws(ConfigurationError) -> Bool {
+    let value = try value(of: parameter)
+    switch value.text.lowercased() {
+    case "yes": return true
+    case "no": return false
+    default: throw bad(parameter, value, "be yes or no")
+    }
+  }
+
+  func integer(_ parameter: Parameter) throws(ConfigurationError) -> Int64 {
+    guard case .integer(let range) = parameter.definition.kind else { preconditionFailure("not an integer") }
+    let value = try value(of: parameter)
+    guard let number = Int64(value.text), value.allSatisfy(\.isDigit), range.contains(number) else {
+      throw bad(parameter, value, "be a whole number from \(range.lowerBound) to \(range.upperBound)")
+    }
+    return number
+  }
+
+  func seconds(_ parameter: Parameter) throws(ConfigurationError) -> Int64 {
+    guard case .seconds(let range) = parameter.definition.kind else { preconditionFailure("not a time") }
+    let value = try value(of: parameter)
+    let units: [UInt8: Int64] = [UInt8(ascii: "s"): 1, UInt8(ascii: "m"): 60, UInt8(ascii: "h"): 3600]
+    let unit = value.last.flatMap { units[$0] }
+    let digits = unit == nil ? value[...] : value.dropLast()
+    guard let number = Int64(digits.text), digits.allSatisfy(\.isDigit), number <= range.upperBound,
+      range.contains(number * (unit ?? 1))
+    else {
+      throw bad(parameter, value, "be a time from \(range.lowerBound) to \(range.upperBound) seconds, such as 90s")
+    }
+    return number * (unit ?? 1)
+  }
+
+  func tables(_ parameter: Parameter) throws(ConfigurationError) -> [TableReference] {
+    var tables: [TableReference] = []
+    for item in splitList(try value(of: parameter)) {
+      guard let table = TableReference(item) else {
+        throw bad(parameter, item, "be tables, such as pgsql:/etc/file.cf")
+      }
+      tables.append(table)
+    }
+    return tables
+  }
+
+  private func bad(_ parameter: Parameter, _ value: [UInt8], _ rule: String) -> ConfigurationError {
+    ConfigurationError(line: line(of: parameter), "\(parameter.rawValue) must \(rule), not \"\(value.text)\"")
+  }
+}

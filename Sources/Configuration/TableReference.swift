@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// A lookup table as a parameter names it: `type:name`.
+package struct TableReference: Hashable, Sendable {
+  package let type: String
+  package let name: [UInt8]
+
+  package init(type: String, name: [UInt8]) {
+    self.type = type
+    self.name = name
+  }
+
+  /// `type:name`, nil without a type.
+  package init?(_ text: [UInt8]) {
+    let parts = text.split(separator: UInt8(ascii: ":"), maxSplits: 1, omittingEmptySubsequences: false)
+    guard parts.count == 2, !parts[0].isEmpty, parts[0].allSatisfy(\.isNameCharacter) else { return nil }
+    self.init(type: parts[0].text, name: Array(parts[1]))
+  }
+
+  /// `pgsql:/etc/postfix/limits.cf`, for a log line.
+  package var text: String { "\(type):\(name.text)" }
+}
+
+/// Splits a list at commas and white space, but not inside braces (postconf(5), "inline:").
+package func splitList(_ text: some Collection<UInt8>) -> [[UInt8]] {
+  var items: [[UInt8]] = []
+  var item: [UInt8] = []
+  var depth = 0
+  for byte in text {
+    if byte == UInt8(ascii: "{") { depth += 1 }
+    if byte == UInt8(ascii: "}") { depth -= 1 }
+    if depth <= 0 && (byte.isWhiteSpace || byte == UInt8(ascii: ",")) {
+      if !item.isEmpty { items.append(item) }
+      item = []
+    } else {
+      item.append(byte)
+    }
+  }
+  return item.isEmpty ? items : items + [item]
+}

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+import Configuration
+package import Mailboxes
+package import Maildir
+package import Posix
+
+/// Why a message could not be delivered now.
+package enum DeliveryError: Error, Equatable, Sendable {
+  case usage(UsageError)
+  /// The file, the line if it is one line's fault, and what is wrong.
+  case configuration(file: [UInt8], line: Int?, message: String)
+  case unreadableConfiguration(SystemError)
+  case startedAsRoot
+  case belowMinimumUser(UInt32)
+  case mailbox(MailboxError)
+  case maildir(MaildirError)
+  case input(SystemError)
+  case emptyInput
+  /// The program that was writing the message to us is gone.
+  case inputCut
+}
+
+extension DeliveryError {
+  package var deferral: Disposition.Deferral {
+    switch self {
+    case .usage, .configuration, .unreadableConfiguration, .startedAsRoot, .belowMinimumUser: .badConfiguration
+    case .mailbox(.tableUnavailable): .systemProblem
+    case .mailbox: .badConfiguration
+    case .maildir(let error): Self.deferral(for: error)
+    case .input, .emptyInput, .inputCut: .systemProblem
+    }
+  }
+
+  private static func deferral(for error: MaildirError) -> Disposition.Deferral {
+    switch error {
+    case .baseMissing, .baseEmpty, .foreignSymlink, .symlinkInside, .notADirectory, .wrongOwner, .ledgerIsDirectory:
+      .badConfiguration
+    case .system(let error): deferral(for: error.number)
+    case .replaced, .ledgerUnsteady, .appendedInPart, .countUnfinished, .possibleDuplicate: .systemProblem
+    }
+  }
+
+  private static func deferral(for number: Int32) -> Disposition.Deferral {
+    switch number {
+    case Errno.ENOSPC, Errno.EDQUOT, Errno.EFBIG, Errno.EMLINK: .storageFull
+    case Errno.EACCES, Errno.EPERM, Errno.EROFS, Errno.EXDEV: .badConfiguration
+    default: .systemProblem
+    }
+  }
+
+  /// What happened and what to do about it, for the log.
+  package var text: [UInt8] {
+    switch self {
+    case .usage(let error): Self.text(of: error)
+    case .configuration(let file, let line, let message):
+      file + Array("\(line.map { ", line \($0)" } ?? ""): \(message)".utf8)
+    case .unreadableConfiguration(let error):
+      error.text + Array(" (as uid \(CurrentProcess.effectiveUser)); let the mail user read the file".utf8)
+    case .startedAsRoot: Array("started as root; give the entry in master.cf a mail user: user=vmail".utf8)
+    case .belowMinimumUser(let user):
+      Array("started as uid \(user), below virtual_minimum_uid; change user= in master.cf or that parameter".utf8)
+    case .mailbox(let error): Self.text(of: error)
+    case .maildir(let error): error.text + Array(Self.cure(for: error).utf8)
+    case .input(let error): error.text
+    case .emptyInput: Array("the message is empty; pipe(8) died before it wrote any of it".utf8)
+    case .inputCut: Array("the program that was writing the message is gone; what came of it was dropped".utf8)
+    }
+  }
+
+  private static func text(of error: UsageError) -> [UInt8] {
+    switch error {
+    case .unknownOption(let option): Array("unknown option ".utf8) + option + Array("; options are --name=value".utf8)
+    case .twice(let option): Array("\(option) was given twice; check argv= in master.cf".utf8)
+    case .missing(let option): Array("\(option)= is missing; check argv= in master.cf".utf8)
+    case .severalRecipients:
+      Array(
+        "several recipients at once; run: postconf -e ullage_destination_recipient_limit=1 (with your transport's name)"
+          .utf8)
+    }
+  }
+
+  private static func text(of error: MailboxError) -> [UInt8] {
+    switch error {
+    case .badTable(let text), .tableUnavailable(let text): Array(text.utf8)
+    case .badPath(let path, let reason):
+      Array("virtual_mailbox_maps gives \"".utf8) + path + Array("\": \(reason)".utf8)
+    case .badNumber(let parameter, let value):
+      Array("\(parameter.rawValue) gives \"".utf8) + value + Array("\", which is not one whole number".utf8)
+    case .otherUser(let parameter, let id, let ours):
+      Array("\(parameter.rawValue) gives \(id), but this entry of master.cf runs as \(ours)".utf8)
+    }
+  }
+
+  private static func cure(for error: MaildirError) -> String {
+    switch error {
+    case .baseEmpty: "; to begin with an empty base, set mailbox_base_may_be_empty = yes"
+    case .foreignSymlink: "; make root its owner if mail shall go there: chown -h root"
+    case .symlinkInside: "; put a real directory in its place"
+    case .wrongOwner: ", this entry of master.cf runs as uid \(CurrentProcess.effectiveUser)"
+    case .ledgerIsDirectory: "; remove it, the next delivery makes the file"
+    case .countUnfinished: "; run: ullage recompute ADDRESS"
+    default: ""
+    }
+  }
+}

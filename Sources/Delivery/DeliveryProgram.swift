@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+import Configuration
+import Mailboxes
+import Maildir
+import Posix
+import Quota
+
+/// What `ullage-deliver` does for one run of pipe(8): command line, configuration, delivery, log.
+package struct DeliveryProgram: ~Copyable {
+  private let arguments: [[UInt8]]
+  private var request = DeliveryRequest()
+  private var log = DeliveryLog(
+    socket: Array(Parameter.log_socket.definition.standard.utf8),
+    name: Array(Parameter.syslog_name.definition.standard.utf8))
+
+  /// - Parameter arguments: those after the program's name.
+  package init(arguments: [[UInt8]]) {
+    self.arguments = arguments
+  }
+
+  /// Delivers the message of `source`, logs what happened, and tells how it ended.
+  package mutating func run(_ source: inout some MessageSource & ~Copyable) -> Disposition {
+    do {
+      return try deliver(&source)
+    } catch {
+      let disposition = Disposition.deferred(error.deferral)
+      report(disposition, "deferred", [], warnings: [error.text])
+      return disposition
+    }
+  }
+
+  private mutating func deliver(_ source: inout some MessageSource & ~Copyable) throws(DeliveryError) -> Disposition {
+    do { request = try DeliveryRequest(parsing: arguments) } catch { throw .usage(error) }
+    let settings = try configure()
+    let deadline = Deadline(secondsFromNow: settings.deliveryTimeLimit)
+    let user = CurrentProcess.effectiveUser
+    guard user != 0 else { throw .startedAsRoot }
+    guard Int64(user) >= settings.minimumUser else { throw .belowMinimumUser(user) }
+
+    let mailboxes = MailboxDirectory(settings)
+    let tableDeadline = deadline.share(seconds: 20)
+    let found: Mailbox?
+    do {
+      found = try mailboxes.mailbox(
+        of: request.recipient, user: user, group: CurrentProcess.effectiveGroup, until: tableDeadline)
+    } catch { throw .mailbox(error) }
+    guard let mailbox = found else {
+      report(.noSuchMailbox, "refused", [], warnings: [])
+      return .noSuchMailbox
+    }
+
+    let agent = DeliveryAgent(settings, hostName: CurrentProcess.hostName, descriptors: CurrentProcess.descriptors)
+    let outcome = try agent.deliver(from: &source, to: mailbox, until: deadline)
+    return conclude(outcome, mailbox, settings, mailboxes)
+  }
+
+  /// Reads ullage.cf, and sends the log where it says even if the rest of it is wrong.
+  private mutating func configure() throws(DeliveryError) -> Settings {
+    let name = request.configurationFile
+    guard let path = Path(name) else { throw .configuration(file: name, line: nil, message: "the name holds NUL") }
+    let text: [UInt8]
+    do { text = try File.contents(of: path, limit: 1 << 20) } catch { throw .unreadableConfiguration(error) }
+    do {
+      let file = try ConfigurationFile(parsing: text)
+      log = DeliveryLog(socket: file.logSocket, name: file.syslogName)
+      return try Settings(file)
+    } catch { throw .configuration(file: name, line: error.line, message: error.message) }
+  }
+
+  private func conclude(
+    _ outcome: DeliveryAgent.Outcome, _ mailbox: Mailbox, _ settings: Settings, _ mailboxes: MailboxDirectory
+  ) -> Disposition {
+    let disposition: Disposition
+    var status = "deferred"
+    switch outcome.answer {
+    case .delivered:
+      disposition = .delivered
+      status = "sent"
+    case .overQuota, .largerThanLimit, .seemsFull:
+      let isPermanent = outcome.answer == .largerThanLimit || outcome.answer == .overQuota && settings.overquotaBounces
+      // The message was read meanwhile: the text has a share of its own.
+      let text = mailboxes.limitMessage(for: request.recipient, until: Deadline(secondsFromNow: 10))
+      disposition = .overQuota(text: text, isPermanent: isPermanent)
+      if isPermanent { status = "refused" }
+    }
+    var warnings = outcome.warnings
+    if mailbox.limitWasSetAside {
+      warnings.append(
+        Array("the limit is below message_size_limit, so virtual_mailbox_limit holds; see".utf8)
+          + Array(" virtual_mailbox_limit_override".utf8))
+    }
+    if outcome.answer == .seemsFull {
+      warnings.append(Array("over quota by maildirsize, not counted in time; run: ullage recompute ADDRESS".utf8))
+    }
+    report(disposition, status, fields(outcome, mailbox.limit), warnings: warnings)
+    return disposition
+  }
+
+  private func fields(_ outcome: DeliveryAgent.Outcome, _ limit: QuotaLimit) -> [String] {
+    var fields: [String] = []
+    if let size = outcome.size { fields.append("size=\(size)") }
+    if let usage = outcome.usage { fields.append("used=\(usage.bytes)") }
+    fields.append("limit=\(limit.bytes)")
+    if limit.messages > 0 {
+      if let usage = outcome.usage { fields.append("messages=\(usage.messages)") }
+      fields.append("message_limit=\(limit.messages)")
+    }
+    return fields
+  }
+
+  /// One line on how it ended, and one for each cause of trouble.
+  private func report(_ disposition: Disposition, _ status: String, _ fields: [String], warnings: [[UInt8]]) {
+    var line = Array("to=<".utf8) + DeliveryLog.escaped(request.recipient) + Array(">, ".utf8)
+    if !request.originalRecipient.isEmpty && request.originalRecipient != request.recipient {
+      line += Array("orig_to=<".utf8) + DeliveryLog.escaped(request.originalRecipient) + Array(">, ".utf8)
+    }
+    let rest = fields + ["dsn=\(disposition.statusCode)", "status=\(status)"]
+    line += Array(rest.joined(separator: ", ").utf8)
+    log.write(status == "sent" ? .information : .warning, queueID: request.queueID, line)
+    for warning in warnings {
+      log.write(.warning, queueID: request.queueID, Array("warning: ".utf8) + warning)
+    }
+  }
+}

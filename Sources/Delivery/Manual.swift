@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// What a person at a terminal is told. pipe(8) never sees this: printed text with exit status 0 would mean that the
+/// message was delivered.
+package enum Manual {
+  package static let version = "0.1.0"
+
+  /// The answer to `--help` or `--version`, nil for any other command line.
+  package static func answer(to arguments: [[UInt8]]) -> String? {
+    guard arguments.count == 1 else { return nil }
+    if arguments[0].elementsEqual("--version".utf8) { return "ullage-deliver \(version)\n" }
+    return arguments[0].elementsEqual("--help".utf8) ? help : nil
+  }
+
+  private static let help = """
+    usage: ullage-deliver [--config=FILE] --sender=ADDRESS --recipient=ADDRESS
+                          [--original-recipient=ADDRESS] [--queue-id=ID] [--size=BYTES] < message
+
+    Delivers one message into the recipient's Maildir and keeps the mailbox within its quota.
+    It is started by Postfix's pipe(8); this is the entry for master.cf:
+
+      ullage unix - n n - 20 pipe flags=DORXhu user=vmail null_sender=
+        argv=/usr/libexec/ullage/ullage-deliver --sender=${sender} --recipient=${recipient}
+        --original-recipient=${original_recipient} --queue-id=${queue_id} --size=${size}
+
+    Tried by hand, as the mail user:
+
+      ullage-deliver --config=/tmp/ullage.cf --sender=me@example.org --recipient=you@example.org < message; echo $?
+
+    exit status: 0 delivered, 75 try again, 67 no such mailbox, 69 over quota for good.
+    See ullage-deliver(8) and ullage.cf(5). What happened stands in the mail log.
+
+    """
+}

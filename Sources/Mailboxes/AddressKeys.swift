@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+import Configuration
+import Tables
+
+/// The keys under which an address is looked up, in virtual(8)'s order.
+struct AddressKeys: Equatable {
+  /// The whole address, the address without its extension, and `@domain`; of each first the quoted form (RFC 5321
+  /// §4.1.2), then the plain one where it differs.
+  let keys: [[UInt8]]
+
+  /// Nil for an address that is not UTF-8: it is not found, and no database is asked (PostgreSQL would answer with an
+  /// error).
+  ///
+  /// - Parameter delimiters: `recipient_delimiter`, a set of characters.
+  init?(_ address: [UInt8], delimiters: [UInt8]) {
+    guard String(validating: address, as: UTF8.self) != nil else { return nil }
+    let address = foldCase(address)
+    guard let at = address.lastIndex(of: UInt8(ascii: "@")) else {
+      keys = [address]
+      return
+    }
+    let (local, domain) = (address[..<at], address[at...])
+    var keys = [Self.quoted(local) + domain, address]
+    if let user = Self.user(of: local, delimiters: delimiters) {
+      keys += [Self.quoted(user) + domain, Array(user + domain)]
+    }
+    keys.append(Array(domain))
+    self.keys = keys.reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
+  }
+
+  /// What stands before the first delimiter, nil without an extension. Neither part may be empty, and the addresses
+  /// that mail systems use themselves have none (Postfix).
+  private static func user(of local: ArraySlice<UInt8>, delimiters: [UInt8]) -> ArraySlice<UInt8>? {
+    let user = local.prefix { !delimiters.contains($0) }
+    guard !user.isEmpty, user.count + 1 < local.count else { return nil }
+    let text = local.text
+    guard !["postmaster", "mailer-daemon", "double-bounce"].contains(text) else { return nil }
+    if delimiters.contains(UInt8(ascii: "-")), text.hasPrefix("owner-") || text.hasSuffix("-request") { return nil }
+    return user
+  }
+
+  /// The local part as it stands in a message header: in double quotes unless it is a dot-atom (RFC 5322 §3.2.3).
+  private static func quoted(_ local: ArraySlice<UInt8>) -> [UInt8] {
+    let isPlain: (UInt8) -> Bool = { $0 > 32 && $0 != 127 && !"()<>[]:;@\\,\"".utf8.contains($0) }
+    let parts = local.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
+    if local.isEmpty || parts.allSatisfy({ !$0.isEmpty && $0.allSatisfy(isPlain) }) { return Array(local) }
+    let quote = UInt8(ascii: "\"")
+    let backslash = UInt8(ascii: "\\")
+    return [quote] + local.flatMap { $0 == quote || $0 == backslash || $0 == 13 ? [backslash, $0] : [$0] } + [quote]
+  }
+}

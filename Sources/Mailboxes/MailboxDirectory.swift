@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+package import Configuration
+package import Posix
+package import Quota
+import Tables
+
+/// A recipient's mailbox, as the tables describe it.
+package struct Mailbox: Equatable, Sendable {
+  /// The directories below the base that lead to the Maildir, at least one.
+  package let components: [Path]
+  package let limit: QuotaLimit
+  /// The table's limit was below `message_size_limit`, and `virtual_mailbox_limit` holds instead.
+  package let limitWasSetAside: Bool
+}
+
+/// Why there is no telling what a recipient's mailbox is. It always defers the message.
+package enum MailboxError: Error, Equatable, Sendable {
+  /// A table that the administrator must mend.
+  case badTable(String)
+  /// A table that has no answer now: its database is down, for instance.
+  case tableUnavailable(String)
+  /// The path that a table gave, and what is wrong with it.
+  case badPath([UInt8], String)
+  /// The parameter, and what its table gave.
+  case badNumber(Parameter, [UInt8])
+  /// The parameter, the id that its table gave, and ours.
+  case otherUser(Parameter, Int64, UInt32)
+}
+
+/// Answers what an address's mailbox is, from the tables of ullage.cf.
+package struct MailboxDirectory {
+  private let settings: Settings
+  private let tables = TableSet()
+
+  package init(_ settings: Settings) {
+    self.settings = settings
+  }
+
+  /// The mailbox of `recipient`, or nil when there is none.
+  ///
+  /// - Parameters:
+  ///   - user: the uid that this process runs as, which `virtual_uid_maps` must confirm where it is set.
+  ///   - group: likewise the gid.
+  package func mailbox(
+    of recipient: [UInt8], user: UInt32, group: UInt32, until deadline: Deadline
+  ) throws(MailboxError) -> Mailbox? {
+    guard let path = try value(settings.mailboxMaps, recipient, until: deadline) else { return nil }
+    let components = try Self.components(of: path, suffix: settings.maildirSuffix)
+    try check(.virtual_uid_maps, settings.userMaps, is: user, for: recipient, until: deadline)
+    try check(.virtual_gid_maps, settings.groupMaps, is: group, for: recipient, until: deadline)
+    let bytes = try number(.virtual_mailbox_limit_maps, settings.limitMaps, recipient, until: deadline)
+    let messages = try number(
+      .virtual_mailbox_message_limit_maps, settings.messageLimitMaps, recipient, until: deadline)
+    let rule = LimitRule(
+      fallback: settings.mailboxLimit, messageSizeLimit: settings.messageSizeLimit, overrides: settings.limitOverrides)
+    let limit = rule.limit(for: bytes)
+    return Mailbox(
+      components: components, limit: QuotaLimit(bytes: limit.bytes, messages: max(0, messages ?? 0)),
+      limitWasSetAside: limit.setAside)
+  }
+
+  /// What the sender is told when the mailbox of `recipient` is full. A text that cannot be looked up is no reason to
+  /// answer anything else, so the parameter's holds then (as with VDA).
+  package func limitMessage(for recipient: [UInt8], until deadline: Deadline) -> [UInt8] {
+    let text = try? value(settings.limitMessageMaps, recipient, until: deadline)
+    guard let text, !text.isEmpty else { return settings.limitMessage }
+    return text
+  }
+
+  private func value(
+    _ references: [TableReference], _ address: [UInt8], until deadline: Deadline
+  ) throws(MailboxError) -> [UInt8]? {
+    guard !references.isEmpty, let keys = AddressKeys(address, delimiters: settings.recipientDelimiter)?.keys else {
+      return nil
+    }
+    do {
+      for key in keys {
+        if let value = try tables.lookup(key, in: references, until: deadline) { return value }
+      }
+    } catch { throw error.kind == .configuration ? .badTable(error.text) : .tableUnavailable(error.text) }
+    return nil
+  }
+
+  private func number(
+    _ parameter: Parameter, _ references: [TableReference], _ address: [UInt8], until deadline: Deadline
+  ) throws(MailboxError) -> Int64? {
+    guard let value = try value(references, address, until: deadline) else { return nil }
+    guard let number = Int64(wholeNumber: value) else { throw .badNumber(parameter, value) }
+    return number
+  }
+
+  private func check(
+    _ parameter: Parameter, _ references: [TableReference], is expected: UInt32, for address: [UInt8],
+    until deadline: Deadline
+  ) throws(MailboxError) {
+    guard !references.isEmpty else { return }
+    let number = try number(parameter, references, address, until: deadline) ?? -1
+    guard number == Int64(expected) else { throw .otherUser(parameter, number, expected) }
+  }
+
+  private static func components(of path: [UInt8], suffix: [UInt8]) throws(MailboxError) -> [Path] {
+    let slash = UInt8(ascii: "/")
+    guard path.last == slash else { throw .badPath(path, "it must end in / (mbox files are not supported)") }
+    var components: [Path] = []
+    for part in (path + suffix).split(separator: slash) where !part.elementsEqual(".".utf8) {
+      guard !part.elementsEqual("..".utf8) else { throw .badPath(path, "it must not hold ..") }
+      guard let component = Path(part) else { throw .badPath(path, "it must not hold NUL") }
+      components.append(component)
+    }
+    guard !components.isEmpty else { throw .badPath(path, "it must lead below virtual_mailbox_base") }
+    return components
+  }
+}

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+import Posix
+import Quota
+
+/// The open `maildirsize` of a Maildir.
+///
+/// Other programs replace this file and append to it without a lock. What is under the name counts; a descriptor may
+/// have lost it. All methods but `readUnlocked` want the Maildir's lock held.
+struct Ledger: ~Copyable {
+  static let name: Path = "maildirsize"
+
+  let limit: QuotaLimit
+  private(set) var file: File?
+  private(set) var identity: FileIdentity?
+  /// A file that we replaced, to which other programs may still append.
+  private var displaced: DisplacedLedger?
+
+  init(limit: QuotaLimit) {
+    self.limit = limit
+  }
+
+  var isOpen: Bool { file != nil }
+
+  /// Reads the file that has the name now, opening it anew when it was replaced.
+  mutating func read(in maildir: borrowing Maildir) throws(MaildirError) -> Result<LedgerText, LedgerFault> {
+    for _ in 0..<8 {
+      if !isOpen {
+        if let fault = try open(in: maildir) { return .failure(fault) }
+      } else if try !hasName(in: maildir) {
+        close()
+        continue
+      }
+      return try contents()
+    }
+    throw .ledgerUnsteady(nil)
+  }
+
+  /// A look without the lock, to be confirmed under it.
+  mutating func readUnlocked(in maildir: borrowing Maildir) throws(MaildirError) -> Result<LedgerText, LedgerFault> {
+    if !isOpen, let fault = try open(in: maildir) { return .failure(fault) }
+    return try contents()
+  }
+
+  mutating func close() {
+    file = nil
+    identity = nil
+  }
+
+  /// Whether the total was counted less than 15 minutes ago, so that it may refuse a message.
+  ///
+  /// Either a single line in a file changed that recently, which is Maildir++'s own rule, or a file that a recount of
+  /// ours made that recently, whatever was appended since. A time in the future is not recent.
+  func isFresh(_ contents: LedgerContents) throws(MaildirError) -> Bool {
+    guard file != nil, !contents.isCompacted else { return false }
+    do {
+      guard let status = try file?.fstat(Self.name) else { return false }
+      if contents.entryCount == 1 && isRecent(status.modified, within: 900) { return true }
+      // A copy restored with its old time is born later than it was last changed.
+      guard contents.isOurs, let birth = try file?.birthTime() else { return false }
+      return isRecent(birth, within: 900) && status.modified >= birth
+    } catch { throw .system(error) }
+  }
+
+  /// Whether the open file was made less than `seconds` ago; where births are not recorded, whether it was changed.
+  func isYounger(than seconds: Int64) throws(MaildirError) -> Bool {
+    do {
+      guard let status = try file?.fstat(Self.name) else { return true }
+      return isRecent(try file?.birthTime() ?? status.changed, within: seconds)
+    } catch { throw .system(error) }
+  }
+
+  /// Adds a line by one write(2). A part of a line is ended with LF, which makes every reader count anew.
+  func append(_ entry: [UInt8]) throws(MaildirError) {
+    guard file != nil else { return }
+    do {
+      let count = try file?.writeOnce(entry.span)
+      guard count != entry.count else { return }
+      _ = try file?.writeOnce([UInt8(ascii: "\n")].span)
+    } catch { throw .system(SystemError(error.call, Self.name.bytes, error.number)) }
+    throw .appendedInPart
+  }
+
+  /// Repeats a positive entry in the file that replaced ours since it was read: counted twice at worst, never not.
+  mutating func appendAgainIfReplaced(_ entry: [UInt8], in maildir: borrowing Maildir) throws(MaildirError) {
+    guard isOpen, try !hasName(in: maildir) else { return }
+    close()
+    guard try open(in: maildir) == nil else { return }
+    try append(entry)
+  }
+
+  /// From here on, lines that other programs append to the file that is about to be replaced are carried over.
+  mutating func markLength(in maildir: borrowing Maildir) throws(MaildirError) {
+    close()
+    displaced = nil
+    guard try open(in: maildir) == nil else { return }
+    do { markedLength = try file?.fstat(Self.name).size ?? 0 } catch { throw .system(error) }
+  }
+
+  private(set) var markedLength: Int64 = 0
+
+  /// Takes over the file that `replacement` put in this one's place.
+  mutating func adopt(
+    _ replacement: consuming LedgerReplacement, carryingOver: DisplacedLedger.Lines
+  ) throws(MaildirError) {
+    let offset = carryingOver == .all ? replacement.summed : markedLength
+    do { identity = try replacement.file.fstat(Self.name).identity } catch { throw .system(error) }
+    if let old = file.take() {
+      displaced = DisplacedLedger(file: old, tmp: replacement.tmp, offset: offset, lines: carryingOver)
+    }
+    file = consume replacement.file
+    carryOver()
+  }
+
+  /// Brings lines that arrived at the replaced file into the new one. What fails here is found by the next count.
+  mutating func carryOver() {
+    guard let lines = displaced?.takeLines(), !lines.isEmpty else { return }
+    _ = try? file?.writeOnce(lines.span)
+  }
+
+  private mutating func open(in maildir: borrowing Maildir) throws(MaildirError) -> LedgerFault? {
+    let opened: File
+    do {
+      opened = try File(openat: maildir.directory, Self.name, [.readWrite, .append, .noFollow, .nonBlocking])
+    } catch {
+      switch error.number {
+      case Errno.ENOENT: return .missing
+      case Errno.ELOOP, Errno.ENXIO, Errno.ENODEV, Errno.EISDIR: return .notAFile
+      case Errno.EACCES, Errno.EPERM: return .unreadable
+      default: throw .system(error)
+      }
+    }
+    do {
+      let status = try opened.fstat(Self.name)
+      guard status.kind == .regular else { return .notAFile }
+      identity = status.identity
+    } catch { throw .system(error) }
+    file = consume opened
+    return nil
+  }
+
+  private func hasName(in maildir: borrowing Maildir) throws(MaildirError) -> Bool {
+    do { return try maildir.directory.fstatat(Self.name).identity == identity } catch {
+      guard error.number == Errno.ENOENT else { throw .system(error) }
+      return false
+    }
+  }
+
+  private func contents() throws(MaildirError) -> Result<LedgerText, LedgerFault> {
+    do { return .success(try text()) } catch {
+      switch error {
+      // Another program's append that crosses a page becomes visible in two steps.
+      case .fault(.torn): break
+      case .fault(let fault): return .failure(fault)
+      case .maildir(let error): throw error
+      }
+    }
+    do { return .success(try text()) } catch {
+      switch error {
+      case .fault(let fault): return .failure(fault)
+      case .maildir(let error): throw error
+      }
+    }
+  }
+
+  private enum ReadError: Error {
+    case fault(LedgerFault)
+    case maildir(MaildirError)
+  }
+
+  private func text() throws(ReadError) -> LedgerText {
+    var bytes: [UInt8] = []
+    do { bytes = try file?.pread(upTo: LedgerContents.largestSize + 1) ?? [] } catch {
+      throw .maildir(.system(SystemError(error.call, Self.name.bytes, error.number)))
+    }
+    let contents: LedgerContents
+    do { contents = try LedgerContents(bytes) } catch { throw .fault(error) }
+    if contents.limit == .none && limit != .none { throw .fault(.unlimited) }
+    if contents.isLopsided {
+      let isFresh: Bool
+      do { isFresh = try self.isFresh(contents) } catch { throw .maildir(error) }
+      guard isFresh else { throw .fault(.lopsided) }
+    }
+    return LedgerText(bytes: bytes, contents: contents)
+  }
+}
+
+/// A ledger as it was read.
+struct LedgerText {
+  let bytes: [UInt8]
+  let contents: LedgerContents
+}
+
+/// Whether `time` lies less than `seconds` ago.
+func isRecent(_ time: Timestamp, within seconds: Int64) -> Bool {
+  let now = Timestamp.now
+  return time <= now && now < Timestamp(seconds: time.seconds + seconds, nanoseconds: time.nanoseconds)
+}

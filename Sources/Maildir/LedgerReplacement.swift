@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+import Posix
+import Quota
+
+/// A new `maildirsize`, written and made durable in `tmp/`, that is to take the old one's place.
+///
+/// It is synced because an empty file, which a power cut may leave of one that was not, means "no quota" to Courier.
+struct LedgerReplacement: ~Copyable {
+  let file: File
+  let tmp: TmpName
+  /// Bytes of the old file that the new one has taken in.
+  private(set) var summed: Int64 = 0
+
+  /// - Parameter bytes: the whole content, below 4096 bytes.
+  static func write(
+    _ bytes: [UInt8], in maildir: borrowing Maildir, names: UniqueName
+  ) throws(MaildirError) -> LedgerReplacement {
+    try Maildir.makeTmp(in: maildir.directory)
+    let tmp = TmpName(names.temporary(), in: maildir)
+    let old = existing(in: maildir)
+    // Another user's mode, for instance root's left-over, is no model.
+    let model = old?.kind == .regular ? old : nil
+    let file: File
+    do { file = try tmp.create(in: maildir, mode: 0o600) } catch { throw .system(error) }
+    do {
+      try setMode(of: file, model?.permissions ?? maildir.permissions, group: model?.group ?? maildir.group)
+      try file.write(bytes.span)
+      try file.fdatasync(Ledger.name)
+    } catch { throw .system(error) }
+    return LedgerReplacement(file: file, tmp: tmp)
+  }
+
+  private init(file: consuming File, tmp: consuming TmpName) {
+    self.file = file
+    self.tmp = tmp
+  }
+
+  /// Adds the lines that came to the old file since it was summed.
+  mutating func append(_ lines: ArraySlice<UInt8>, summed: Int) throws(MaildirError) {
+    self.summed = Int64(summed)
+    do { if !lines.isEmpty { try file.write(Array(lines).span) } } catch { throw .system(error) }
+  }
+
+  /// Puts the new file in the place of `expected`, or of nothing when that is nil.
+  ///
+  /// - Returns: false, and nothing has changed, when another program's file stood there.
+  func install(inPlaceOf expected: FileIdentity?, in maildir: borrowing Maildir) throws(MaildirError) -> Bool {
+    do throws(SystemError) {
+      guard let expected else {
+        do throws(SystemError) { try tmp.rename(to: Ledger.name, in: maildir, .withoutReplacing) } catch {
+          guard error.number == Errno.EEXIST else { throw error }
+          return false
+        }
+        return true
+      }
+      try tmp.rename(to: Ledger.name, in: maildir, .exchanging)
+      // Where files cannot change places, the old one is gone, and nothing is left to look at.
+      guard let cameOut = try? tmp.status(in: maildir).identity, cameOut != expected else { return true }
+      try tmp.rename(to: Ledger.name, in: maildir, .exchanging)
+      return false
+    } catch { throw .system(error) }
+  }
+
+  /// The file that has the ledger's name now.
+  static func existing(in maildir: borrowing Maildir) -> FileStatus? {
+    try? maildir.directory.fstatat(Ledger.name)
+  }
+
+  private static func setMode(of file: borrowing File, _ mode: UInt32, group: UInt32) throws(SystemError) {
+    var mode = mode & 0o666 | 0o600
+    if try file.fstat().group != group {
+      // A group that we are not in cannot be given: then nobody gets the group's rights.
+      do { try file.fchown(group: group) } catch { mode &= 0o606 }
+    }
+    try file.fchmod(mode, Ledger.name)
+  }
+}
+
+/// A ledger that was replaced while other programs may hold it open.
+struct DisplacedLedger: ~Copyable {
+  /// Which of its later lines belong into the new file.
+  enum Lines {
+    case all
+    /// After a count: a negative line may speak of a message that the count no longer saw.
+    case positive
+  }
+
+  private let file: File
+  /// Removes the file's name in `tmp/` at the end.
+  private let tmp: TmpName
+  private var offset: Int64
+  private let lines: Lines
+
+  init(file: consuming File, tmp: consuming TmpName, offset: Int64, lines: Lines) {
+    self.file = file
+    self.tmp = tmp
+    self.offset = offset
+    self.lines = lines
+  }
+
+  /// The whole lines that were appended since the last call.
+  mutating func takeLines() -> [UInt8] {
+    guard let bytes = try? file.pread(upTo: LedgerContents.largestSize, at: offset),
+      let end = bytes.lastIndex(of: UInt8(ascii: "\n"))
+    else { return [] }
+    offset += Int64(end) + 1
+    let whole = bytes[...end]
+    guard lines == .positive else { return Array(whole) }
+    return whole.split(separator: UInt8(ascii: "\n")).filter { !$0.contains(UInt8(ascii: "-")) }
+      .flatMap { $0 + [UInt8(ascii: "\n")] }
+  }
+}

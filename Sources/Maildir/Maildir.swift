@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+package import Posix
+
+/// An open Maildir: the directory that holds `new/`, `cur/`, `tmp/`, the folders and the ledger.
+package struct Maildir: ~Copyable {
+  package let path: Path
+  package let directory: File
+  package let new: File
+  /// Locks and stamps hold for this kernel only (NFS, FUSE and their like).
+  package let isOnNetwork: Bool
+  let permissions: UInt32
+  let group: UInt32
+  private let identity: FileIdentity
+  private var networkLock: File?
+
+  /// Opens the Maildir `components` below `base`, making what is missing: directories of mode 0700, synced.
+  ///
+  /// No symlink is followed below `base` but one that root owns, and none inside the Maildir. `base` itself is never
+  /// made, and nothing in it while it is empty, unless `baseMayBeEmpty`: that is how an unmounted volume looks.
+  /// - Throws: `wrongOwner` before anything is written when the Maildir is not `owner`'s.
+  package static func open(
+    base: Path, components: [Path], owner: UInt32, baseMayBeEmpty: Bool = false
+  ) throws(MaildirError) -> Maildir {
+    var walk = try MaildirWalk(base: base, baseMayBeEmpty: baseMayBeEmpty)
+    for component in components.dropLast() { try walk.enter(component) }
+    guard let last = components.last else { throw .notADirectory(Array(base.bytes)) }
+    let directory = try walk.open(last)
+    let path = components.reduce(base) { $0.appending($1) }
+    let status: FileStatus
+    do { status = try directory.fstat(path) } catch { throw .system(error) }
+    guard status.owner == owner else { throw .wrongOwner(status.owner) }
+    let isOnNetwork: Bool
+    do { isOnNetwork = try directory.isOnNetworkFileSystem() } catch { throw .system(error) }
+    let new = try openNew(in: directory)
+    return Maildir(path: path, directory: directory, new: new, isOnNetwork: isOnNetwork, status: status)
+  }
+
+  private init(path: Path, directory: consuming File, new: consuming File, isOnNetwork: Bool, status: FileStatus) {
+    self.path = path
+    self.directory = directory
+    self.new = new
+    self.isOnNetwork = isOnNetwork
+    permissions = status.permissions
+    group = status.group
+    identity = status.identity
+    networkLock = nil
+  }
+
+  /// Waits for the lock that keeps other deliveries from reading and changing the ledger.
+  ///
+  /// It is a flock on the directory itself. The kind of file system decides, not an error: on network file systems
+  /// that lock succeeds, but nobody else sees it. There it is a lock on the file `ullage.lock`.
+  package mutating func lock(until deadline: Deadline) throws(MaildirError) {
+    do {
+      guard isOnNetwork else { return try directory.flockExclusive(until: deadline) }
+      let file = try File(openat: directory, "ullage.lock", [.readWrite, .create, .noFollow], mode: 0o600)
+      try file.ofdLockExclusive(until: deadline)
+      networkLock = consume file
+    } catch { throw .system(error) }
+  }
+
+  package mutating func unlock() {
+    if isOnNetwork { networkLock = nil } else { directory.flockRelease() }
+  }
+
+  /// Makes sure that the path still leads here: an administrator may have swapped the mailbox meanwhile.
+  package func checkPath() throws(MaildirError) {
+    let current: FileIdentity
+    do { current = try stat(path) } catch { throw .system(error) }
+    guard current == identity else { throw .replaced }
+  }
+
+  /// Makes `new/` durable. False where the file system cannot sync a directory.
+  package func synchronizeNew() throws(SystemError) -> Bool {
+    do { try new.fsync("new") } catch {
+      guard error.number == Errno.EINVAL || error.number == Errno.ENOTSUP else { throw error }
+      return false
+    }
+    return true
+  }
+
+  /// Opens `new/` and makes sure of `cur/`; `tmp/` is seen to when a file is made in it.
+  private static func openNew(in directory: borrowing File) throws(MaildirError) -> File {
+    if try !isThere("cur", in: directory) { try make("cur", in: directory) }
+    if try !isThere("new", in: directory) { try make("new", in: directory) }
+    do { return try File(openat: directory, "new", [.directory, .noFollow]) } catch { throw .system(error) }
+  }
+
+  private static func isThere(_ name: Path, in directory: borrowing File) throws(MaildirError) -> Bool {
+    let kind: FileKind
+    do { kind = try directory.fstatat(name).kind } catch {
+      guard error.number == Errno.ENOENT else { throw .system(error) }
+      return false
+    }
+    switch kind {
+    case .directory: return true
+    case .symlink: throw .symlinkInside(Array(name.bytes))
+    default: throw .notADirectory(Array(name.bytes))
+    }
+  }
+
+  /// Makes `tmp/` where it is missing.
+  static func makeTmp(in directory: borrowing File) throws(MaildirError) {
+    if try !isThere("tmp", in: directory) { try make("tmp", in: directory) }
+  }
+
+  /// Makes a directory of mode 0700 and its name durable; one that appeared meanwhile is as good.
+  static func make(_ name: Path, in parent: borrowing File) throws(MaildirError) {
+    do {
+      try parent.mkdirat(name, mode: 0o700)
+    } catch {
+      guard error.number == Errno.EEXIST else { throw .system(error) }
+    }
+    do {
+      let made = try File(openat: parent, name, [.directory, .noFollow])
+      try made.fchmod(0o700, name)
+      try parent.fsync()
+    } catch { throw .system(error) }
+  }
+}

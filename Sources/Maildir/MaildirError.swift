@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+package import Posix
+package import Quota
+
+/// Why a Maildir could not be used. Each of these defers the message.
+package enum MaildirError: Error, Equatable, Sendable {
+  case system(SystemError)
+  /// The base directory is missing, or empty as an unmounted volume is.
+  case baseMissing, baseEmpty
+  /// Below the base: a symlink that root does not own.
+  case foreignSymlink([UInt8])
+  /// `cur`, `new`, `tmp` or a folder is a symlink.
+  case symlinkInside([UInt8])
+  case notADirectory([UInt8])
+  /// The Maildir belongs to the user with this id.
+  case wrongOwner(UInt32)
+  /// The path leads to another Maildir than when the delivery began.
+  case replaced
+  /// `maildirsize` is a directory.
+  case ledgerIsDirectory
+  /// Another program replaced `maildirsize` again and again.
+  case ledgerUnsteady(LedgerFault?)
+  case appendedInPart
+  /// The messages could not be counted within their time.
+  case countUnfinished
+  /// The message was published, but could not be made durable or taken back.
+  indirect case possibleDuplicate(because: MaildirError)
+
+  package var text: [UInt8] {
+    switch self {
+    case .system(let error): error.text
+    case .baseMissing: Array("virtual_mailbox_base does not exist".utf8)
+    case .baseEmpty: Array("virtual_mailbox_base is empty: is its volume mounted?".utf8)
+    case .foreignSymlink(let name): Array("symlink not owned by root on the way: ".utf8) + name
+    case .symlinkInside(let name): Array("symlink inside the Maildir: ".utf8) + name
+    case .notADirectory(let name): Array("not a directory: ".utf8) + name
+    case .wrongOwner(let owner): Array("the Maildir belongs to uid \(owner)".utf8)
+    case .replaced: Array("the Maildir was replaced during the delivery".utf8)
+    case .ledgerIsDirectory: Array("maildirsize is a directory".utf8)
+    case .ledgerUnsteady: Array("maildirsize was replaced by another program again and again".utf8)
+    case .appendedInPart: Array("write maildirsize: only a part was written".utf8)
+    case .countUnfinished: Array("the messages could not be counted in time".utf8)
+    case .possibleDuplicate(let error): Array("possible duplicate, the message may stay in new/: ".utf8) + error.text
+    }
+  }
+}

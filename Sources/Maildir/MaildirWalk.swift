@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+import Posix
+
+/// The way from the base directory down to a Maildir.
+struct MaildirWalk: ~Copyable {
+  private let base: Path
+  private let baseMayBeEmpty: Bool
+  private var place: File
+
+  init(base: Path, baseMayBeEmpty: Bool) throws(MaildirError) {
+    let place: File
+    do { place = try File(open: base, [.pathOnly, .directory]) } catch {
+      throw error.number == Errno.ENOENT ? .baseMissing : .system(error)
+    }
+    self.base = base
+    self.baseMayBeEmpty = baseMayBeEmpty
+    self.place = place
+  }
+
+  mutating func enter(_ name: Path) throws(MaildirError) {
+    place = try open(name, [.pathOnly, .directory])
+  }
+
+  func open(_ name: Path) throws(MaildirError) -> File {
+    try open(name, [.directory])
+  }
+
+  private func open(_ name: Path, _ flags: File.Flags) throws(MaildirError) -> File {
+    do { return try File(openat: place, name, flags.union(.noFollow)) } catch {
+      switch error.number {
+      case Errno.ENOENT: try create(name)
+      case Errno.ENOTDIR, Errno.ELOOP: try checkSymlink(name)
+      default: throw .system(error)
+      }
+    }
+    do { return try File(openat: place, name, flags) } catch { throw .system(error) }
+  }
+
+  private func create(_ name: Path) throws(MaildirError) {
+    if !baseMayBeEmpty { try checkBaseIsNotEmpty() }
+    // A descriptor that only marks a place can be neither synced nor searched for names.
+    let parent: File
+    do { parent = try File(openat: place, ".", [.directory]) } catch { throw .system(error) }
+    try Maildir.make(name, in: parent)
+  }
+
+  private func checkBaseIsNotEmpty() throws(MaildirError) {
+    var count = 0
+    do {
+      let directory = try File(open: base, [.directory])
+      var listing = DirectoryListing()
+      _ = try listing.forEach(in: directory, size: 0) { _, _ in count += 1 }
+    } catch { throw .system(error) }
+    guard count > 0 else { throw .baseEmpty }
+  }
+
+  /// A domain moved to another disk is a symlink that root made; any other may lead the mail anywhere.
+  private func checkSymlink(_ name: Path) throws(MaildirError) {
+    let status: FileStatus
+    do { status = try place.fstatat(name) } catch { throw .system(error) }
+    guard status.kind == .symlink else { throw .notADirectory(Array(name.bytes)) }
+    guard status.owner == 0 else { throw .foreignSymlink(Array(name.bytes)) }
+  }
+}

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+import Posix
+
+/// The names of new files in a Maildir: no two programs, processes or deliveries ever make the same.
+package struct UniqueName: Sendable {
+  /// With `/`, `:` and `,` written as `\057`, `\072` and `\054`: they end the name's parts (Maildir).
+  private let host: [UInt8]
+
+  package init(host: [UInt8]) {
+    self.host = host.flatMap { byte -> [UInt8] in
+      switch byte {
+      case UInt8(ascii: "/"): Array("\\057".utf8)
+      case UInt8(ascii: ":"): Array("\\072".utf8)
+      case UInt8(ascii: ","): Array("\\054".utf8)
+      default: [byte]
+      }
+    }
+  }
+
+  /// `<sec>.M<usec>P<pid>.<host>`, for a file in `tmp/`.
+  func temporary() -> Path { path(unique: "", size: "") }
+
+  /// `<sec>.M<usec>P<pid>V<device>I<inode>.<host>,S=<bytes>`, for a message in `new/`.
+  func message(_ identity: FileIdentity, size: Int64) -> Path {
+    let device = String(identity.device, radix: 16)
+    return path(unique: "V\(device)I\(String(identity.inode, radix: 16))", size: ",S=\(size)")
+  }
+
+  private func path(unique: String, size: String) -> Path {
+    let now = Timestamp.now
+    let front = "\(now.seconds).M\(now.nanoseconds / 1000)P\(CurrentProcess.identifier)\(unique)."
+    guard let path = Path(Array(front.utf8) + host + Array(size.utf8)) else {
+      preconditionFailure("NUL in a host name")
+    }
+    return path
+  }
+}

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+import CPosix
+import Glibc
+
+/// This process, as the kernel sees it.
+package enum CurrentProcess {
+  /// The arguments after the program's name, byte for byte. (`CommandLine.arguments` replaces what is not UTF-8.)
+  package static var arguments: [[UInt8]] {
+    var arguments: [[UInt8]] = []
+    for index in 1..<max(1, Int(CommandLine.argc)) {
+      guard let text = unsafe CommandLine.unsafeArgv[index] else { break }
+      arguments.append(unsafe Array(UnsafeRawBufferPointer(start: text, count: Int(strlen(text)))))
+    }
+    return arguments
+  }
+
+  package static var identifier: Int32 { getpid() }
+  package static var parent: Int32 { getppid() }
+  package static var effectiveUser: UInt32 { geteuid() }
+  package static var effectiveGroup: UInt32 { getegid() }
+
+  /// Whether a person may be watching: standard input or output is a terminal.
+  package static var hasTerminal: Bool { isatty(STDIN_FILENO) == 1 || isatty(STDOUT_FILENO) == 1 }
+
+  /// gethostname(2), or `localhost` when the kernel has no name for us.
+  package static var hostName: [UInt8] {
+    var name = [UInt8](repeating: 0, count: 256)
+    let result = unsafe name.withUnsafeMutableBytes { buffer -> Int32 in
+      guard let start = buffer.baseAddress else { return -1 }
+      return unsafe gethostname(start.assumingMemoryBound(to: CChar.self), 255)
+    }
+    let bytes = Array(name.prefix { $0 != 0 })
+    return result == 0 && !bytes.isEmpty ? bytes : Array("localhost".utf8)
+  }
+
+  /// /proc/self/fd, through which an unnamed file gets its name: open as long as this process lives, nil where /proc is
+  /// not mounted.
+  package static let descriptors: Int32? = {
+    let descriptor = unsafe open("/proc/self/fd", CPOSIX_O_PATH | CPOSIX_O_DIRECTORY | O_CLOEXEC)
+    return descriptor < 0 ? nil : descriptor
+  }()
+
+  /// Leaves at once: no exit handler of a loaded library runs any more.
+  package static func exit(_ status: Int32) -> Never {
+    _exit(status)
+  }
+}
+
+/// Standard input and output, which pipe(8) opened for us and which are never closed by us.
+package enum StandardStream {
+  package static var inputIsRegularFile: Bool {
+    var status = Glibc.stat()
+    let result = unsafe Glibc.fstat(STDIN_FILENO, &status)
+    return result == 0 && FileKind(mode: status.st_mode) == .regular
+  }
+
+  /// Reads at most `buffer.count` bytes of standard input; 0 is its end.
+  package static func read(
+    into buffer: inout MutableSpan<UInt8>, until deadline: Deadline
+  ) throws(SystemError) -> Int {
+    try unsafe buffer.withUnsafeMutableBytes { bytes throws(SystemError) in
+      try systemCall(.read, "standard input", until: deadline) {
+        unsafe Glibc.read(STDIN_FILENO, bytes.baseAddress, bytes.count)
+      }
+    }
+  }
+
+  /// Writes the whole of `bytes` by one write(2); false when it did not take them.
+  package static func write(_ bytes: [UInt8]) -> Bool {
+    unsafe bytes.withUnsafeBytes { unsafe Glibc.write(STDOUT_FILENO, $0.baseAddress, $0.count) } == bytes.count
+  }
+}

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+import Glibc
+
+/// A Unix datagram socket that sends to one path and never waits.
+package struct DatagramSocket: ~Copyable {
+  private let file: File
+  private let address: sockaddr_un
+
+  /// - Throws: `SystemError` (`ENAMETOOLONG` for a path that a socket address cannot hold).
+  package init(to path: Path) throws(SystemError) {
+    var address = sockaddr_un()
+    address.sun_family = sa_family_t(AF_UNIX)
+    let capacity = MemoryLayout.size(ofValue: address.sun_path)
+    guard path.terminated.count <= capacity else { throw SystemError(.socket, path.bytes, ENAMETOOLONG) }
+    unsafe withUnsafeMutableBytes(of: &address.sun_path) { unsafe $0.copyBytes(from: path.terminated) }
+    let type = Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)
+    let descriptor = try systemCall(.socket, path) { socket(AF_UNIX, type, 0) }
+    file = File(owning: descriptor)
+    self.address = address
+  }
+
+  /// Sends one datagram; an absent receiver or a full one is an error at once (sendto(2)).
+  package func send(_ bytes: [UInt8]) throws(SystemError) {
+    var address = address
+    let size = socklen_t(MemoryLayout<sockaddr_un>.size)
+    _ = try unsafe bytes.span.withUnsafeBytes { buffer throws(SystemError) in
+      try systemCall(.sendto) {
+        unsafe withUnsafePointer(to: &address) { pointer in
+          unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+            unsafe sendto(
+              file.descriptor, buffer.baseAddress, buffer.count, Int32(MSG_DONTWAIT | MSG_NOSIGNAL),
+              $0, size)
+          }
+        }
+      }
+    }
+  }
+}

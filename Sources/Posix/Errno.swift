@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+import Glibc
+
+/// The error numbers that decisions are made on, by their C names (errno(3)).
+package enum Errno {
+  package static let EACCES = Glibc.EACCES
+  package static let EDQUOT = Glibc.EDQUOT
+  package static let EEXIST = Glibc.EEXIST
+  package static let EFBIG = Glibc.EFBIG
+  package static let EINVAL = Glibc.EINVAL
+  package static let EISDIR = Glibc.EISDIR
+  package static let ELOOP = Glibc.ELOOP
+  package static let EMLINK = Glibc.EMLINK
+  package static let ENODEV = Glibc.ENODEV
+  package static let ENOENT = Glibc.ENOENT
+  package static let ENOSPC = Glibc.ENOSPC
+  package static let ENOSYS = Glibc.ENOSYS
+  package static let ENOTDIR = Glibc.ENOTDIR
+  package static let ENOTSUP = Glibc.ENOTSUP
+  package static let ENXIO = Glibc.ENXIO
+  package static let EOPNOTSUPP = Glibc.EOPNOTSUPP
+  package static let EPERM = Glibc.EPERM
+  package static let EROFS = Glibc.EROFS
+  package static let ETIMEDOUT = Glibc.ETIMEDOUT
+  package static let EXDEV = Glibc.EXDEV
+}

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#if DEBUG
+  import Glibc
+  import Synchronization
+
+  /// Makes one chosen system call of this process fail, for the fault walks. It does not exist in a release build.
+  ///
+  /// `ULLAGE_FAULT=17:ENOSPC` fails the 17th wrapped call (from 0), `17:short` halves it if it is a write, `17:KILL`
+  /// ends the process before it. A fault that was used is noted in the file that `ULLAGE_FAULT_LOG` names, so that a
+  /// walk knows when it has passed the last call. `ULLAGE_FILE_SYSTEM=nfs` makes every file system look like NFS.
+  struct FaultPlan: Sendable {
+    static let current = FaultPlan()
+    private static let calls = Atomic<Int>(0)
+
+    let treatsEveryFileSystemAsNetwork: Bool
+    private let index: Int
+    private let action: String
+
+    private init() {
+      let parts = Self.environment("ULLAGE_FAULT").split(separator: ":")
+      index = parts.count == 2 ? Int(parts[0]) ?? -1 : -1
+      action = parts.count == 2 ? String(parts[1]) : ""
+      treatsEveryFileSystemAsNetwork = Self.environment("ULLAGE_FILE_SYSTEM") == "nfs"
+    }
+
+    /// The `errno` that the next call is to fail with, 0 for none.
+    func error(for call: SystemCall) -> Int32 {
+      let number = Self.calls.wrappingAdd(1, ordering: .relaxed).oldValue
+      guard number == index else { return 0 }
+      note(call)
+      switch action {
+      case "EIO": return EIO
+      case "ENOSPC": return ENOSPC
+      case "EDQUOT": return EDQUOT
+      case "EINTR": return EINTR
+      case "EROFS": return EROFS
+      case "KILL": kill(getpid(), SIGKILL)
+      default: break
+      }
+      return 0
+    }
+
+    /// Whether the next call, a write, is to take only half of its bytes.
+    var shortensNextCall: Bool { action == "short" && Self.calls.load(ordering: .relaxed) == index }
+
+    private func note(_ call: SystemCall) {
+      guard let log = Path(Self.environment("ULLAGE_FAULT_LOG").utf8) else { return }
+      let descriptor = unsafe log.withCString { unsafe open($0, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600) }
+      guard descriptor >= 0 else { return }
+      let line = Array("\(index) \(call.rawValue)\n".utf8)
+      _ = unsafe line.withUnsafeBytes { unsafe write(descriptor, $0.baseAddress, $0.count) }
+      close(descriptor)
+    }
+
+    private static func environment(_ name: String) -> String {
+      guard let value = unsafe getenv(name) else { return "" }
+      return unsafe String(cString: value)
+    }
+  }
+#endif

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+import CPosix
+import Glibc
+
+/// What fstat(2) tells of a file.
+package struct FileStatus: Sendable {
+  package let identity: FileIdentity
+  package let kind: FileKind
+  /// The permission bits, with set-id and sticky bits.
+  package let permissions: UInt32
+  package let owner: UInt32
+  package let group: UInt32
+  /// Bytes.
+  package let size: Int64
+  package let modified: Timestamp
+  package let changed: Timestamp
+
+  init(_ status: stat) {
+    identity = FileIdentity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
+    kind = FileKind(mode: status.st_mode)
+    permissions = status.st_mode & 0o7777
+    owner = status.st_uid
+    group = status.st_gid
+    size = Int64(status.st_size)
+    modified = Timestamp(status.st_mtim)
+    changed = Timestamp(status.st_ctim)
+  }
+}
+
+/// Which file it is, whatever its name.
+package struct FileIdentity: Sendable, Hashable {
+  package let device: UInt64
+  package let inode: UInt64
+}
+
+package enum FileKind: Sendable {
+  case regular, directory, symlink, other
+  /// The listing does not say: ask fstatat(2).
+  case unknown
+
+  init(mode: UInt32) {
+    switch mode & S_IFMT {
+    case S_IFREG: self = .regular
+    case S_IFDIR: self = .directory
+    case S_IFLNK: self = .symlink
+    default: self = .other
+    }
+  }
+
+  /// From `d_type` of getdents64(2).
+  init(entryType: UInt8) {
+    switch entryType {
+    case 0: self = .unknown
+    case 4: self = .directory
+    case 8: self = .regular
+    case 10: self = .symlink
+    default: self = .other
+    }
+  }
+}
+
+extension File {
+  package func fstat(_ name: Path? = nil) throws(SystemError) -> FileStatus {
+    var status = stat()
+    _ = try systemCall(.fstat, name) { unsafe Glibc.fstat(descriptor, &status) }
+    return FileStatus(status)
+  }
+
+  /// The file called `name` in this directory; a symlink itself, not what it leads to.
+  package func fstatat(_ name: Path) throws(SystemError) -> FileStatus {
+    var status = stat()
+    _ = try systemCall(.fstatat, name) {
+      unsafe name.withCString { unsafe Glibc.fstatat(descriptor, $0, &status, AT_SYMLINK_NOFOLLOW) }
+    }
+    return FileStatus(status)
+  }
+
+  /// When the inode was made, or nil where the file system does not record it (statx(2), STATX_BTIME).
+  package func birthTime() throws(SystemError) -> Timestamp? {
+    var status = CPosix.statx()
+    _ = try systemCall(.statx) {
+      unsafe statx(descriptor, "", Int32(CPOSIX_AT_EMPTY_PATH), UInt32(STATX_BTIME), &status)
+    }
+    guard status.stx_mask & UInt32(STATX_BTIME) != 0 else { return nil }
+    return Timestamp(seconds: status.stx_btime.tv_sec, nanoseconds: Int64(status.stx_btime.tv_nsec))
+  }
+
+  /// Whether locks and stamps of this file's file system hold for one kernel only, or may be stale: NFS, CIFS, 9p,
+  /// FUSE and every kind not known to be otherwise (statfs(2), linux/magic.h).
+  package func isOnNetworkFileSystem() throws(SystemError) -> Bool {
+    #if DEBUG
+      if FaultPlan.current.treatsEveryFileSystemAsNetwork { return true }
+    #endif
+    var status = CPosix.statfs()
+    _ = try systemCall(.fstatfs) { unsafe fstatfs(descriptor, &status) }
+    return !Self.localFileSystems.contains(UInt32(truncatingIfNeeded: status.f_type))
+  }
+
+  /// Where flock(2) on a directory is seen by everybody who mounts it.
+  private static let localFileSystems: [UInt32] = [
+    0xEF53,  // ext2, ext3, ext4
+    0x5846_5342,  // xfs
+    0x9123_683E,  // btrfs
+    0xF2F5_2010,  // f2fs
+    0x2FC1_2FC1,  // zfs
+    0xCA45_1A4E,  // bcachefs
+    0x0102_1994,  // tmpfs
+    0x794C_7630,  // overlayfs
+    0x00C3_6400,  // ceph
+    0x0116_1970,  // gfs2
+    0x7461_636F,  // ocfs2
+  ]
+}
+
+/// The file that `path` leads to, symlinks followed.
+package func stat(_ path: Path) throws(SystemError) -> FileIdentity {
+  var status = stat()
+  _ = try systemCall(.fstatat, path) {
+    unsafe path.withCString { unsafe fstatat(AT_FDCWD, $0, &status, 0) }
+  }
+  return FileStatus(status).identity
+}

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// A file name or path as the kernel takes it: any bytes but NUL, in no particular encoding.
+package struct Path: Sendable, Hashable {
+  /// The bytes and the NUL that ends them.
+  let terminated: [UInt8]
+
+  /// Nil when `bytes` hold a NUL, which would silently cut the name.
+  package init?(_ bytes: some Sequence<UInt8>) {
+    var terminated = Array(bytes)
+    guard !terminated.contains(0) else { return nil }
+    terminated.append(0)
+    self.terminated = terminated
+  }
+
+  /// The name without the NUL.
+  package var bytes: ArraySlice<UInt8> { terminated.dropLast() }
+
+  /// `self/name`
+  package func appending(_ name: Path) -> Path {
+    Path(joined: bytes + [UInt8(ascii: "/")] + name.terminated)
+  }
+
+  private init(joined terminated: ArraySlice<UInt8>) {
+    self.terminated = Array(terminated)
+  }
+
+  func withCString<R>(_ body: (UnsafePointer<CChar>) -> R) -> R {
+    unsafe terminated.withUnsafeBytes { bytes -> R in
+      // Never empty: the NUL is always there.
+      guard let start = bytes.baseAddress else { preconditionFailure("a path without its NUL") }
+      return unsafe body(start.assumingMemoryBound(to: CChar.self))
+    }
+  }
+}
+
+extension Path: ExpressibleByStringLiteral {
+  package init(stringLiteral text: String) {
+    precondition(!text.utf8.contains(0), "a path holds no NUL")
+    terminated = Array(text.utf8) + [0]
+  }
+}

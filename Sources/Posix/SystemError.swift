@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+import Glibc
+
+/// A system call that failed: what a log line needs, and nothing secret.
+package struct SystemError: Error, Equatable, Sendable {
+  package let call: SystemCall
+  /// What the call was about, empty when it had no name.
+  package let name: [UInt8]
+  /// `errno`; `ETIMEDOUT` also when a deadline passed while the call waited.
+  package let number: Int32
+
+  package init(_ call: SystemCall, _ name: some Sequence<UInt8> = [], _ number: Int32) {
+    self.call = call
+    self.name = Array(name)
+    self.number = number
+  }
+
+  /// `openat tmp: No such file or directory`
+  package var text: [UInt8] {
+    let subject = name.isEmpty ? [] : [UInt8(ascii: " ")] + name
+    return Array(call.rawValue.utf8) + subject + Array(": ".utf8) + Array(Self.message(number).utf8)
+  }
+
+  private static func message(_ number: Int32) -> String {
+    guard let text = unsafe strerror(number) else { return "error \(number)" }
+    return unsafe String(cString: text)
+  }
+}
+
+/// The wrapped calls by their C names, for error texts and the fault plan.
+package enum SystemCall: String, Sendable {
+  case open, openat, read, pread, write, lseek, fsync, fdatasync, fstat, fstatat, statx, fstatfs, fchmod, fchown
+  case mkdirat, unlinkat, linkat, renameat2, getdents64, flock, fcntl, poll, socket, sendto, nanosleep
+  case dlopen, dlsym, deadline
+}
+
+/// Runs one system call: asks the fault plan first, retries EINTR until `deadline`, and throws -1 as `SystemError`.
+///
+/// Without a deadline an interrupted call is retried for ever: only calls that end by themselves go without one.
+func systemCall<Result: SignedInteger>(
+  _ call: SystemCall, _ name: Path? = nil, until deadline: Deadline? = nil, _ body: () -> Result
+) throws(SystemError) -> Result {
+  while true {
+    var number: Int32 = 0
+    #if DEBUG
+      number = FaultPlan.current.error(for: call)
+    #endif
+    if number == 0 {
+      let result = body()
+      if result >= 0 { return result }
+      number = errno
+    }
+    guard number == EINTR else { throw SystemError(call, name.map { Array($0.bytes) } ?? [], number) }
+    if let deadline, deadline.hasPassed { throw SystemError(call, name.map { Array($0.bytes) } ?? [], ETIMEDOUT) }
+  }
+}

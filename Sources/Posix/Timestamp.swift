@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+import Glibc
+
+/// A time of the real-time clock, as files carry it.
+package struct Timestamp: Sendable, Comparable {
+  package let seconds: Int64
+  /// 0 to 999,999,999
+  package let nanoseconds: Int64
+
+  package init(seconds: Int64, nanoseconds: Int64) {
+    self.seconds = seconds
+    self.nanoseconds = nanoseconds
+  }
+
+  init(_ time: timespec) {
+    seconds = Int64(time.tv_sec)
+    nanoseconds = Int64(time.tv_nsec)
+  }
+
+  package static var now: Timestamp { read(CLOCK_REALTIME) }
+
+  /// The clock with which the kernel stamps files; it advances by ticks of 1 to 10 ms (clock_gettime(2)).
+  package static var coarse: Timestamp { read(CLOCK_REALTIME_COARSE) }
+
+  package static func < (left: Timestamp, right: Timestamp) -> Bool {
+    (left.seconds, left.nanoseconds) < (right.seconds, right.nanoseconds)
+  }
+
+  private static func read(_ clock: clockid_t) -> Timestamp {
+    var time = timespec()
+    unsafe clock_gettime(clock, &time)
+    return Timestamp(time)
+  }
+
+  /// `Nov 22 09:05:01` in local time, as syslogd expects it (RFC 3164 §4.1.2).
+  package var syslogText: String {
+    let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+    var seconds = time_t(seconds)
+    var local = unsafe tm()
+    unsafe localtime_r(&seconds, &local)
+    func pad(_ value: Int32, _ fill: String) -> String { value < 10 ? "\(fill)\(value)" : "\(value)" }
+    let day = unsafe "\(months[Int(local.tm_mon)]) \(pad(local.tm_mday, " "))"
+    let time = unsafe "\(pad(local.tm_hour, "0")):\(pad(local.tm_min, "0")):\(pad(local.tm_sec, "0"))"
+    return "\(day) \(time)"
+  }
+}
+
+/// Sleeps for a kernel tick or two, 4 ms; a signal may cut it short.
+package func waitForTick() {
+  var time = timespec(tv_sec: 0, tv_nsec: 4_000_000)
+  unsafe nanosleep(&time, nil)
+}

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// What a `maildirsize` file says: the Maildir++ quota file that Courier, Dovecot, maildrop and Exim share.
+///
+/// The first line is the limit (`1000S,5C`), every further one a change of the total (`120 1`). None of the programs
+/// locks it, and each reads it in its own way; this reader trusts less than any of them.
+package struct LedgerContents: Equatable, Sendable {
+  /// The limit in the header.
+  package let limit: QuotaLimit
+  package let usage: QuotaUsage
+  package let entryCount: Int
+  /// The first entry has our mark: one blank before the number. Every reader skips it, and nobody else writes it:
+  /// Courier pads to 12 columns, the others do not pad.
+  package let isOurs: Bool
+  /// The second entry is `0 0`: the total was carried over, not counted.
+  package let isCompacted: Bool
+
+  /// The file is read up to here; what is longer, every program counts anew.
+  package static let largestSize = 5119
+
+  /// One of bytes and messages is zero and the other not: true after a count of files that say `S=0`, else a fault.
+  package var isLopsided: Bool { (usage.bytes == 0) != (usage.messages == 0) }
+
+  package init(_ text: [UInt8]) throws(LedgerFault) {
+    guard !text.isEmpty else { throw .empty }
+    guard text.count <= Self.largestSize else { throw .tooLong }
+    guard !text.contains(0) else { throw .holdsNUL }
+    guard !text.contains(UInt8(ascii: "\r")) else { throw .holdsCR }
+    guard text.last == UInt8(ascii: "\n") else { throw .torn }
+    let lines = text.dropLast().split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+    limit = try Self.header(lines[0])
+    guard lines.count > 1 else { throw .headerOnly }
+    var usage = QuotaUsage.none
+    for line in lines.dropFirst() {
+      let entry = try Self.entry(line)
+      let (bytes, overflow) = usage.bytes.addingReportingOverflow(entry.bytes)
+      let (messages, overflowed) = usage.messages.addingReportingOverflow(entry.messages)
+      guard !overflow, !overflowed else { throw .overflow }
+      usage = QuotaUsage(bytes: bytes, messages: messages)
+    }
+    guard usage.bytes >= 0, usage.messages >= 0 else { throw .negative }
+    self.usage = usage
+    entryCount = lines.count - 1
+    isOurs = Self.hasMark(lines[1])
+    isCompacted = lines.count > 2 ? try Self.entry(lines[2]) == .none : false
+  }
+
+  /// The file after a count: a single entry, which every program takes for a verified total while it is fresh.
+  package static func counted(_ usage: QuotaUsage, limit: QuotaLimit) -> [UInt8] {
+    Array("\(header(of: limit))\n \(usage.bytes) \(usage.messages)\n".utf8)
+  }
+
+  /// The file after adding up its entries: the second entry tells every program that nothing was counted.
+  package static func compacted(_ usage: QuotaUsage, limit: QuotaLimit) -> [UInt8] {
+    counted(usage, limit: limit) + Array("0 0\n".utf8)
+  }
+
+  /// The entry of one message of `size` bytes; `removing` takes it back.
+  package static func entry(of size: Int64, removing: Bool = false) -> [UInt8] {
+    Array((removing ? "-\(size) -1\n" : "\(size) 1\n").utf8)
+  }
+
+  /// `1000S`, `1000S,5C`, `0S,5C`, or `0S` for no limit: the forms that all programs take as they are.
+  private static func header(of limit: QuotaLimit) -> String {
+    let published = limit.published
+    return published.messages == 0 ? "\(published.bytes)S" : "\(published.bytes)S,\(published.messages)C"
+  }
+
+  /// `<n>S` and `<n>C` in any order; letters that nobody knows are passed over, as Courier and Dovecot do.
+  private static func header(_ line: ArraySlice<UInt8>) throws(LedgerFault) -> QuotaLimit {
+    var bytes: Int64 = 0
+    var messages: Int64 = 0
+    for part in line.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false) {
+      guard let letter = part.last, let value = Int64(digits: Array(part.dropLast()).span) else { throw .badHeader }
+      switch letter {
+      case UInt8(ascii: "S"): bytes = value
+      case UInt8(ascii: "C"): messages = value
+      case UInt8(ascii: "A")...UInt8(ascii: "Z"): break
+      default: throw .badHeader
+      }
+    }
+    return QuotaLimit(bytes: bytes, messages: messages)
+  }
+
+  private static func entry(_ line: ArraySlice<UInt8>) throws(LedgerFault) -> QuotaUsage {
+    let words = line.split { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") }
+    guard words.count == 2 else { throw .badEntry }
+    return QuotaUsage(bytes: try number(words[0]), messages: try number(words[1]))
+  }
+
+  private static func number(_ word: ArraySlice<UInt8>) throws(LedgerFault) -> Int64 {
+    let isNegative = word.first == UInt8(ascii: "-")
+    let digits = Array(isNegative ? word.dropFirst() : word)
+    guard !digits.isEmpty, digits.allSatisfy({ (48...57).contains($0) }) else { throw .badEntry }
+    guard let value = Int64(digits: digits.span, isNegative: isNegative) else { throw .overflow }
+    return value
+  }
+
+  private static func hasMark(_ line: ArraySlice<UInt8>) -> Bool {
+    line.first == UInt8(ascii: " ") && line.count { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") } == 2
+      && line.dropFirst().first != UInt8(ascii: " ")
+  }
+}
+
+/// Why a ledger cannot be believed. Each of these means: count the mailbox, never "no quota".
+package enum LedgerFault: Error, Equatable, Sendable {
+  case missing, unreadable, notAFile, empty, headerOnly, tooLong, holdsNUL, holdsCR, torn, badHeader, badEntry
+  case overflow, negative, lopsided
+  /// The header says "no limit" though there is one: VDA invented the totals of such files.
+  case unlimited
+
+  /// For the log line.
+  package var text: String {
+    switch self {
+    case .missing: "missing"
+    case .unreadable: "unreadable"
+    case .notAFile: "not-a-file"
+    case .empty: "empty"
+    case .headerOnly: "header-only"
+    case .tooLong: "too-long"
+    case .holdsNUL: "NUL-bytes"
+    case .holdsCR: "CR-line-ends"
+    case .torn: "torn"
+    case .badHeader: "bad-header"
+    case .badEntry: "bad-entry"
+    case .overflow: "overflow"
+    case .negative: "negative"
+    case .lopsided: "bytes-without-messages"
+    case .unlimited: "headed-unlimited"
+    }
+  }
+}

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// How much a mailbox is allowed to hold. Zero means no limit of that kind.
+package struct QuotaLimit: Equatable, Sendable {
+  package let bytes: Int64
+  package let messages: Int64
+
+  package static let none = QuotaLimit(bytes: 0)
+
+  package init(bytes: Int64, messages: Int64 = 0) {
+    self.bytes = bytes
+    self.messages = messages
+  }
+
+  /// Whether the message fits: filling the limit exactly is allowed, as with VDA and Maildir++.
+  package func admits(messageOf size: Int64, beside usage: QuotaUsage) -> Bool {
+    size <= room(beside: usage) && (messages == 0 || usage.messages < messages)
+  }
+
+  /// Whether the message would fit into the empty mailbox. If not, waiting does not help.
+  package func admitsAlone(messageOf size: Int64) -> Bool {
+    bytes == 0 || size <= bytes
+  }
+
+  /// The bytes that one more message may have; negative when there is no room for any.
+  package func room(beside usage: QuotaUsage) -> Int64 {
+    if messages != 0 && usage.messages >= messages { return -1 }
+    return bytes == 0 ? .max : bytes.subtractingSaturating(usage.bytes)
+  }
+
+  /// The limit as other programs can read it: Exim takes a double, Courier an `int` for the messages.
+  package var published: QuotaLimit {
+    QuotaLimit(bytes: min(bytes, .max - 1023), messages: min(messages, Int64(Int32.max)))
+  }
+}
+
+/// How much a mailbox holds.
+package struct QuotaUsage: Equatable, Sendable {
+  package var bytes: Int64
+  package var messages: Int64
+
+  package static let none = QuotaUsage(bytes: 0, messages: 0)
+
+  package init(bytes: Int64, messages: Int64) {
+    self.bytes = bytes
+    self.messages = messages
+  }
+
+  /// Adds another usage; what is beyond Int64 stays at its end.
+  package static func += (left: inout QuotaUsage, right: QuotaUsage) {
+    left.bytes = left.bytes.addingSaturating(right.bytes)
+    left.messages = left.messages.addingSaturating(right.messages)
+  }
+}
+
+extension Int64 {
+  func addingSaturating(_ other: Int64) -> Int64 {
+    let (sum, overflow) = addingReportingOverflow(other)
+    return overflow ? (other > 0 ? .max : .min) : sum
+  }
+
+  func subtractingSaturating(_ other: Int64) -> Int64 {
+    let (difference, overflow) = subtractingReportingOverflow(other)
+    return overflow ? (other > 0 ? .min : .max) : difference
+  }
+}

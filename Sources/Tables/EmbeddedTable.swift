@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+import Configuration
+import Posix
+
+/// A table that is read whole: `inline:{ key=value, {key = text with blanks} }` or `texthash:/file`.
+final class EmbeddedTable: LookupTable {
+  /// Bytes as keys: as `String`, different spellings of one letter would be the same key.
+  private var values: [[UInt8]: [UInt8]] = [:]
+
+  init(inline reference: TableReference) throws(TableError) {
+    guard let list = unbraced(reference.name) else {
+      throw TableError(.configuration, reference.text, "expected inline:{ key=value, {key = value} }")
+    }
+    for item in splitList(list) {
+      let pair = unbraced(item).map { Array($0) } ?? item
+      guard let (key, value) = splitAssignment(pair) else {
+        throw TableError(.configuration, reference.text, "expected key=value, found \"\(item.text)\"")
+      }
+      add(key, value)
+    }
+  }
+
+  /// Lines of a key and, after white space, its value. A key with blanks stands in double quotes (postmap(1)).
+  init(file reference: TableReference) throws(TableError) {
+    let text = try readTableFile(reference, limit: 64 << 20)
+    for line in LogicalLine.split(text) {
+      guard let (key, value) = Self.keyAndValue(line.text) else {
+        throw TableError(.configuration, reference.text, "line \(line.number): expected a key and a value")
+      }
+      add(key, value)
+    }
+  }
+
+  func lookup(_ key: [UInt8], until deadline: Deadline) throws(TableError) -> [UInt8]? { values[key] }
+
+  /// Of two entries with one key the first holds, as in Postfix's own tables.
+  private func add(_ key: [UInt8], _ value: [UInt8]) {
+    let key = foldCase(key)
+    if values[key] == nil { values[key] = value }
+  }
+
+  private static func keyAndValue(_ line: [UInt8]) -> (key: [UInt8], value: [UInt8])? {
+    var key: [UInt8] = []
+    var rest = line.trimmed
+    if rest.first == UInt8(ascii: "\"") {
+      rest = rest.dropFirst()
+      while let byte = rest.popFirst(), byte != UInt8(ascii: "\"") {
+        key.append(byte == UInt8(ascii: "\\") ? rest.popFirst() ?? byte : byte)
+      }
+    } else {
+      key = Array(rest.prefix { !$0.isWhiteSpace })
+      rest = rest.dropFirst(key.count)
+    }
+    let value = rest.trimmed
+    return key.isEmpty || value.isEmpty ? nil : (key, Array(value))
+  }
+}
+
+/// `text` in lower case: ASCII letters always, others when the text is UTF-8.
+package func foldCase(_ text: [UInt8]) -> [UInt8] {
+  if text.allSatisfy({ $0 < 0x80 }) { return text.map { (65...90).contains($0) ? $0 | 32 : $0 } }
+  guard let string = String(validating: text, as: UTF8.self) else { return text }
+  return Array(string.lowercased().utf8)
+}

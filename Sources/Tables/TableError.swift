@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+import Posix
+
+/// A lookup that has no answer: neither "found" nor "not found". It always defers the message.
+package struct TableError: Error, Equatable, Sendable {
+  package enum Kind: Sendable {
+    /// The administrator must mend something (4.3.5).
+    case configuration
+    /// It may work later (4.3.0).
+    case temporary
+  }
+
+  package let kind: Kind
+  /// What happened and what to do, for the log; never a password.
+  package let text: String
+
+  init(_ kind: Kind, _ table: String, _ text: String) {
+    self.kind = kind
+    self.text = "\(table): \(text)"
+  }
+}
+
+/// Answers a key with a value.
+protocol LookupTable: AnyObject {
+  /// The value of `key`, or nil when the table has none.
+  ///
+  /// - Parameter key: folded to lower case, valid UTF-8.
+  func lookup(_ key: [UInt8], until deadline: Deadline) throws(TableError) -> [UInt8]?
+}

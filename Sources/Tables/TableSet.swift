@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+package import Configuration
+package import Posix
+
+/// The tables that parameters name, each opened when it is first asked and only once.
+package final class TableSet {
+  private var tables: [TableReference: any LookupTable] = [:]
+
+  package init() {}
+
+  /// The first answer that one of `references` has for `key`, or nil when none has.
+  package func lookup(
+    _ key: [UInt8], in references: [TableReference], until deadline: Deadline
+  ) throws(TableError) -> [UInt8]? {
+    for reference in references {
+      if let value = try table(reference).lookup(key, until: deadline) { return value }
+    }
+    return nil
+  }
+
+  private func table(_ reference: TableReference) throws(TableError) -> any LookupTable {
+    if let table = tables[reference] { return table }
+    let table = try open(reference)
+    tables[reference] = table
+    return table
+  }
+
+  private func open(_ reference: TableReference) throws(TableError) -> any LookupTable {
+    switch reference.type {
+    case "static": return StaticTable(reference)
+    case "inline": return try EmbeddedTable(inline: reference)
+    case "texthash": return try EmbeddedTable(file: reference)
+    default:
+      throw TableError(
+        .configuration, reference.text,
+        "tables of type \(reference.type) are not known; use pgsql, proxy:pgsql, texthash, inline or static")
+    }
+  }
+}
+
+/// Reads a table's own file, telling who could not and how to let him.
+func readTableFile(_ reference: TableReference, limit: Int) throws(TableError) -> [UInt8] {
+  guard reference.name.first == UInt8(ascii: "/"), let path = Path(reference.name) else {
+    throw TableError(.configuration, reference.text, "the name must be a path that begins with /")
+  }
+  do { return try File.contents(of: path, limit: limit) } catch {
+    let user = CurrentProcess.effectiveUser
+    let file = reference.name.text
+    let cure = "let uid \(user) read it, for instance: setfacl -m u:\(user):r \(file)"
+    throw TableError(.configuration, reference.text, "\(error.text.text) (as uid \(user)); \(cure)")
+  }
+}

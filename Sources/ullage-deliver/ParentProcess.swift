@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+import Posix
+
+/// The process that started us: pipe(8).
+struct ParentProcess: ~Copyable {
+  private let identifier = CurrentProcess.parent
+  /// /proc/PID/stat, opened while it is surely this process's; nil without /proc.
+  private let status: File?
+
+  init() {
+    status = Path("/proc/\(identifier)/stat".utf8).flatMap { try? File(open: $0) }
+  }
+
+  /// False also when it was gone before we could look: the parent of an orphan is process 1, and 0 is somebody outside
+  /// of our container.
+  var isAlive: Bool {
+    guard identifier > 1, CurrentProcess.parent == identifier else { return false }
+    guard status != nil else { return true }
+    // Reading the file of a process that is gone fails.
+    guard let text = try? status?.pread(upTo: 1024), let parenthesis = text.lastIndex(of: UInt8(ascii: ")")) else {
+      return false
+    }
+    // After the command's name: state, parent, group, session, terminal, its group, flags (proc(5)).
+    let fields = text[(parenthesis + 1)...].split(separator: UInt8(ascii: " "))
+    guard fields.count > 6, let flags = UInt32(String(decoding: fields[6], as: UTF8.self)) else { return true }
+    let isZombie = fields[0].first == UInt8(ascii: "Z") || fields[0].first == UInt8(ascii: "X")
+    let exiting: UInt32 = 4  // PF_EXITING, linux/sched.h
+    return !isZombie && flags & exiting == 0
+  }
+}

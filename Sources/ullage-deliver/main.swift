@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+import Delivery
+import Posix
+
+// First of all: what a library prints must not reach the sender.
+ProcessStart.silenceStandardError()
+
+if CurrentProcess.hasTerminal, let text = Manual.answer(to: CurrentProcess.arguments) {
+  _ = StandardStream.write(Array(text.utf8))
+  CurrentProcess.exit(0)
+}
+
+var message = PipeInput()
+ProcessStart.ignoreWriteSignals()
+ProcessStart.interruptWaitsEverySecond()
+
+var program = DeliveryProgram(arguments: CurrentProcess.arguments)
+let disposition = program.run(&message)
+
+// A refusal that cannot be said is none: the sender would get a text of pipe(8)'s own.
+let isSaid = disposition.output.isEmpty || StandardStream.write(disposition.output)
+CurrentProcess.exit(isSaid ? disposition.exitStatus : 75)
