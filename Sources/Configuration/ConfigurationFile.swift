@@ -19,22 +19,20 @@ package struct ConfigurationFile: Sendable {
     let line: Int
   }
 
-  let entries: [String: Entry]
+  private(set) var entries: [String: Entry] = [:]
+  /// The first line that is no assignment. It is kept until somebody asks for `Settings`, so that a file with such a
+  /// line still tells where to log that.
+  private(set) var syntaxError: ConfigurationError?
 
-  /// - Throws: `ConfigurationError` for a line that is no assignment, or a name that cannot be one.
-  package init(parsing text: [UInt8]) throws(ConfigurationError) {
-    var entries: [String: Entry] = [:]
+  package init(parsing text: [UInt8]) {
     for line in LogicalLine.split(text) {
-      guard let (name, value) = line.assignment else {
-        throw ConfigurationError(line: line.number, "expected name = value, found \"\(line.text.text)\"")
+      if let (name, value) = line.assignment, name.allSatisfy(\.isNameCharacter) {
+        // As with Postfix, the last line of a name holds.
+        entries[name.text] = Entry(value: Self.unquoted(value), line: line.number)
+      } else if syntaxError == nil {
+        syntaxError = ConfigurationError(line: line.number, "expected name = value, found \"\(line.text.text)\"")
       }
-      guard name.allSatisfy(\.isNameCharacter) else {
-        throw ConfigurationError(line: line.number, "\"\(name.text)\" is not a parameter name")
-      }
-      // As with Postfix, the last line of a name holds.
-      entries[name.text] = Entry(value: Self.unquoted(value), line: line.number)
     }
-    self.entries = entries
   }
 
   /// The value of `parameter` with every `$name` replaced, or its default.
@@ -44,10 +42,11 @@ package struct ConfigurationFile: Sendable {
 
   func line(of parameter: Parameter) -> Int? { entries[parameter.rawValue]?.line }
 
-  /// Refuses a name that nobody knows: most likely a spelling mistake that would silently switch a setting off.
+  /// Refuses a line that is no assignment, and a name that nobody knows: most likely a spelling mistake that would silently switch a setting off.
   ///
   /// A name that the file itself uses as `$name` is the administrator's own macro.
-  package func checkNames() throws(ConfigurationError) {
+  package func check() throws(ConfigurationError) {
+    if let syntaxError { throw syntaxError }
     var used: Set<String> = []
     for entry in entries.values { used.formUnion(Macro.names(in: entry.value)) }
     for (name, entry) in entries.sorted(by: { $0.value.line < $1.value.line })

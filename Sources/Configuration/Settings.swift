@@ -31,7 +31,7 @@ package struct Settings: Sendable {
   /// - Throws: `ConfigurationError` for the first value that is not of its type or out of its bounds, for a name that
   ///   nobody knows, and for what cannot be done here.
   package init(_ file: ConfigurationFile) throws(ConfigurationError) {
-    try file.checkNames()
+    try file.check()
     mailboxBase = try file.path(.virtual_mailbox_base)
     mailboxMaps = try file.tables(.virtual_mailbox_maps)
     maildirSuffix = try file.value(of: .virtual_maildir_suffix)

@@ -60,11 +60,11 @@ package struct DeliveryProgram: ~Copyable {
     guard let path = Path(name) else { throw .configuration(file: name, line: nil, message: "the name holds NUL") }
     let text: [UInt8]
     do { text = try File.contents(of: path, limit: 1 << 20) } catch { throw .unreadableConfiguration(error) }
-    do {
-      let file = try ConfigurationFile(parsing: text)
-      log = DeliveryLog(socket: file.logSocket, name: file.syslogName)
-      return try Settings(file)
-    } catch { throw .configuration(file: name, line: error.line, message: error.message) }
+    let file = ConfigurationFile(parsing: text)
+    log = DeliveryLog(socket: file.logSocket, name: file.syslogName)
+    do { return try Settings(file) } catch {
+      throw .configuration(file: name, line: error.line, message: error.message)
+    }
   }
 
   private func conclude(

@@ -41,6 +41,11 @@ package struct File: ~Copyable {
   package init(
     openat directory: borrowing File, _ name: Path, _ flags: Flags = [], mode: UInt32 = 0
   ) throws(SystemError) {
+    #if DEBUG
+      if flags.contains(.unnamed), FaultPlan.current.treatsEveryFileSystemAsNetwork {
+        throw SystemError(.openat, name.bytes, EOPNOTSUPP)
+      }
+    #endif
     let parent = directory.descriptor
     descriptor = try systemCall(.openat, name) {
       unsafe name.withCString { unsafe openat(parent, $0, flags.rawValue | O_CLOEXEC, mode) }

@@ -44,6 +44,11 @@ extension File {
   /// Renames below this directory; EINVAL where the file system cannot do it in the way asked for (NFS: any but
   /// `replacing`).
   package func renameat2(_ name: Path, to other: Path, _ how: Renaming) throws(SystemError) {
+    #if DEBUG
+      if how != .replacing, FaultPlan.current.treatsEveryFileSystemAsNetwork {
+        throw SystemError(.renameat2, other.bytes, EINVAL)
+      }
+    #endif
     _ = try systemCall(.renameat2, other) {
       unsafe name.withCString { source in
         unsafe other.withCString { unsafe CPosix.renameat2(descriptor, source, descriptor, $0, how.rawValue) }

@@ -5,6 +5,7 @@ package import Posix
 /// The tables that parameters name, each opened when it is first asked and only once.
 package final class TableSet {
   private var tables: [TableReference: any LookupTable] = [:]
+  private let pool = ConnectionPool()
 
   package init() {}
 
@@ -30,6 +31,13 @@ package final class TableSet {
     case "static": return StaticTable(reference)
     case "inline": return try EmbeddedTable(inline: reference)
     case "texthash": return try EmbeddedTable(file: reference)
+    case "pgsql": return try PgsqlTable(reference, pool: pool)
+    case "proxy":
+      // proxymap(8) serves Postfix only; here the table itself is asked.
+      guard let inner = TableReference(reference.name), inner.type != "proxy" else {
+        throw TableError(.configuration, reference.text, "expected proxy: and a table, such as proxy:pgsql:/file")
+      }
+      return try table(inner)
     default:
       throw TableError(
         .configuration, reference.text,

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+import CLibpq
+package import Posix
+
+/// Why PostgreSQL gave no answer. Each of these is temporary: a database that is down never refuses mail.
+package enum PostgresError: Error, Equatable, Sendable {
+  case libraryMissing(String)
+  /// No connection; libpq's own words, without a password.
+  case notConnected(String)
+  /// The connection broke, or ran out of time, in mid-query.
+  case lost(String)
+  /// The server refused the query.
+  case query(String)
+  /// The text is not valid in the connection's encoding.
+  case notEncodable
+
+  package var text: String {
+    switch self {
+    case .libraryMissing(let text): "libpq cannot be loaded: \(text); install the package libpq5"
+    case .notConnected(let text): "no connection: \(text)"
+    case .lost(let text): "connection lost: \(text)"
+    case .query(let text): "query failed: \(text)"
+    case .notEncodable: "the key cannot be written in the connection's encoding"
+    }
+  }
+}
+
+/// One connection to PostgreSQL, on which every wait ends by a deadline of ours. Nothing is asked of the server for
+/// that, so that pgbouncer is as good as PostgreSQL.
+@safe
+package final class PostgresConnection {
+  /// Rows of columns, nil for NULL.
+  package typealias Rows = [[[UInt8]?]]
+
+  private let libpq: Libpq
+  private let handle: Libpq.Connection
+  /// Removed from every error text.
+  private let password: [UInt8]
+
+  /// - Parameters:
+  ///   - parameters: libpq's keywords and their values, a `dbname` that may be a connection URI first.
+  ///   - library: the file name of libpq.
+  package init(
+    _ parameters: [(keyword: String, value: [UInt8])], library: String = "libpq.so.5", until deadline: Deadline
+  ) throws(PostgresError) {
+    do { libpq = try Libpq(library) } catch { throw .libraryMissing(error.text) }
+    let start = unsafe libpq.connectStartParams
+    let handle = unsafe Self.withCStrings(parameters.map { Array($0.keyword.utf8) }) { keywords in
+      unsafe Self.withCStrings(parameters.map(\.value)) { values in unsafe start(keywords, values, 1) }
+    }
+    guard let handle = unsafe handle else { throw .notConnected("out of memory") }
+    unsafe self.handle = handle
+    password = parameters.last { $0.keyword == "password" }?.value ?? []
+    // Once everything is stored, the deinitializer closes the connection if this throws.
+    // A server's warning on standard error would reach the sender of a refused message.
+    unsafe _ = libpq.setNoticeReceiver(handle, { _, _ in }, nil)
+    try waitForConnection(until: deadline)
+    unsafe _ = libpq.setNonblocking(handle, 1)
+  }
+
+  deinit {
+    unsafe libpq.finish(handle)
+  }
+
+  /// Runs one statement by the simple protocol and answers its last result.
+  package func query(_ sql: [UInt8], until deadline: Deadline) throws(PostgresError) -> Rows {
+    let sent = unsafe Self.withCString(sql) { unsafe libpq.sendQuery(handle, $0) }
+    guard sent == 1 else { throw .lost(errorText) }
+    while case let pending = unsafe libpq.flush(handle), pending != 0 {
+      guard pending == 1 else { throw .lost(errorText) }
+      try wait(for: .writing, until: deadline)
+    }
+    var rows: Rows = []
+    while let result = try unsafe nextResult(until: deadline) {
+      defer { unsafe libpq.clear(result) }
+      rows = try unsafe self.rows(of: result)
+    }
+    return rows
+  }
+
+  /// `text` as it must stand between single quotes on this connection.
+  package func escape(_ text: [UInt8]) throws(PostgresError) -> [UInt8] {
+    var escaped = [UInt8](repeating: 0, count: 2 * text.count + 1)
+    var error: CInt = 0
+    let length = unsafe Self.withCString(text) { source in
+      unsafe escaped.withUnsafeMutableBytes { target in
+        unsafe libpq.escapeString(
+          handle, target.baseAddress?.assumingMemoryBound(to: CChar.self), source, text.count, &error)
+      }
+    }
+    guard error == 0 else { throw .notEncodable }
+    return Array(escaped.prefix(length))
+  }
+
+  /// Whether this server only follows another one, so that a row which is missing here may exist there.
+  package func isStandby(until deadline: Deadline) throws(PostgresError) -> Bool {
+    // PostgreSQL 14 and later tell without being asked; pgbouncer does not hand it on.
+    if let status = unsafe libpq.parameterStatus(handle, "in_hot_standby") {
+      return unsafe String(cString: status) == "on"
+    }
+    return try query(Array("SELECT pg_catalog.pg_is_in_recovery()".utf8), until: deadline) == [[Array("t".utf8)]]
+  }
+
+  private func waitForConnection(until deadline: Deadline) throws(PostgresError) {
+    guard unsafe libpq.status(handle) != CONNECTION_BAD else { throw .notConnected(errorText) }
+    var readiness = Readiness.writing
+    while true {
+      do { try poll(unsafe libpq.socket(handle), for: readiness, until: deadline) } catch {
+        throw .notConnected("no answer in time")
+      }
+      switch unsafe libpq.connectPoll(handle) {
+      case PGRES_POLLING_OK: return
+      case PGRES_POLLING_READING: readiness = .reading
+      case PGRES_POLLING_WRITING: readiness = .writing
+      default: throw .notConnected(errorText)
+      }
+    }
+  }
+
+  private func nextResult(until deadline: Deadline) throws(PostgresError) -> Libpq.Result? {
+    while unsafe libpq.isBusy(handle) == 1 {
+      try wait(for: .reading, until: deadline)
+      guard unsafe libpq.consumeInput(handle) == 1 else { throw .lost(errorText) }
+    }
+    return unsafe libpq.getResult(handle)
+  }
+
+  private func wait(for readiness: Readiness, until deadline: Deadline) throws(PostgresError) {
+    do { try poll(unsafe libpq.socket(handle), for: readiness, until: deadline) } catch {
+      throw .lost("no answer in time")
+    }
+  }
+
+  private func rows(of result: Libpq.Result) throws(PostgresError) -> Rows {
+    guard unsafe libpq.resultStatus(result) == PGRES_TUPLES_OK else {
+      let text = unsafe text(libpq.resultErrorMessage(result))
+      throw unsafe libpq.status(handle) == CONNECTION_OK ? .query(text) : .lost(text)
+    }
+    return unsafe (0..<libpq.rowCount(result)).map { row in
+      unsafe (0..<libpq.columnCount(result)).map { column -> [UInt8]? in
+        guard unsafe libpq.isNull(result, row, column) == 0, let value = unsafe libpq.value(result, row, column)
+        else { return nil }
+        return unsafe Array(UnsafeRawBufferPointer(start: value, count: Int(libpq.length(result, row, column))))
+      }
+    }
+  }
+
+  private var errorText: String { unsafe text(libpq.errorMessage(handle)) }
+
+  /// libpq's text on one line, without the password.
+  private func text(_ message: Libpq.Text?) -> String {
+    guard let message = unsafe message else { return "unknown error" }
+    let line = unsafe String(cString: message).split { $0.isNewline }.joined(separator: " ")
+    guard !password.isEmpty else { return line }
+    return line.split(separator: String(decoding: password, as: UTF8.self), omittingEmptySubsequences: false)
+      .joined(separator: "***")
+  }
+
+  private static func withCString<R>(_ bytes: [UInt8], _ body: (UnsafePointer<CChar>?) -> R) -> R {
+    unsafe (bytes + [0]).withUnsafeBytes { unsafe body($0.baseAddress?.assumingMemoryBound(to: CChar.self)) }
+  }
+
+  /// Calls `body` with an array of C strings that a null pointer ends.
+  private static func withCStrings<R>(_ strings: [[UInt8]], _ body: (Libpq.Keywords?) -> R) -> R {
+    let bytes: [UInt8] = strings.flatMap { $0 + [0] }
+    return unsafe bytes.withUnsafeBytes { buffer in
+      let start = unsafe buffer.baseAddress?.assumingMemoryBound(to: CChar.self)
+      var pointers: [UnsafePointer<CChar>?] = unsafe []
+      var offset = 0
+      for string in strings {
+        unsafe pointers.append(start?.advanced(by: offset))
+        offset += string.count + 1
+      }
+      unsafe pointers.append(nil)
+      return unsafe pointers.withUnsafeBufferPointer { unsafe body($0.baseAddress) }
+    }
+  }
+}

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+import Configuration
+
+/// How a table file wants to be connected. Tables with equal settings share a connection.
+struct ConnectionSettings: Hashable {
+  /// libpq's keywords for each host, in the order in which they are tried.
+  let hosts: [[Keyword]]
+
+  struct Keyword: Hashable {
+    let name: String
+    let value: [UInt8]
+  }
+
+  /// - Parameter hosts: `unix:/dir`, `/dir`, `inet:host:port`, `host:port` or `postgresql://…`, parted by blanks or
+  ///   commas; empty for TCP to localhost.
+  init(
+    hosts: [UInt8], user: [UInt8], password: [UInt8], database: [UInt8], encoding: [UInt8]
+  ) throws(ConfigurationError) {
+    var items = splitList(hosts)
+    if items.isEmpty { items = [Array("localhost".utf8)] }
+    var all: [[Keyword]] = []
+    for host in items {
+      let common = [
+        Keyword(name: "client_encoding", value: encoding),
+        Keyword(name: "fallback_application_name", value: Array("ullage".utf8)),
+      ]
+      if host.text.contains("://") {
+        all.append([Keyword(name: "dbname", value: host)] + common)
+        continue
+      }
+      guard !database.isEmpty else { throw ConfigurationError("dbname is missing") }
+      // The database may be a connection string of its own: what follows it overrides its parts.
+      let account = [Keyword(name: "user", value: user), Keyword(name: "password", value: password)]
+      all.append(
+        [Keyword(name: "dbname", value: database)] + Self.address(host) + account.filter { !$0.value.isEmpty } + common)
+    }
+    self.hosts = all
+  }
+
+  /// A port follows the last colon; an IPv6 address stands in brackets.
+  private static func address(_ host: [UInt8]) -> [Keyword] {
+    let text = host.text
+    if text.hasPrefix("unix:") { return [Keyword(name: "host", value: Array(host.dropFirst(5)))] }
+    if text.hasPrefix("/") { return [Keyword(name: "host", value: host)] }
+    let address = text.hasPrefix("inet:") ? Array(host.dropFirst(5)) : host
+    guard let colon = address.lastIndex(of: UInt8(ascii: ":")), !address[colon...].contains(UInt8(ascii: "]")) else {
+      return [Keyword(name: "host", value: unbracketed(address))]
+    }
+    return [
+      Keyword(name: "host", value: unbracketed(Array(address[..<colon]))),
+      Keyword(name: "port", value: Array(address[(colon + 1)...])),
+    ]
+  }
+
+  private static func unbracketed(_ host: [UInt8]) -> [UInt8] {
+    host.first == UInt8(ascii: "[") && host.last == UInt8(ascii: "]") ? Array(host.dropFirst().dropLast()) : host
+  }
+}

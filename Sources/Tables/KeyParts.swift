@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+import Configuration
+
+/// A key or a value as the `%` expansions see it (pgsql_table(5)).
+struct KeyParts: Equatable {
+  let whole: [UInt8]
+  /// Before the last `@`; all of it without one.
+  let user: [UInt8]
+  /// After the last `@`; nil without one, or with nothing behind it.
+  let domain: [UInt8]?
+
+  init(_ text: [UInt8]) {
+    whole = text
+    let at = text.lastIndex(of: UInt8(ascii: "@"))
+    user = Array(text[..<(at ?? text.endIndex)])
+    let domain = at.map { Array(text[($0 + 1)...]) } ?? []
+    self.domain = domain.isEmpty ? nil : domain
+  }
+
+  /// The labels of the domain, the last one first. Several dots part like one.
+  var labels: [[UInt8]] {
+    (domain ?? []).split(separator: UInt8(ascii: ".")).reversed().map { Array($0) }
+  }
+}
+
+/// One piece of a template.
+enum TemplatePart: Equatable {
+  case literal([UInt8])
+  case expansion(Expansion)
+
+  enum Expansion: Equatable {
+    /// `%s`, `%u`, `%d`
+    case whole, user, domain
+    /// `%S`, `%U`, `%D`: of the key, also in a result format.
+    case keyWhole, keyUser, keyDomain
+    /// `%1` to `%9`: a label of the key's domain, counted from the right.
+    case keyLabel(Int)
+  }
+
+  /// - Throws: for a `%` before anything else than the letters above.
+  static func parse(_ text: [UInt8], line: Int?) throws(ConfigurationError) -> [TemplatePart] {
+    var parts: [TemplatePart] = []
+    var literal: [UInt8] = []
+    var rest = text[...]
+    while let byte = rest.popFirst() {
+      guard byte == UInt8(ascii: "%") else {
+        literal.append(byte)
+        continue
+      }
+      let letter = rest.popFirst()
+      if letter == UInt8(ascii: "%") {
+        literal.append(UInt8(ascii: "%"))
+        continue
+      }
+      guard let letter, let expansion = Expansion(letter: letter) else {
+        throw ConfigurationError(line: line, "% must be followed by one of s u d S U D 1-9 %")
+      }
+      parts += [.literal(literal), .expansion(expansion)]
+      literal = []
+    }
+    return parts + [.literal(literal)]
+  }
+}
+
+extension TemplatePart.Expansion {
+  fileprivate init?(letter: UInt8) {
+    switch letter {
+    case UInt8(ascii: "s"): self = .whole
+    case UInt8(ascii: "u"): self = .user
+    case UInt8(ascii: "d"): self = .domain
+    case UInt8(ascii: "S"): self = .keyWhole
+    case UInt8(ascii: "U"): self = .keyUser
+    case UInt8(ascii: "D"): self = .keyDomain
+    case UInt8(ascii: "1")...UInt8(ascii: "9"): self = .keyLabel(Int(letter - 48))
+    default: return nil
+    }
+  }
+
+  /// The text, or nil when the key or value has no such part: then there is no lookup, or no result.
+  func text(of value: KeyParts, key: KeyParts) -> [UInt8]? {
+    switch self {
+    case .whole: value.whole
+    case .user: value.user.isEmpty ? nil : value.user
+    case .domain: value.domain
+    case .keyWhole: key.whole
+    case .keyUser: key.user.isEmpty ? nil : key.user
+    case .keyDomain: key.domain
+    case .keyLabel(let number): key.labels.count < number ? nil : key.labels[number - 1]
+    }
+  }
+}

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+import Configuration
+import Posix
+import Postgres
+
+/// `pgsql:/file`: a table in PostgreSQL, described by a file of Postfix's own (pgsql_table(5)).
+final class PgsqlTable: LookupTable {
+  private let file: PgsqlFile
+  private let name: String
+  private let pool: ConnectionPool
+
+  init(_ reference: TableReference, pool: ConnectionPool) throws(TableError) {
+    name = reference.text
+    self.pool = pool
+    let text = try readTableFile(reference, limit: 1 << 20)
+    do { file = try PgsqlFile(parsing: text) } catch {
+      let place = error.line.map { "line \($0): " } ?? ""
+      throw TableError(.configuration, reference.text, place + error.message)
+    }
+  }
+
+  func lookup(_ key: [UInt8], until deadline: Deadline) throws(TableError) -> [UInt8]? {
+    guard concerns(key) else { return nil }
+    let rows: PostgresConnection.Rows
+    do {
+      rows = try pool.ask(file.connection, until: deadline) { connection throws(PostgresError) in
+        let sql = try file.query.sql(for: key) { text throws(PostgresError) in try connection.escape(text) }
+        let share = deadline.share(seconds: 5)
+        let rows = try connection.query(sql ?? [], until: share)
+        // A row that is missing on a standby may exist: "unknown user" is for the primary to say.
+        if rows.isEmpty, try connection.isStandby(until: share) { return nil }
+        return rows
+      }
+    } catch { throw TableError(.temporary, name, error.text) }
+    return try result(of: rows, key: key)
+  }
+
+  /// Whether the key has what the query and the file's `domain` ask for; else it is not found without asking.
+  private func concerns(_ key: [UInt8]) -> Bool {
+    guard !key.isEmpty, file.query.applies(to: key), file.resultFormat.applies(to: key) else { return false }
+    guard let domains = file.domains else { return true }
+    let parts = KeyParts(key)
+    return !parts.user.isEmpty && domains.contains(parts.domain ?? [])
+  }
+
+  /// All columns of all rows, joined by commas. NULL is no result; nothing but empty texts is a mistake in the data,
+  /// and not "not found", which would mean "no such mailbox" or "the default limit".
+  private func result(of rows: PostgresConnection.Rows, key: [UInt8]) throws(TableError) -> [UInt8]? {
+    let columns = rows.flatMap { $0.compactMap { $0 } }
+    let values = columns.filter { !$0.isEmpty }.compactMap { file.resultFormat.text(for: $0, key: key) }
+    guard !values.isEmpty else {
+      guard columns.allSatisfy({ !$0.isEmpty }) else {
+        throw TableError(.configuration, name, "the result for \"\(key.text)\" is an empty text")
+      }
+      return nil
+    }
+    guard file.expansionLimit == 0 || values.count <= file.expansionLimit else {
+      throw TableError(.configuration, name, "more than expansion_limit results for \"\(key.text)\"")
+    }
+    return Array(values.joined(separator: [UInt8(ascii: ",")]))
+  }
+}

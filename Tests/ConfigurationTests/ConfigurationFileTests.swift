@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+import Configuration
+import Testing
+
+private func file(_ text: String) -> ConfigurationFile { ConfigurationFile(parsing: Array(text.utf8)) }
+
+private func trashName(_ text: String) throws -> String {
+  String(decoding: try file(text).value(of: .virtual_trash_name), as: UTF8.self)
+}
+
+struct LogicalLineTests {
+  @Test("Lines that begin with white space continue the one before, also across comments and blank lines (postconf(5))")
+  func continuation() {
+    let text = "# comment\n\na = 1\n  2\n# between\n\n\t3  \nb = 4 # data\n   # comment\nc=5"
+    #expect(
+      LogicalLine.split(Array(text.utf8)).map { "\($0.number): \($0.text.text)" } == [
+        "3: a = 1  2\t3", "8: b = 4 # data", "10: c=5",
+      ])
+  }
+
+  @Test("A name and a value part at the first =")
+  func assignment() throws {
+    let line = try #require(splitAssignment(Array(" name =  a = b ".utf8)))
+    #expect(line.name.text == "name" && line.value.text == "a = b")
+    #expect(splitAssignment(Array("no value".utf8)) == nil)
+    #expect(splitAssignment(Array(" = x".utf8)) == nil)
+  }
+}
+
+struct ConfigurationFileTests {
+  @Test(
+    "$name and its relatives are replaced (postconf(5))",
+    arguments: [
+      ("virtual_trash_name = $t", ".Bin"), ("virtual_trash_name = a${t}b", "a.Binb"),
+      ("virtual_trash_name = $(t)", ".Bin"),
+      ("virtual_trash_name = $$t", "$t"), ("virtual_trash_name = ${t?yes}", "yes"),
+      ("virtual_trash_name = ${t:no}", ""),
+      ("virtual_trash_name = ${e?yes}", ""), ("virtual_trash_name = ${e:no}", "no"),
+      ("virtual_trash_name = ${missing:no}", "no"), ("virtual_trash_name = ${t?{yes $t}:{no}}", "yes .Bin"),
+      ("virtual_trash_name = ${e?{yes}:{no $t}}", "no .Bin"), ("virtual_trash_name = $virtual_maildir_suffix", ""),
+      ("virtual_trash_name = $syslog_name", "ullage-deliver"), ("virtual_trash_name = plain", "plain"),
+    ])
+  func macros(line: String, value: String) throws {
+    #expect(try trashName("t = .Bin\ne =\n\(line)\n") == value)
+  }
+
+  @Test(
+    "What cannot be expanded is an error with its line",
+    arguments: [
+      "$missing", "${t", "$", "$ t", "${t==x}", "${}", "$virtual_trash_name",
+    ])
+  func badMacros(value: String) {
+    #expect { try trashName("t = .Bin\nvirtual_trash_name = \(value)\n") } throws: {
+      ($0 as? ConfigurationError)?.line == 2
+    }
+  }
+
+  @Test(
+    "One pair of double quotes around the whole value goes; others stay",
+    arguments: [
+      ("\".Trash\"", ".Trash"), ("\"a\" \"b\"", "\"a\" \"b\""), ("\"", "\""), ("\"\"", ""), ("a\"b\"", "a\"b\""),
+    ])
+  func quotes(value: String, result: String) throws {
+    #expect(try trashName("virtual_trash_name = \(value)") == result)
+  }
+
+  @Test("The last line of a name holds")
+  func duplicates() throws {
+    #expect(try trashName("virtual_trash_name = a\nvirtual_trash_name = b\n") == "b")
+  }
+
+  @Test("An unknown name is an error, but for the administrator's own macro and for Postfix's and VDA's other names")
+  func unknownNames() throws {
+    let base = "virtual_mailbox_base = /m\nvirtual_mailbox_maps = static:x/\n"
+    #expect(throws: ConfigurationError.self) { try Settings(file(base + "virtual_trash_nam = x\n")) }
+    _ = try Settings(file(base + "own = x\nvirtual_trash_name = $own\nmailbox_size_limit = 0\nvirtual_transport = y\n"))
+  }
+
+  @Test("Every default is a value that the parameter itself accepts")
+  func defaults() throws {
+    let given: Set<Parameter> = [.virtual_mailbox_base, .virtual_mailbox_maps]
+    let lines = Parameter.allCases.filter { !given.contains($0) }.map { "\($0.rawValue) = \($0.definition.standard)" }
+    let text = "virtual_mailbox_base = /m\nvirtual_mailbox_maps = static:x/\n" + lines.joined(separator: "\n")
+    let settings = try Settings(file(text))
+    #expect(settings.mailboxLimit == 51_200_000 && settings.messageSizeLimit == 10_240_000)
+    #expect(settings.uncountedFolder == Array(".Trash".utf8) && settings.deliveryTimeLimit == 120)
+  }
+
+  @Test(
+    "Times take seconds, minutes and hours within their bounds",
+    arguments: [
+      ("90", 90), ("90s", 90), ("2m", 120), ("900", 900), ("1", 1), ("15m", 900),
+      ("901", nil), ("16m", nil), ("1h", nil), ("0", nil), ("-1", nil), ("", nil), ("s", nil),
+      ("9223372036854775807m", nil),
+    ] as [(String, Int64?)])
+  func times(text: String, seconds: Int64?) {
+    let lines = "virtual_mailbox_base = /m\nvirtual_mailbox_maps = static:x/\ndelivery_time_limit = \(text)\n"
+    #expect((try? Settings(file(lines)))?.deliveryTimeLimit == seconds)
+  }
+
+  @Test(
+    "A limit takes the full range of Int64 and nothing else",
+    arguments: [
+      ("0", 0), ("9223372036854775807", .max), ("9223372036854775808", nil), ("-1", nil), ("10M", nil), ("+1", nil),
+    ] as [(String, Int64?)])
+  func limits(text: String, bytes: Int64?) {
+    let lines = "virtual_mailbox_base = /m\nvirtual_mailbox_maps = static:x/\nvirtual_mailbox_limit = \(text)\n"
+    #expect((try? Settings(file(lines)))?.mailboxLimit == bytes)
+  }
+
+  @Test("Tables are parted by blanks and commas, but not inside braces")
+  func tables() throws {
+    let lines =
+      "virtual_mailbox_base = /m\nvirtual_mailbox_maps = pgsql:/a.cf, inline:{ a=b, {c = d e} }\n  texthash:/b\n"
+    #expect(
+      try Settings(file(lines)).mailboxMaps.map(\.text) == ["pgsql:/a.cf", "inline:{ a=b, {c = d e} }", "texthash:/b"])
+  }
+
+  @Test("No bytes make the parser trap")
+  func noTrap() {
+    var generator = SystemRandomNumberGenerator()
+    let letters = Array("ab=$${}():?# \n\t\"".utf8) + [0, 255]
+    for _ in 0..<20_000 {
+      let noise = (0..<Int.random(in: 0...40, using: &generator)).map { _ in
+        letters[Int.random(in: letters.indices, using: &generator)]
+      }
+      let file = ConfigurationFile(parsing: Array("virtual_trash_name = ".utf8) + noise)
+      // Either outcome is right: the parser must come back.
+      do { #expect(try file.value(of: .virtual_trash_name).count < 100_000) } catch { #expect(!error.message.isEmpty) }
+      #expect(throws: ConfigurationError.self) { try Settings(file) }
+    }
+  }
+}

@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: Apache-2.0
+import Foundation
+import TestSupport
+import Testing
+
+/// What no administrator and no sender should do, and the answer that neither loses nor bounces the mail.
+struct BadInputTests {
+  private func expectDeferred(
+    _ delivery: MailHost.Delivery, _ code: String, log part: String, _ location: SourceLocation = #_sourceLocation
+  ) {
+    #expect(delivery.status == 75, sourceLocation: location)
+    #expect(delivery.output.hasPrefix("\(code) The mail system "), "\(delivery.output)", sourceLocation: location)
+    #expect(delivery.errors == "", sourceLocation: location)
+    #expect(delivery.log.contains { $0.contains(part) }, "\(delivery.log)", sourceLocation: location)
+  }
+
+  @Test(
+    "A wrong command line defers with 4.3.5: pipe(8) bounces exit status 64",
+    arguments: [
+      (["--bogus=1"], "unknown option --bogus"), (["-x"], "unknown option -x"),
+      (["--sender", "a@b"], "unknown option"),
+      (["--help"], "unknown option --help"), (["--version"], "unknown option --version"),
+      (["stray"], "unknown option stray"), (["--size=1", "--size=2"], "--size was given twice"),
+      (["--recipient=him@example.org"], "postconf -e ullage_destination_recipient_limit=1"),
+    ])
+  func usage(extra: [String], log: String) throws {
+    let host = try MailHost()
+    // A command line that cannot be read names no configuration, so what is logged goes to the standard socket.
+    let ownLog = "mount -t tmpfs none /dev\nln -s \(host.sandbox("log")) /dev/log"
+    let delivery = try host.deliver(bytes: 10, behind: ownLog, arguments: host.arguments + extra)
+    expectDeferred(delivery, "4.3.5", log: log)
+    #expect(host.new == [])
+  }
+
+  @Test("A missing option defers with 4.3.5", arguments: ["--sender=", "--recipient="])
+  func missingOption(name: String) throws {
+    let host = try MailHost()
+    let delivery = try host.deliver(
+      MailHost.message(10), arguments: host.arguments.filter { !$0.hasPrefix(name) })
+    #expect(delivery.status == 75 && delivery.output.hasPrefix("4.3.5 "))
+  }
+
+  @Test("Started as root, it refuses to run")
+  func root() throws {
+    try #require(geteuid() == 0)
+    let host = try MailHost()
+    let ending = try Command.run(host.arguments, input: .bytes(MailHost.message(10)))
+    #expect(ending.status == 75 && ending.output.hasPrefix("4.3.5 "))
+    #expect(host.log.lines().contains { $0.contains("started as root") })
+    #expect(host.new == [])
+  }
+
+  @Test("Below virtual_minimum_uid it refuses to run")
+  func minimumUser() throws {
+    let host = try MailHost("virtual_minimum_uid = \(MailUser.id + 1)")
+    expectDeferred(try host.deliver(bytes: 10), "4.3.5", log: "below virtual_minimum_uid")
+  }
+
+  @Test(
+    "What is wrong in ullage.cf is named with file and line",
+    arguments: [
+      ("virtual_mailbox_limits = 5", "line 6: unknown parameter virtual_mailbox_limits"),
+      ("virtual_trash_count = maybe", "line 6: virtual_trash_count must be yes or no"),
+      ("virtual_mailbox_limit = 10M", "line 6: virtual_mailbox_limit must be a whole number"),
+      ("just words", "line 6: expected name = value"),
+      ("delivery_time_limit = 0", "line 6: delivery_time_limit must be"),
+      ("virtual_maildir_filter = yes", "line 6: VDA's maildir filter does not exist here"),
+      ("virtual_maildir_suffix = x", "line 6: virtual_maildir_suffix must end in /"),
+      ("virtual_trash_name = $trash", "line 6: $trash is not defined"),
+      ("virtual_mailbox_limit_maps = mysql:/etc/x.cf", "tables of type mysql are not known"),
+      ("virtual_mailbox_limit_maps = nonsense", "line 6: virtual_mailbox_limit_maps must be tables"),
+    ])
+  func configuration(line: String, log: String) throws {
+    let host = try MailHost(line)
+    expectDeferred(try host.deliver(bytes: 10), "4.3.5", log: log)
+    #expect(host.new == [])
+  }
+
+  @Test("A configuration that cannot be read defers")
+  func unreadableConfiguration() throws {
+    let host = try MailHost()
+    try Command.check(["chmod", "0", host.sandbox("ullage.cf")])
+    #expect(try host.deliver(bytes: 10).output.hasPrefix("4.3.5 "))
+    try Command.check(["rm", host.sandbox("ullage.cf")])
+    #expect(try host.deliver(bytes: 10).output.hasPrefix("4.3.5 "))
+  }
+
+  @Test("A table file that the mail user cannot read: the log names file, uid and cure")
+  func unreadableTable() throws {
+    let host = try MailHost()
+    try host.sandbox.write("limits.cf", "dbname = x\nquery = SELECT 1 WHERE '%s' = ''\n", mode: 0)
+    try host.configure("virtual_mailbox_limit_maps = pgsql:\(host.sandbox("limits.cf"))")
+    let delivery = try host.deliver(bytes: 10)
+    expectDeferred(delivery, "4.3.5", log: "Permission denied (as uid \(MailUser.id))")
+    #expect(delivery.warning.contains("setfacl -m u:\(MailUser.id):r \(host.sandbox("limits.cf"))"))
+  }
+
+  @Test(
+    "A limit that is not one whole number is an error, never unlimited",
+    arguments: [
+      "10M", "1e9", "9223372036854775808", "", "100,200", "-", "0x10",
+    ])
+  func badLimit(value: String) throws {
+    let host = try MailHost("virtual_mailbox_limit_maps = inline:{ {you@example.org = \(value)} }")
+    expectDeferred(try host.deliver(bytes: 10), "4.3.5", log: "which is not one whole number")
+    #expect(host.new == [])
+  }
+
+  @Test(
+    "A path that leads elsewhere, or is no Maildir, is named",
+    arguments: [
+      ("example.org/../../etc/", "must not hold .."), ("example.org/you", "must end in /"),
+      ("../x/", "must not hold .."),
+      ("/", "must lead below virtual_mailbox_base"), ("./", "must lead below"),
+    ])
+  func badPath(path: String, log: String) throws {
+    let host = try MailHost()
+    try host.configure("", maps: "inline:{ you@example.org=\(path) }")
+    expectDeferred(try host.deliver(bytes: 10), "4.3.5", log: log)
+    #expect(host.sandbox.list("base") == ["example.org"])
+  }
+
+  @Test("A symlink of the mail user's below the base is not followed, one of root's is")
+  func symlinkBelowBase() throws {
+    try #require(geteuid() == 0, "making a symlink of root's takes root")
+    let host = try MailHost()
+    try host.sandbox.makeDirectory("other/you")
+    try Command.check(["rmdir", host.sandbox("base/example.org")])
+    try Command.check(["ln", "-s", host.sandbox("other"), host.sandbox("base/example.org")])
+    #expect(try host.deliver(bytes: 10).status == 0)
+    #expect(host.sandbox.list("other/you/new").count == 1)
+    try Command.check(["chown", "-h", "\(MailUser.id)", host.sandbox("base/example.org")])
+    expectDeferred(try host.deliver(bytes: 10), "4.3.5", log: "symlink not owned by root on the way: example.org")
+    #expect(host.sandbox.list("other/you/new").count == 1)
+  }
+
+  @Test("A symlink inside the Maildir is not followed", arguments: ["cur", "new", "tmp", ".Folder", ".Folder/cur"])
+  func symlinkInside(name: String) throws {
+    let host = try MailHost("virtual_mailbox_limit = 1000")
+    try host.makeMaildir()
+    try host.sandbox.makeDirectory("elsewhere/cur")
+    try host.sandbox.makeDirectory("elsewhere/new")
+    if name.contains("/") { try host.sandbox.makeDirectory("\(host.maildir)/.Folder") }
+    let link = host.sandbox("\(host.maildir)/\(name)")
+    _ = try Command.run(["rmdir", link])
+    try Command.check(["ln", "-s", host.sandbox("elsewhere"), link])
+    expectDeferred(try host.deliver(bytes: 10), "4.3.5", log: "symlink inside the Maildir: \(name)")
+    #expect(host.sandbox.list("elsewhere/new") == [] && host.sandbox.list("elsewhere/cur") == [])
+  }
+
+  @Test("A symlink to a file in the Maildir, such as Sieve's, is nobody's business")
+  func sieveSymlink() throws {
+    let host = try MailHost("virtual_mailbox_limit = 1000")
+    try host.makeMaildir()
+    try Command.check(["ln", "-s", "sieve/main.sieve", host.sandbox("\(host.maildir)/.dovecot.sieve")])
+    #expect(try host.deliver(bytes: 10).status == 0)
+  }
+
+  @Test(
+    "Strange recipients are looked up literally or not found",
+    arguments: [
+      "o'brien@example.org", "a\\b@example.org", "%s@example.org", "-x@example.org", "a/../b@example.org",
+      "a b@example.org", "\"q\"@example.org", String(repeating: "x", count: 65_000) + "@example.org", "@",
+      "@example.org",
+      "no-at-sign", "x'; DROP TABLE mailbox; --@example.org",
+    ])
+  func strangeRecipient(recipient: String) throws {
+    let host = try MailHost()
+    let arguments = host.arguments.map { $0.hasPrefix("--recipient=") ? "--recipient=\(recipient)" : $0 }
+    let refused = try host.deliver(MailHost.message(10), arguments: arguments)
+    #expect(refused.status == 67 && refused.output.hasPrefix("5.1.1 "))
+    try host.configure("", maps: "static:example.org/you/")
+    #expect(try host.deliver(MailHost.message(10), arguments: arguments).status == 0)
+    #expect(host.sandbox.list("base") == ["example.org"])
+  }
+
+  @Test("A recipient that is not UTF-8 is not found, and harmless in the log")
+  func invalidUTF8() throws {
+    let host = try MailHost()
+    try host.configure("", maps: "static:example.org/you/")
+    let shell = ["sh", "-c", "exec \"$@\" \"--recipient=$(printf 'a\\377@example.org')\"", "sh"]
+    let arguments = shell + host.arguments.filter { !$0.hasPrefix("--recipient=") }
+    let refused = try host.deliver(MailHost.message(10), arguments: arguments)
+    #expect(refused.status == 67)
+    #expect(refused.log.first?.contains(#"to=<a\377@example.org>"#) == true)
+  }
+
+  @Test("Control characters of a recipient are escaped in the log")
+  func controlCharacters() throws {
+    let host = try MailHost()
+    let arguments = host.arguments.map { $0.hasPrefix("--recipient=") ? "--recipient=a\n4Abc: to=<x>@y" : $0 }
+    let log = try host.deliver(MailHost.message(10), arguments: arguments).log
+    #expect(log.count == 1 && log[0].contains(#"to=<a\0124Abc: to=<x>@y>"#))
+  }
+
+  @Test("An empty message defers and leaves nothing")
+  func emptyInput() throws {
+    let host = try MailHost()
+    expectDeferred(try host.deliver([]), "4.3.0", log: "the message is empty")
+    let closed = try Command.run(host.arguments, input: .closed, asMailUser: true)
+    #expect(closed.status == 75 && closed.output.hasPrefix("4.3.0 "))
+    #expect(host.new == [] && host.tmp == [])
+  }
+
+  @Test("A Maildir of somebody else's is left alone")
+  func wrongOwner() throws {
+    try #require(geteuid() == 0, "changing owners takes root")
+    let host = try MailHost("virtual_mailbox_limit = 1000")
+    try host.makeMaildir()
+    try Command.check(["chown", "1234", host.sandbox(host.maildir)])
+    try Command.check(["chmod", "777", host.sandbox(host.maildir)])
+    expectDeferred(try host.deliver(bytes: 10), "4.3.5", log: "the Maildir belongs to uid 1234")
+    #expect(host.ledger == nil)
+  }
+
+  @Test("A Maildir that cannot be written to defers", arguments: ["new", "tmp", ""])
+  func unwritable(name: String) throws {
+    let host = try MailHost("virtual_mailbox_limit = 1000")
+    try host.makeMaildir()
+    try Command.check(["chmod", "500", host.sandbox("\(host.maildir)/\(name)")])
+    expectDeferred(try host.deliver(bytes: 10), "4.3.5", log: "Permission denied")
+    #expect(host.new == [] && host.tmp == [])
+  }
+
+  @Test("A base that is missing or empty, as an unmounted volume is, is never filled")
+  func base() throws {
+    let host = try MailHost()
+    try Command.check(["rmdir", host.sandbox("base/example.org")])
+    expectDeferred(try host.deliver(bytes: 10), "4.3.5", log: "virtual_mailbox_base is empty")
+    try host.configure("mailbox_base_may_be_empty = yes")
+    #expect(try host.deliver(bytes: 10).status == 0)
+    try Command.check(["rm", "-r", host.sandbox("base")])
+    expectDeferred(try host.deliver(bytes: 10), "4.3.5", log: "virtual_mailbox_base does not exist")
+  }
+
+  @Test("virtual_uid_maps and virtual_gid_maps must name the user that runs us")
+  func otherUser() throws {
+    let host = try MailHost("virtual_uid_maps = static:1234")
+    expectDeferred(
+      try host.deliver(bytes: 10), "4.3.5", log: "virtual_uid_maps gives 1234, but this entry of master.cf runs as")
+    try host.configure("virtual_uid_maps = static:\(MailUser.id)\nvirtual_gid_maps = static:\(MailUser.group)")
+    #expect(try host.deliver(bytes: 10).status == 0)
+  }
+
+  @Test("The over-quota text is plain text, masked and cut")
+  func limitMessage() throws {
+    let host = try MailHost("virtual_mailbox_limit = 1\nvirtual_maildir_limit_message = 100%s %n %m\u{1}\u{7F} ümlaut")
+    #expect(try host.deliver(bytes: 10).output == "5.2.2 maildir delivery failed: 100%s %n %m?? ümlaut\n")
+    let long = String(repeating: "ä", count: 300)
+    try host.configure("virtual_mailbox_limit = 1\nvirtual_maildir_limit_message = x\(long)")
+    let output = try host.deliver(bytes: 10).output
+    #expect(output == "5.2.2 maildir delivery failed: x" + String(repeating: "ä", count: 199) + "\n")
+  }
+
+  @Test("VDA's block of lines moves over unchanged: it delivers, leaves .Trash out, and prints the text without quotes")
+  func vdaLines() throws {
+    let host = try MailHost()
+    let lines = """
+      virtual_mailbox_limit_maps = texthash:\(host.sandbox("limits"))
+      virtual_mailbox_limit_inbox = no
+      virtual_mailbox_limit_override = yes
+      virtual_maildir_extended = yes
+      virtual_overquota_bounce = no
+      # virtual_maildir_limit_message_maps = hash:/etc/postfix/limit_messages
+      virtual_maildir_limit_message = "Sorry, the recipients mailbox is currently full. Please try again later."
+      virtual_trash_count = no
+      virtual_trash_name = ".Trash"
+      virtual_maildir_filter = no
+      mailbox_size_limit = 0
+      message_size_limit = 20971520
+      """
+    try host.sandbox.write("limits", "you@example.org 1000\n")
+    try host.sandbox.write(
+      "ullage.cf",
+      """
+      virtual_mailbox_base = \(host.sandbox("base"))
+      virtual_mailbox_maps = inline:{ you@example.org=example.org/you/ }
+      log_socket = \(host.sandbox("log"))
+      \(lines)
+
+      """)
+    try host.store("a,S=900:2,S", bytes: 900, folder: ".Trash")
+    #expect(try host.deliver(bytes: 1000).status == 0)
+    #expect(
+      try host.deliver(bytes: 1).output
+        == "4.2.2 maildir delivery failed: "
+        + "Sorry, the recipients mailbox is currently full. Please try again later.\n")
+  }
+}

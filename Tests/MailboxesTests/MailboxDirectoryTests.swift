@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+import Configuration
+import Posix
+import Quota
+import Testing
+
+@testable import Mailboxes
+
+struct AddressKeysTests {
+  private func keys(_ address: String, _ delimiters: String = "") -> [String]? {
+    AddressKeys(Array(address.utf8), delimiters: Array(delimiters.utf8))?.keys.map {
+      String(decoding: $0, as: UTF8.self)
+    }
+  }
+
+  @Test(
+    "Keys come in virtual(8)'s order, folded: address, without extension, @domain",
+    arguments: [
+      ("User+Ext@Example.ORG", "+", ["user+ext@example.org", "user@example.org", "@example.org"]),
+      ("user+ext@d", "", ["user+ext@d", "@d"]), ("u-a+b@d", "+-", ["u-a+b@d", "u@d", "@d"]),
+      ("+x@d", "+", ["+x@d", "@d"]),
+      ("u+@d", "+", ["u+@d", "@d"]), ("owner-list@d", "-", ["owner-list@d", "@d"]),
+      ("list-request@d", "-", ["list-request@d", "@d"]), ("postmaster@d", "m", ["postmaster@d", "@d"]),
+      ("nodomain", "+", ["nodomain"]), ("@d", "+", ["@d"]), ("a@b@c", "", ["\"a@b\"@c", "a@b@c", "@c"]),
+      ("a b+x@d", "+", ["\"a b+x\"@d", "a b+x@d", "\"a b\"@d", "a b@d", "@d"]),
+      ("a\"b\\c@d", "", ["\"a\\\"b\\\\c\"@d", "a\"b\\c@d", "@d"]), (".a@d", "", ["\".a\"@d", ".a@d", "@d"]),
+      ("ÄÖ@d", "", ["äö@d", "@d"]),
+    ])
+  func order(address: String, delimiters: String, expected: [String]) {
+    #expect(keys(address, delimiters) == expected)
+  }
+
+  @Test("An address that is not UTF-8 has no keys")
+  func invalidUTF8() {
+    #expect(AddressKeys([0x61, 0xFF, 0x40, 0x64], delimiters: []) == nil)
+  }
+}
+
+struct MailboxDirectoryTests {
+  private func mailbox(_ lines: String, of address: String = "u@d") throws -> Mailbox? {
+    let text = "virtual_mailbox_base = /m\nvirtual_mailbox_limit = 500\nmessage_size_limit = 100\n\(lines)\n"
+    let settings = try Settings(ConfigurationFile(parsing: Array(text.utf8)))
+    return try MailboxDirectory(settings).mailbox(of: Array(address.utf8), user: 1000, group: 1000, until: .never)
+  }
+
+  @Test("A mailbox is its path below the base with the suffix, and its limits")
+  func found() throws {
+    let mailbox = try #require(
+      try mailbox(
+        "virtual_mailbox_maps = static:/d//u/./\nvirtual_maildir_suffix = Maildir/\n"
+          + "virtual_mailbox_limit_maps = static:200\nvirtual_mailbox_message_limit_maps = static:7"))
+    #expect(mailbox.components == ["d", "u", "Maildir"])
+    #expect(mailbox.limit == QuotaLimit(bytes: 200, messages: 7) && !mailbox.limitWasSetAside)
+  }
+
+  @Test("A limit below message_size_limit is set aside, and said to be")
+  func setAside() throws {
+    let mailbox = try mailbox("virtual_mailbox_maps = static:d/\nvirtual_mailbox_limit_maps = static:99")
+    #expect(mailbox?.limit == QuotaLimit(bytes: 500) && mailbox?.limitWasSetAside == true)
+  }
+
+  @Test("The catch-all of a domain is found last")
+  func catchAll() throws {
+    let maps = "virtual_mailbox_maps = inline:{ @d=all/, u@d=u/ }"
+    #expect(try mailbox(maps)?.components == ["u"])
+    #expect(try mailbox(maps, of: "x@d")?.components == ["all"])
+    #expect(try mailbox(maps, of: "u@e") == nil)
+  }
+
+  @Test(
+    "Another user's mailbox, or a user that is not known, is an error",
+    arguments: [
+      "virtual_uid_maps = static:1001", "virtual_gid_maps = static:0", "virtual_uid_maps = inline:{ x@d=1000 }",
+      "virtual_uid_maps = static:vmail",
+    ])
+  func otherUser(line: String) {
+    #expect(throws: MailboxError.self) { try mailbox("virtual_mailbox_maps = static:d/\n\(line)") }
+  }
+}

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+import Posix
+import TestSupport
+import Testing
+
+struct DirectoryListingTests {
+  @Test("Every name is listed once, however small the first buffer was", arguments: [0, 1, 50, 5000])
+  func names(count: Int) throws {
+    let sandbox = try Sandbox()
+    try sandbox.makeDirectory("d")
+    let expected = (0..<count).map { "file-with-a-name-of-some-length-\($0),S=12345:2,S" }
+    for name in expected { try sandbox.write("d/\(name)", "") }
+    let directory = try File(open: try #require(Path(sandbox("d").utf8)), [.directory])
+    var listing = DirectoryListing()
+    var found: [String] = []
+    let isSnapshot = try listing.forEach(in: directory, size: 0) { name, kind in
+      var bytes: [UInt8] = []
+      for index in name.indices { bytes.append(name[index]) }
+      found.append(String(decoding: bytes, as: UTF8.self))
+      #expect(kind == .regular)
+    }
+    #expect(isSnapshot)
+    #expect(found.sorted() == expected.sorted())
+  }
+}
+
+struct FileTests {
+  @Test("A name with NUL is no path: the kernel would cut it")
+  func pathWithNUL() {
+    #expect(Path([97, 0, 98]) == nil)
+  }
+
+  @Test("A file that is larger than allowed, or no file, is refused", arguments: ["big", "fifo", "."])
+  func contents(name: String) throws {
+    let sandbox = try Sandbox()
+    try sandbox.write("big", [UInt8](repeating: 0, count: 101))
+    try Command.check(["mkfifo", sandbox("fifo")])
+    let path = try #require(Path(sandbox(name).utf8))
+    #expect(throws: SystemError.self) { try File.contents(of: path, limit: 100) }
+  }
+
+  @Test("Renaming without replacing leaves what is there; exchanging gives both files the other's name")
+  func renaming() throws {
+    let sandbox = try Sandbox()
+    try sandbox.write("a", "A")
+    try sandbox.write("b", "B")
+    let directory = try File(open: try #require(Path(sandbox.path.utf8)), [.directory])
+    #expect(throws: SystemError(.renameat2, "b".utf8, Errno.EEXIST)) {
+      try directory.renameat2("a", to: "b", .withoutReplacing)
+    }
+    try directory.renameat2("a", to: "b", .exchanging)
+    #expect(sandbox.text("a") == "B" && sandbox.text("b") == "A")
+  }
+
+  @Test("The time of birth is told where the file system records it (statx(2))")
+  func birth() throws {
+    let sandbox = try Sandbox()
+    let before = Timestamp.coarse
+    try sandbox.write("a", "A")
+    let file = try File(open: try #require(Path(sandbox("a").utf8)))
+    let birth = try #require(try file.birthTime())
+    #expect(birth >= before && birth <= Timestamp.now)
+  }
+}
+
+struct DeadlineTests {
+  @Test("A share never lasts longer than the whole")
+  func share() {
+    let deadline = Deadline(secondsFromNow: 10)
+    #expect(deadline.share(seconds: 5) < deadline)
+    #expect(deadline.share(seconds: 20) == deadline)
+    #expect(Deadline(secondsFromNow: .max) == .never)
+    #expect(Deadline(secondsFromNow: 0).hasPassed && !deadline.hasPassed)
+  }
+
+  @Test("The clock that stamps files is never ahead of the precise one (clock_gettime(2))")
+  func coarse() {
+    #expect(Timestamp.coarse <= Timestamp.now)
+  }
+}

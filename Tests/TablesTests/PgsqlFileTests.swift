@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+import Configuration
+import Testing
+
+@testable import Tables
+
+private func parse(_ text: String) throws(ConfigurationError) -> PgsqlFile { try PgsqlFile(parsing: Array(text.utf8)) }
+
+struct QueryTemplateTests {
+  private func sql(_ query: String, _ key: String) throws -> String? {
+    try QueryTemplate(Array(query.utf8), line: 1).sql(for: Array(key.utf8)) {
+      $0.flatMap { $0 == 39 ? [39, 39] : [$0] }
+    }?
+    .text
+  }
+
+  @Test(
+    "Each expansion is the part of the key that pgsql_table(5) says",
+    arguments: [
+      ("'%s'", "u+x@a.example.org", "'u+x@a.example.org'"), ("'%u'", "a@b@c", "'a@b'"), ("'%d'", "a@b@c", "'c'"),
+      ("'%u'", "plain", "'plain'"), ("'%S%U%D'", "u@d", "'u@dud'"),
+      ("'%1.%2.%3'", "u@a.example.org", "'org.example.a'"),
+      ("'%1'", "u@a..org", "'org'"), ("'%2'", "u@a..org", "'a'"), ("'50%%'", "x", "'50%'"), ("'%u@%d'", "u@d", "'u@d'"),
+      ("'%s'", "o'brien@d", "'o''brien@d'"),
+    ])
+  func expansions(query: String, key: String, result: String) throws {
+    #expect(try sql(query, key) == result)
+  }
+
+  @Test(
+    "A key without the part is not looked up",
+    arguments: [
+      ("'%u'", "@d"), ("'%d'", "u"), ("'%d'", "u@"), ("'%3'", "u@a.org"), ("'%1'", "u"), ("'%U'", "@d"), ("'%D'", "u"),
+    ])
+  func suppressed(query: String, key: String) throws {
+    #expect(try sql(query, key) == nil)
+  }
+
+  @Test(
+    "An expansion outside of an ordinary string is refused: the sender could write SQL",
+    arguments: [
+      "%s", "\"%s\"", "E'%s'", "e'%s'", "U&'%s'", "$$%s$$", "$q$%s$q$", "'a'%s", "-- '%s", "/* '%s'", "''%s",
+      "'it''s' %s",
+    ])
+  func unquoted(query: String) {
+    #expect(throws: ConfigurationError.self) { try QueryTemplate(Array(query.utf8), line: 1) }
+  }
+
+  @Test(
+    "An expansion in an ordinary string is accepted wherever that stands",
+    arguments: [
+      "'%s'", "SELECT 'it''s', '%s'", "\"a'b\" = '%s'", "E'\\'' || '%s'", "/* ' */ '%s'", "-- '\n'%s'", "$$'$$ || '%s'",
+      "$a$ ' $b$ $a$ || '%s'", "(quota*1024)-'%s'", "LIKE '%%%d'", "SELECT $1 || '%s'", "the'%s'",
+    ])
+  func quoted(query: String) throws {
+    _ = try QueryTemplate(Array(query.utf8), line: 1)
+  }
+
+  @Test("Another letter behind % is an error", arguments: ["'%x'", "'%0'", "'%'%", "'%"])
+  func badLetters(query: String) {
+    #expect(throws: ConfigurationError.self) { try QueryTemplate(Array(query.utf8), line: 1) }
+  }
+}
+
+struct ResultTemplateTests {
+  @Test(
+    "Lower-case letters speak of the value, upper-case ones and digits of the key (pgsql_table(5))",
+    arguments: [
+      ("%s", "v@w", "v@w"), ("%u", "v@w", "v"), ("%d", "v@w", "w"), ("%d", "v", nil), ("%U/%D/%1", "v", "u/a.org/org"),
+      ("smtp:[%s]", "v", "smtp:[v]"), ("%S%%", "v", "u@a.org%"),
+    ] as [(String, String, String?)])
+  func format(template: String, value: String, result: String?) throws {
+    let template = try ResultTemplate(Array(template.utf8), line: 1)
+    #expect(template.text(for: Array(value.utf8), key: Array("u@a.org".utf8))?.text == result)
+  }
+}
+
+struct PgsqlFileTests {
+  @Test("A file is read as Postfix reads it: literal values, the last name holds, unknown names are passed over")
+  func file() throws {
+    let file = try parse(
+      "# comment\nhosts = first\nhosts = second\nunknown = $x\nuser = u\npassword = p$w \"q\" # no comment\n"
+        + "dbname = d\nquery = SELECT quota FROM mailbox\n  WHERE username = '%s'\nidle_interval = 5\n")
+    #expect(
+      file.connection.hosts.map { $0.map { "\($0.name)=\($0.value.text)" } } == [
+        [
+          "dbname=d", "host=second", "user=u", "password=p$w \"q\" # no comment", "client_encoding=UTF8",
+          "fallback_application_name=ullage",
+        ]
+      ])
+  }
+
+  @Test(
+    "All forms of hosts are understood",
+    arguments: [
+      ("unix:/run/pg", "host=/run/pg"), ("/run/pg", "host=/run/pg"), ("inet:db:5433", "host=db port=5433"),
+      ("db:5433", "host=db port=5433"), ("db", "host=db"), ("inet:db", "host=db"), ("", "host=localhost"),
+      ("[::1]:5433", "host=::1 port=5433"), ("inet:[::1]", "host=::1"),
+    ])
+  func hosts(hosts: String, keywords: String) throws {
+    let file = try parse("hosts = \(hosts)\ndbname = d\nquery = SELECT 1\n")
+    let found = file.connection.hosts[0].filter { ["host", "port"].contains($0.name) }
+    #expect(found.map { "\($0.name)=\($0.value.text)" }.joined(separator: " ") == keywords)
+  }
+
+  @Test("A URI stands for host, user, password and database; several hosts keep their order")
+  func uris() throws {
+    let file = try parse("hosts = postgresql://u:p@h/d, other\ndbname = x\nuser = ignored\nquery = SELECT 1\n")
+    #expect(file.connection.hosts.count == 2)
+    #expect(file.connection.hosts[0].first?.value.text == "postgresql://u:p@h/d")
+    #expect(!file.connection.hosts[0].contains { $0.name == "user" })
+    _ = try parse("hosts = postgres://h/d\nquery = SELECT 1\n")
+  }
+
+  @Test(
+    "What is missing or wrong is an error",
+    arguments: [
+      "dbname = d\n", "query = SELECT 1\n", "dbname = d\nquery =\n",
+      "dbname = d\nquery = SELECT 1\nexpansion_limit = x\n",
+      "dbname = d\nquery = SELECT 1\nno assignment\n", "dbname = d\nquery = SELECT %s\n",
+      "dbname = d\nquery = SELECT 1\nresult_format = %z\n", "dbname = d\nquery = SELECT 1\ndomain = hash:/x\n",
+    ])
+  func errors(text: String) {
+    #expect(throws: ConfigurationError.self) { try parse(text) }
+  }
+
+  @Test("domain lists names; ! excludes, the first that matches holds")
+  func domains() throws {
+    let domains = try DomainList(Array("!b.org, Example.ORG b.org".utf8), line: 1)
+    #expect(domains.contains(Array("example.org".utf8)))
+    #expect(!domains.contains(Array("b.org".utf8)))
+    #expect(!domains.contains(Array("sub.example.org".utf8)))
+  }
+}

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+import Configuration
+import Posix
+import TestSupport
+import Testing
+
+@testable import Tables
+
+struct TableSetTests {
+  private func lookup(_ table: String, _ key: String) throws -> String? {
+    let reference = try #require(TableReference(Array(table.utf8)))
+    return try TableSet().lookup(Array(key.utf8), in: [reference], until: .never)?.text
+  }
+
+  @Test(
+    "Embedded tables answer as Postfix's do (DATABASE_README)",
+    arguments: [
+      ("static:x y", "any", "x y"), ("static:{ x y }", "any", "x y"), ("inline:{ a=1, B=2 }", "b", "2"),
+      ("inline:{{a = 1 2}, b=3}", "a", "1 2"), ("inline:{ a=1 a=2 }", "a", "1"), ("inline:{ a=b=c }", "a", "b=c"),
+      ("inline:{ a=1 }", "A", nil), ("inline:{ a= }", "a", ""), ("proxy:static:x", "any", "x"),
+    ] as [(String, String, String?)])
+  func embedded(table: String, key: String, value: String?) throws {
+    #expect(try lookup(table, key) == value)
+  }
+
+  @Test("texthash: reads lines of key and value, continued, commented and quoted (postmap(1))")
+  func texthash() throws {
+    let sandbox = try Sandbox()
+    try sandbox.write("t", "# c\nUser@D  1 2\n  3\n\"a b\"\tx\nuser@d 9\nü@d y\n", mode: 0o644)
+    #expect(try lookup("texthash:\(sandbox("t"))", "user@d") == "1 2  3")
+    #expect(try lookup("texthash:\(sandbox("t"))", "a b") == "x")
+    #expect(try lookup("texthash:\(sandbox("t"))", "none") == nil)
+    // A decomposed letter is another key than a composed one.
+    #expect(try lookup("texthash:\(sandbox("t"))", "ü@d") == "y")
+    #expect(try lookup("texthash:\(sandbox("t"))", "u\u{308}@d") == nil)
+  }
+
+  @Test(
+    "A table that cannot be used is an error, never not found",
+    arguments: [
+      "hash:/x", "texthash:relative", "texthash:/nonexistent", "pgsql:/nonexistent", "inline:a=b", "inline:{ a }",
+      "proxy:x", "proxy:proxy:static:x", "texthash:/dev/null", "texthash:/",
+    ])
+  func unusable(table: String) {
+    #expect(throws: TableError.self) { try lookup(table, "x") }
+  }
+
+  @Test("The first table that has the key answers")
+  func order() throws {
+    let tables = ["inline:{ a=1 }", "inline:{ a=2, b=2 }", "static:3"].compactMap { TableReference(Array($0.utf8)) }
+    let set = TableSet()
+    let answers = try ["a", "b", "c"].map { try set.lookup(Array($0.utf8), in: tables, until: .never)?.text }
+    #expect(answers == ["1", "2", "3"])
+  }
+}

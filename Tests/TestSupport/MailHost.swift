@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+import Foundation
+
+/// A scratch installation: ullage.cf, a base directory, one mailbox, a log socket, and the real `ullage-deliver`.
+package final class MailHost {
+  package let sandbox: Sandbox
+  package let log: LogReceiver
+  package static let recipient = "you@example.org"
+
+  /// Where the mailbox of `recipient` lies, relative to the sandbox.
+  package let maildir = "base/example.org/you"
+
+  /// - Parameter settings: lines for ullage.cf behind base, mailbox table and log socket.
+  package init(_ settings: String = "", below parent: String? = nil) throws {
+    sandbox = try parent.map { try Sandbox(below: $0) } ?? Sandbox()
+    log = try LogReceiver(sandbox("log"))
+    try sandbox.makeDirectory("base/example.org")
+    try configure(settings)
+  }
+
+  package func configure(_ settings: String, maps: String = "inline:{ you@example.org=example.org/you/ }") throws {
+    try sandbox.write(
+      "ullage.cf",
+      """
+      virtual_mailbox_base = \(sandbox("base"))
+      virtual_mailbox_maps = \(maps)
+      virtual_mailbox_limit = 0
+      virtual_mailbox_limit_override = yes
+      log_socket = \(sandbox("log"))
+      \(settings)
+
+      """)
+  }
+
+  package struct Delivery {
+    package let status: Int32
+    package let output: String
+    package let errors: String
+    package let log: [String]
+
+    /// The first line of the log that speaks of a cause.
+    package var warning: String { log.first { $0.contains("warning: ") } ?? "" }
+  }
+
+  package var arguments: [String] {
+    [
+      Self.program, "--config=\(sandbox("ullage.cf"))", "--sender=me@example.net", "--recipient=\(Self.recipient)",
+      "--queue-id=4Abc",
+    ]
+  }
+
+  package func start(_ input: Command.Input, environment: [String: String] = [:]) throws -> Command {
+    try Command(arguments, input: input, environment: environment, asMailUser: true)
+  }
+
+  package func deliver(
+    _ message: [UInt8], arguments: [String]? = nil, environment: [String: String] = [:], asMailUser: Bool = true
+  ) throws -> Delivery {
+    let ending = try Command.run(
+      arguments ?? self.arguments, input: .bytes(message), environment: environment, asMailUser: asMailUser)
+    return Delivery(status: ending.status, output: ending.output, errors: ending.errors, log: log.lines())
+  }
+
+  package func deliver(bytes count: Int, environment: [String: String] = [:]) throws -> Delivery {
+    try deliver(Self.message(count), environment: environment)
+  }
+
+  /// Delivers as seen by a process whose view of the file system root has changed by `script`, lines of sh(1).
+  package func deliver(bytes count: Int, behind script: String, arguments: [String]? = nil) throws -> Delivery {
+    guard geteuid() == 0 else { throw TestError("a mount namespace takes root") }
+    let shell = ["unshare", "--mount", "sh", "-ec", "\(script)\nexec \"$@\"", "sh"]
+    return try deliver(
+      Self.message(count), arguments: shell + MailUser.drop + (arguments ?? self.arguments), asMailUser: false)
+  }
+
+  /// A message of exactly `count` bytes.
+  package static func message(_ count: Int) -> [UInt8] {
+    (0..<count).map { $0 == count - 1 || $0 % 70 == 69 ? UInt8(ascii: "\n") : UInt8(ascii: "a") + UInt8($0 % 26) }
+  }
+
+  package var ledger: String? { sandbox.text("\(maildir)/maildirsize") }
+
+  package func setLedger(_ text: String) throws {
+    try makeMaildir()
+    try sandbox.write("\(maildir)/maildirsize", text)
+  }
+
+  package func makeMaildir() throws {
+    for name in ["cur", "new", "tmp"] { try sandbox.makeDirectory("\(maildir)/\(name)") }
+  }
+
+  /// Puts a message of `bytes` bytes into a folder of the mailbox (`""` is the inbox), as an IMAP server would.
+  package func store(_ name: String, bytes: Int, folder: String = "") throws {
+    try makeMaildir()
+    try sandbox.write("\(maildir)/\(folder.isEmpty ? "" : folder + "/")cur/\(name)", Self.message(bytes))
+  }
+
+  package var new: [String] { sandbox.list("\(maildir)/new") }
+  package var tmp: [String] { sandbox.list("\(maildir)/tmp") }
+
+  package func newMessages() -> [[UInt8]] { new.compactMap { sandbox.bytes("\(maildir)/new/\($0)") } }
+
+  /// The sums of the ledger's entries: bytes and messages.
+  package var ledgerTotal: [Int]? {
+    guard let ledger else { return nil }
+    return ledger.split(separator: "\n").dropFirst().reduce(into: [0, 0]) { sum, line in
+      let numbers = line.split(separator: " ").compactMap { Int($0) }
+      sum = [sum[0] + numbers[0], sum[1] + numbers[1]]
+    }
+  }
+
+  /// A copy of the program that the mail user can reach wherever the project lies.
+  package static let program: String = {
+    do {
+      let built = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+      let folder = URL(fileURLWithPath: built).deletingLastPathComponent().path
+      let copy = try Sandbox()
+      try Command.check(["cp", "\(folder)/ullage-deliver", copy("ullage-deliver")])
+      unsafe chmod(copy("ullage-deliver"), 0o755)
+      // As long as the tests run.
+      unsafe kept = copy
+      return copy("ullage-deliver")
+    } catch { return "cannot copy ullage-deliver: \(error)" }
+  }()
+
+  nonisolated(unsafe) private static var kept: Sandbox?
+}

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+package import Foundation
+
+/// A directory of a test's own, which belongs to the mail user and goes with the test.
+package final class Sandbox {
+  package let path: String
+
+  package init(below parent: String = FileManager.default.temporaryDirectory.path) throws {
+    var template = Array("\(parent)/ullage-test-XXXXXX".utf8CString)
+    guard unsafe mkdtemp(&template) != nil else { throw TestError("mkdtemp in \(parent): \(errorText(errno))") }
+    path = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
+    unsafe chmod(path, 0o755)
+    unsafe chown(path, MailUser.id, MailUser.group)
+  }
+
+  deinit {
+    _ = try? Command.run(["rm", "-rf", path])
+  }
+
+  package func callAsFunction(_ name: String) -> String { "\(path)/\(name)" }
+
+  /// Writes a file that belongs to the mail user, making its directories.
+  package func write(_ name: String, _ bytes: some Sequence<UInt8>, mode: mode_t = 0o600) throws {
+    if let slash = name.lastIndex(of: "/") { try makeDirectory(String(name[..<slash])) }
+    guard FileManager.default.createFile(atPath: self(name), contents: Data(bytes)) else {
+      throw TestError("cannot write \(self(name))")
+    }
+    unsafe chmod(self(name), mode)
+    unsafe chown(self(name), MailUser.id, MailUser.group)
+  }
+
+  package func write(_ name: String, _ text: String, mode: mode_t = 0o600) throws {
+    try write(name, Array(text.utf8), mode: mode)
+  }
+
+  package func makeDirectory(_ name: String) throws {
+    var path = path
+    for part in name.split(separator: "/") {
+      path += "/" + part
+      if unsafe mkdir(path, 0o700) == 0 { unsafe chown(path, MailUser.id, MailUser.group) }
+    }
+    var isDirectory: ObjCBool = false
+    guard unsafe FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory), isDirectory.boolValue else {
+      throw TestError("cannot make \(path)")
+    }
+  }
+
+  package func bytes(_ name: String) -> [UInt8]? { FileManager.default.contents(atPath: self(name)).map { Array($0) } }
+
+  package func text(_ name: String) -> String? { bytes(name).map { String(decoding: $0, as: UTF8.self) } }
+
+  /// The names in a directory, sorted; empty when it does not exist.
+  package func list(_ name: String) -> [String] {
+    ((try? FileManager.default.contentsOfDirectory(atPath: self(name))) ?? []).sorted()
+  }
+
+  package func status(_ name: String) -> stat? {
+    var status = stat()
+    return unsafe lstat(self(name), &status) == 0 ? status : nil
+  }
+}
+
+/// Receives the datagrams that a program sends to the system's log.
+package final class LogReceiver {
+  private let descriptor: Int32
+
+  package init(_ path: String) throws {
+    descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue), 0)
+    var address = sockaddr_un()
+    address.sun_family = sa_family_t(AF_UNIX)
+    unsafe withUnsafeMutableBytes(of: &address.sun_path) { unsafe $0.copyBytes(from: path.utf8.prefix($0.count - 1)) }
+    let result = unsafe withUnsafePointer(to: &address) {
+      unsafe $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        unsafe bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+      }
+    }
+    guard result == 0 else { throw TestError("bind \(path): \(errorText(errno))") }
+    unsafe chmod(path, 0o666)
+  }
+
+  deinit { close(descriptor) }
+
+  /// The lines that have arrived since the last call, each without its priority, time and tag.
+  package func lines() -> [String] {
+    datagrams().map { $0.components(separatedBy: "]: ").dropFirst().joined(separator: "]: ") }
+  }
+
+  package func datagrams() -> [String] {
+    var lines: [String] = []
+    var buffer = [UInt8](repeating: 0, count: 65536)
+    while case let count = unsafe recv(descriptor, &buffer, buffer.count, Int32(MSG_DONTWAIT)), count >= 0 {
+      lines.append(String(decoding: buffer[..<count], as: UTF8.self))
+    }
+    return lines
+  }
+}
