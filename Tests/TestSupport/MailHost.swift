@@ -100,13 +100,16 @@ package final class MailHost {
 
   package func newMessages() -> [[UInt8]] { new.compactMap { sandbox.bytes("\(maildir)/new/\($0)") } }
 
-  /// The sums of the ledger's entries: bytes and messages.
+  /// The sums of the ledger's entries: bytes and messages. Nil when there is none, or a line that makes readers count.
   package var ledgerTotal: [Int]? {
-    guard let ledger else { return nil }
-    return ledger.split(separator: "\n").dropFirst().reduce(into: [0, 0]) { sum, line in
+    guard let ledger, ledger.hasSuffix("\n") else { return nil }
+    var sum = [0, 0]
+    for line in ledger.split(separator: "\n").dropFirst() {
       let numbers = line.split(separator: " ").compactMap { Int($0) }
+      guard numbers.count == 2 else { return nil }
       sum = [sum[0] + numbers[0], sum[1] + numbers[1]]
     }
+    return sum
   }
 
   /// A copy of the program that the mail user can reach wherever the project lies.

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+import Foundation
+
+/// maildrop's `deliverquota`: the Maildir++ protocol as Courier wrote it.
+package enum DeliverQuota {
+  package static let path = "/usr/sbin/deliverquota.maildrop"
+}
+
+/// A small file system of its own in a file; it goes with the test. Needs root.
+package final class LoopDisk {
+  package let path: String
+  private let sandbox: Sandbox
+
+  /// - Parameter mkfs: the command that makes the file system, without the file's name.
+  package init(_ mkfs: String, megabytes: Int, options: String = "loop") throws {
+    guard geteuid() == 0 else { throw TestError("mounting a file system takes root") }
+    sandbox = try Sandbox()
+    path = sandbox("disk")
+    try sandbox.makeDirectory("disk")
+    try Command.check(["truncate", "-s", "\(megabytes)M", sandbox("image")])
+    try Command.check(mkfs.split(separator: " ").map(String.init) + [sandbox("image")])
+    try Command.check(["mount", "-o", options, sandbox("image"), path])
+    try Command.check(["chown", "\(MailUser.id):\(MailUser.group)", path])
+  }
+
+  package func remount(_ option: String) throws {
+    try Command.check(["mount", "-o", "remount,\(option)", path])
+  }
+
+  deinit {
+    _ = try? Command.run(["umount", "-l", path])
+  }
+}
+
+extension MailHost {
+  /// Waits until the delivery has a file open for the message: the body has begun to arrive.
+  package func waitUntilMessageIsOpen(_ delivery: Command) throws {
+    let limit = Date().addingTimeInterval(20)
+    while Date() < limit {
+      let files = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(delivery.process)/fd")) ?? []
+      let targets = files.compactMap {
+        try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(delivery.process)/fd/\($0)")
+      }
+      if targets.contains(where: { $0.contains("/tmp/") && $0.contains(maildir) }) { return }
+      sched_yield()
+    }
+    throw TestError("the delivery has not opened a file for its message")
+  }
+}
