@@ -35,7 +35,9 @@ struct FaultWalkTests {
   }
 
   /// Fails call 0, 1, 2 … until the plan is no longer reached, and checks what each leaves.
-  private func walk(_ scene: Scene, _ action: String, _ check: (MailHost, MailHost.Delivery, String) throws -> Void) throws {
+  private func walk(_ scene: Scene, _ action: String, _ check: (MailHost, MailHost.Delivery, String) throws -> Void)
+    throws
+  {
     for number in 0..<500 {
       let host = try scene.host()
       let plan = ["ULLAGE_FAULT": "\(number):\(action)", "ULLAGE_FAULT_LOG": host.sandbox("fault")]
@@ -94,7 +96,8 @@ struct FaultWalkTests {
     }
   }
 
-  @Test("Killed at any system call: nothing, or the whole message, and never a total too low", arguments: Scene.allCases)
+  @Test(
+    "Killed at any system call: nothing, or the whole message, and never a total too low", arguments: Scene.allCases)
   func kill(scene: Scene) throws {
     try walk(scene, "KILL") { host, delivery, what in
       #expect(delivery.status == -SIGKILL, "\(what)")
@@ -114,9 +117,7 @@ struct FaultWalkTests {
     // The parent moves the message to cur/ while the delivery is stopped in front of its last sync.
     let trace = ["strace", "-f", "-o", "/dev/null", "-e", "inject=fsync:error=EIO:delay_enter=700000:when=2"]
     let delivery = try Command(trace + host.arguments, input: .bytes(MailHost.message(100)), asMailUser: true)
-    let limit = Date().addingTimeInterval(20)
-    while host.new.isEmpty, Date() < limit { sched_yield() }
-    let name = try #require(host.new.first)
+    let name = try waitUntil("the publishing of the message") { host.new.first }
     try Command.check(
       ["mv", host.sandbox("\(host.maildir)/new/\(name)"), host.sandbox("\(host.maildir)/cur/\(name):2,S")])
     let ending = delivery.wait()

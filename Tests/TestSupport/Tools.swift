@@ -32,18 +32,26 @@ package final class LoopDisk {
   }
 }
 
+/// Looks again and again until something has happened, for 20 s at most.
+package func waitUntil<R>(_ what: String, _ look: () throws -> R?) throws -> R {
+  let limit = Date().addingTimeInterval(20)
+  while Date() < limit {
+    if let result = try look() { return result }
+    // Gives the processor to whom we wait for, without a time that could be too short.
+    poll(nil, 0, 1)
+  }
+  throw TestError("\(what) has not happened in 20 s")
+}
+
 extension MailHost {
   /// Waits until the delivery has a file open for the message: the body has begun to arrive.
   package func waitUntilMessageIsOpen(_ delivery: Command) throws {
-    let limit = Date().addingTimeInterval(20)
-    while Date() < limit {
+    try waitUntil("the opening of a file for the message") {
       let files = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(delivery.process)/fd")) ?? []
       let targets = files.compactMap {
         try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(delivery.process)/fd/\($0)")
       }
-      if targets.contains(where: { $0.contains("/tmp/") && $0.contains(maildir) }) { return }
-      sched_yield()
+      return targets.contains { $0.contains("/tmp/") && $0.contains(maildir) } ? () : nil
     }
-    throw TestError("the delivery has not opened a file for its message")
   }
 }
