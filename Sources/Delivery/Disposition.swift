@@ -34,16 +34,17 @@ package enum Disposition: Equatable, Sendable {
     }
   }
 
-  /// What the sender may read: nothing of paths, hosts or SQL. Empty on success, where it would go into the DSN.
+  /// What the sender may read: nothing of paths, hosts or SQL. Empty on success, where it would go into
+  /// the DSN; without a line end, which pipe(8) would turn into a blank.
   package var output: [UInt8] {
     switch self {
     case .delivered: []
     case .overQuota(let text, _):
-      Array("\(statusCode) maildir delivery failed: ".utf8) + Self.masked(text) + [UInt8(ascii: "\n")]
-    case .noSuchMailbox: Array("5.1.1 The recipient has no mailbox here.\n".utf8)
-    case .deferred(.systemProblem): Array("4.3.0 The mail system has a temporary problem.\n".utf8)
-    case .deferred(.storageFull): Array("4.3.1 The mail system has no room for the message at the moment.\n".utf8)
-    case .deferred(.badConfiguration): Array("4.3.5 The mail system is not configured correctly.\n".utf8)
+      Array("\(statusCode) maildir delivery failed: ".utf8) + Self.masked(text)
+    case .noSuchMailbox: Array("5.1.1 The recipient has no mailbox here.".utf8)
+    case .deferred(.systemProblem): Array("4.3.0 The mail system has a temporary problem.".utf8)
+    case .deferred(.storageFull): Array("4.3.1 The mail system has no room for the message at the moment.".utf8)
+    case .deferred(.badConfiguration): Array("4.3.5 The mail system is not configured correctly.".utf8)
     }
   }
 

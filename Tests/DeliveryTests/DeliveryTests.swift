@@ -70,7 +70,7 @@ struct DeliveryTests {
     #expect(try host.deliver(bytes: 600).status == 0)
     let refused = try host.deliver(bytes: 401)
     #expect(refused.status == 75)
-    #expect(refused.output == "4.2.2 maildir delivery failed: Full.\n")
+    #expect(refused.output == "4.2.2 maildir delivery failed: Full.")
     #expect(
       refused.log == ["4Abc: to=<you@example.org>, size=401, used=600, limit=1000, dsn=4.2.2, status=deferred"])
     #expect(try host.deliver(bytes: 400).status == 0)
@@ -115,7 +115,7 @@ struct DeliveryTests {
     let arguments = host.arguments.map { $0.hasPrefix("--recipient=") ? "--recipient=nobody@example.org" : $0 }
     let refused = try host.deliver(MailHost.message(10), arguments: arguments)
     #expect(refused.status == 67)
-    #expect(refused.output == "5.1.1 The recipient has no mailbox here.\n")
+    #expect(refused.output == "5.1.1 The recipient has no mailbox here.")
     #expect(refused.log == ["4Abc: to=<nobody@example.org>, dsn=5.1.1, status=refused"])
   }
 

@@ -115,10 +115,8 @@ package final class MailHost {
   /// A copy of the program that the mail user can reach wherever the project lies.
   package static let program: String = {
     do {
-      let built = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
-      let folder = URL(fileURLWithPath: built).deletingLastPathComponent().path
       let copy = try Sandbox()
-      try Command.check(["cp", "\(folder)/ullage-deliver", copy("ullage-deliver")])
+      try Command.check(["cp", built, copy("ullage-deliver")])
       unsafe chmod(copy("ullage-deliver"), 0o755)
       // As long as the tests run.
       unsafe kept = copy
@@ -127,4 +125,13 @@ package final class MailHost {
   }()
 
   nonisolated(unsafe) private static var kept: Sandbox?
+
+  /// ULLAGE_PROGRAM, or the debug build beside the tests.
+  private static var built: String {
+    get throws {
+      if let given = ProcessInfo.processInfo.environment["ULLAGE_PROGRAM"] { return given }
+      let tests = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+      return URL(fileURLWithPath: tests).deletingLastPathComponent().path + "/ullage-deliver"
+    }
+  }
 }

@@ -2,7 +2,7 @@
 package import Foundation
 
 /// A directory of a test's own, which belongs to the mail user and goes with the test.
-package final class Sandbox {
+package final class Sandbox: Sendable {
   package let path: String
 
   package init(below parent: String = FileManager.default.temporaryDirectory.path) throws {
@@ -13,9 +13,9 @@ package final class Sandbox {
     unsafe chown(path, MailUser.id, MailUser.group)
   }
 
-  deinit {
-    _ = try? Command.run(["rm", "-rf", path])
-  }
+  deinit { remove() }
+
+  package func remove() { _ = try? Command.run(["rm", "-rf", path]) }
 
   package func callAsFunction(_ name: String) -> String { "\(path)/\(name)" }
 

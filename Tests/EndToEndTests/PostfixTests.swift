@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+import Foundation
+import TestSupport
+import Testing
+
+/// A real Postfix hands messages to the real program, with the quotas in a real PostgreSQL.
+struct PostfixTests {
+  private let cluster: PostgresCluster
+  private let host: MailHost
+  private let postfix: PostfixInstance
+  private let program: String
+
+  init() throws {
+    cluster = try PostgresCluster()
+    try cluster.makePostfixAdmin(quota: 20_000)
+    try cluster.sql(
+      """
+      INSERT INTO mailbox (username, maildir, quota, domain) VALUES ('me@example.org', 'example.org/me/', 0, 'example.org')
+      """)
+    host = try MailHost()
+    try host.sandbox.write("mailboxes.cf", cluster.tableFile(PostgresCluster.pathQuery), mode: 0o644)
+    try host.sandbox.write("limits.cf", cluster.tableFile(PostgresCluster.limitQuery), mode: 0o644)
+    try host.configure(
+      """
+      virtual_mailbox_limit_maps = pgsql:\(host.sandbox("limits.cf"))
+      virtual_maildir_limit_message_maps = inline:{ {you@example.org = The mailbox of 'you' is full %s.} }
+      recipient_delimiter = +
+      """, maps: "pgsql:\(host.sandbox("mailboxes.cf"))")
+    // A copy of its own, which one test takes away.
+    program = host.sandbox("ullage-deliver")
+    try Command.check(["cp", MailHost.program, program])
+    postfix = try PostfixInstance(
+      pipe: PostfixInstance.entry(host, program: program),
+      settings: """
+        virtual_mailbox_maps = pgsql:\(host.sandbox("mailboxes.cf"))
+        recipient_delimiter = +
+        """)
+  }
+
+  private func message(_ bytes: Int, subject: String = "test") -> String {
+    let line = String(repeating: "x", count: 70) + "\r\n"
+    return "Subject: \(subject)\r\n\r\n" + String(repeating: line, count: bytes / 72)
+  }
+
+  private func delivered(_ maildir: String) -> String? {
+    host.sandbox.list("\(maildir)/new").first.flatMap { host.sandbox.text("\(maildir)/new/\($0)") }
+  }
+
+  @Test("A message arrives with Return-Path, X-Original-To and Delivered-To, and is counted as it was written")
+  func delivers() throws {
+    try postfix.send(message(5000), to: ["You+box@example.org"])
+    let line = try postfix.nextStatus()
+    #expect(line.contains("dsn=2.0.0, status=sent (delivered via ullage service)"), "\(line)")
+    let text = try #require(delivered(host.maildir))
+    #expect(
+      text.hasPrefix(
+        "Return-Path: <me@example.org>\nX-Original-To: You+box@example.org\nDelivered-To: You+box@example.org\n"))
+    #expect(host.ledgerTotal == [text.utf8.count, 1])
+    #expect(
+      host.log.lines().contains { $0.contains("to=<you+box@example.org>, orig_to=<") || $0.contains("to=<you+box@") })
+  }
+
+  @Test("A null sender stays null")
+  func nullSender() throws {
+    try postfix.send(message(100), from: "")
+    #expect(try postfix.nextStatus().contains("status=sent"))
+    #expect(delivered(host.maildir)?.hasPrefix("Return-Path: <>\n") == true)
+  }
+
+  @Test("Over quota defers; a quota raised in SQL lets the same message in; a lowered one defers the next")
+  func quotaChanges() throws {
+    try postfix.send(message(15_000))
+    #expect(try postfix.nextStatus().contains("status=sent"))
+    try postfix.send(message(15_000))
+    let deferred = try postfix.nextStatus()
+    #expect(
+      deferred.contains("dsn=4.2.2, status=deferred (maildir delivery failed: The mailbox of 'you' is full %s.)"),
+      "\(deferred)")
+    try cluster.sql("UPDATE mailbox SET quota = 40000 WHERE username = 'you@example.org'")
+    try postfix.flush()
+    #expect(try postfix.nextStatus(matching: "status=sent").contains("dsn=2.0.0"))
+    #expect(host.new.count == 2)
+  }
+
+  @Test("A refusal reaches the sender as a bounce with code and text, and nothing else of ours")
+  func bounce() throws {
+    try postfix.send(message(30_000))
+    let refused = try postfix.nextStatus()
+    #expect(refused.contains("dsn=5.2.2, status=bounced (maildir delivery failed: The mailbox of 'you'"), "\(refused)")
+    #expect(try postfix.nextStatus().contains("to=<me@example.org>"))
+    let bounce = try #require(delivered("base/example.org/me"))
+    #expect(bounce.contains("Action: failed\nStatus: 5.2.2\n"))
+    let unfolded = bounce.replacingOccurrences(of: "\n    ", with: " ")
+    #expect(unfolded.contains("Diagnostic-Code: x-unix; maildir delivery failed: The mailbox of 'you' is full %s."))
+    #expect(!bounce.contains(host.sandbox.path) && !bounce.contains("Command output"))
+    #expect(host.new == [] && host.tmp == [])
+  }
+
+  @Test("soft_bounce on the entry turns a refusal into a deferral, for the first days")
+  func softBounce() throws {
+    try Command.check(["postconf", "-c", postfix.sandbox("config"), "-P", "ullage/unix/soft_bounce=yes"])
+    try Command.check(["postfix", "-c", postfix.sandbox("config"), "reload"])
+    try postfix.send(message(30_000))
+    let line = try postfix.nextStatus()
+    #expect(line.contains("dsn=4.2.2, status=SOFTBOUNCE"), "\(line)")
+  }
+
+  @Test("A database stopped and started in mid-stream: nothing lost, nothing bounced")
+  func databaseRestart() throws {
+    try cluster.sql("UPDATE mailbox SET quota = 0")
+    for number in 0..<5 { try postfix.send(message(200, subject: "before \(number)")) }
+    for _ in 0..<5 { #expect(try postfix.nextStatus().contains("status=sent")) }
+    // smtpd needs the database for its own check of the recipient; what it has accepted is ours.
+    try postfix.setParameter("virtual_mailbox_maps=static:example.org/you/")
+    try cluster.stop()
+    for number in 0..<5 { try postfix.send(message(200, subject: "during \(number)")) }
+    for _ in 0..<5 {
+      let line = try postfix.nextStatus()
+      #expect(line.contains("dsn=4.3.0, status=deferred (The mail system has a temporary problem.)"), "\(line)")
+    }
+    try cluster.start()
+    try postfix.flush()
+    for _ in 0..<5 { _ = try postfix.nextStatus(matching: "status=sent") }
+    #expect(host.new.count == 10)
+    #expect(!postfix.log.contains("status=bounced"))
+  }
+
+  @Test("A message to several recipients without the recipient limit is deferred, and the log names the cure")
+  func severalRecipients() throws {
+    try cluster.sql(
+      "INSERT INTO mailbox (username, maildir, quota, domain) VALUES ('b@example.org', 'example.org/b/', 0, 'example.org')"
+    )
+    try postfix.setParameter("ullage_destination_recipient_limit=2")
+    try postfix.send(message(100), to: ["you@example.org", "b@example.org"])
+    // With D or O in flags= pipe(8) itself refuses to run a command for both.
+    let line = try postfix.nextStatus()
+    #expect(line.contains("dsn=4.3.5, status=deferred"), "\(line)")
+    #expect(host.new == [])
+    try postfix.setParameter("ullage_destination_recipient_limit=1")
+    try postfix.flush()
+    _ = try postfix.nextStatus(matching: "status=sent")
+    _ = try postfix.nextStatus(matching: "status=sent")
+    #expect(host.new.count == 1 && host.sandbox.list("base/example.org/b/new").count == 1)
+  }
+
+  @Test("An unknown recipient that Postfix has accepted is refused with 5.1.1")
+  func unknownRecipient() throws {
+    try postfix.setParameter("virtual_mailbox_maps=static:x/")
+    try postfix.send(message(100), to: ["nobody@example.org"])
+    let line = try postfix.nextStatus()
+    #expect(line.contains("dsn=5.1.1, status=bounced (The recipient has no mailbox here.)"), "\(line)")
+  }
+
+  @Test("A configuration that is wrong defers with 4.3.5, a program that is missing defers as well")
+  func brokenInstallation() throws {
+    try host.sandbox.write("ullage.cf", "virtual_mailbox_base = /\nnonsense\n")
+    try postfix.send(message(100))
+    #expect(
+      try postfix.nextStatus().contains("dsn=4.3.5, status=deferred (The mail system is not configured correctly.)"))
+    try Command.check(["rm", program])
+    try postfix.flush()
+    #expect(try postfix.nextStatus().contains("status=deferred"))
+  }
+
+  @Test("pipe(8) killed in mid-message: no cut message, and the whole one later")
+  func pipeKilled() throws {
+    try cluster.sql("UPDATE mailbox SET quota = 0")
+    // A slow lookup holds the delivery while pipe(8) has written only what a pipe takes in.
+    try host.sandbox.write("limits.cf", cluster.tableFile("SELECT 0 FROM pg_sleep(2) WHERE '%s' <> ''"), mode: 0o644)
+    try postfix.send(message(5_000_000))
+    let pipe = try waitUntil("the start of a query") {
+      try cluster.sql("SELECT 1 FROM pg_stat_activity WHERE query LIKE 'SELECT 0 %'") == "1\n"
+        ? try postfix.pipeProcess() : nil
+    }
+    kill(pipe, SIGKILL)
+    #expect(try waitUntil("the end of the delivery") { host.log.lines().first }.contains("status=deferred"))
+    #expect(host.new == [] && host.tmp == [])
+    try waitUntil("Postfix's next try") {
+      try postfix.flush()
+      return postfix.log.contains("status=sent") ? () : nil
+    }
+    for message in host.newMessages() { #expect(message.count > 5_000_000 * 70 / 72) }
+    #expect(host.new.count == 1 && host.tmp == [])
+  }
+
+  @Test("8-bit text, long lines and lines that begin with a dot or From arrive as SMTP brought them")
+  func bytes() throws {
+    let body =
+      "Subject: x\r\n\r\nümlaut \u{1F4E7}\r\n.dot\r\nFrom here\r\n" + String(repeating: "y", count: 900) + "\r\n"
+    try cluster.sql("UPDATE mailbox SET quota = 0")
+    try postfix.send(body)
+    #expect(try postfix.nextStatus().contains("status=sent"))
+    let text = try #require(delivered(host.maildir))
+    #expect(text.hasSuffix(body.replacingOccurrences(of: "\r\n", with: "\n").components(separatedBy: "\n\n")[1]))
+  }
+
+  @Test("Parallel messages to a mailbox with room for a part of them: exactly that part arrives")
+  func parallel() throws {
+    for number in 0..<12 { try postfix.send(message(3000, subject: "\(number)")) }
+    for _ in 0..<12 { _ = try postfix.nextStatus() }
+    let total = try #require(host.ledgerTotal)
+    let files = host.newMessages().reduce(0) { $0 + $1.count }
+    #expect(total == [files, host.new.count] && files <= 20_000 && files > 20_000 - 3300)
+  }
+}

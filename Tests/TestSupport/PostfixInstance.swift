@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+package import Foundation
+
+/// A private Postfix with its own directories, log and loopback port, and one transport: ours. It goes with the test.
+package final class PostfixInstance {
+  package let sandbox: Sandbox
+  package let port: Int
+  private var logOffset = 0
+
+  /// - Parameters:
+  ///   - pipe: the part of the master.cf entry behind `pipe`.
+  ///   - settings: further lines for main.cf.
+  package init(pipe: String, settings: String) throws {
+    guard geteuid() == 0 else { throw TestError("starting Postfix takes root") }
+    sandbox = try Sandbox()
+    port = try freePort()
+    try Command.check(["chown", "root:root", sandbox.path])
+    for name in ["config", "queue", "data"] {
+      try Command.check(["mkdir", "-m", "755", sandbox(name)])
+    }
+    try Command.check(["chown", "postfix", sandbox("data")])
+    try Command.check(["chmod", "700", sandbox("data")])
+    let main = """
+      compatibility_level = 3.6
+      queue_directory = \(sandbox("queue"))
+      data_directory = \(sandbox("data"))
+      maillog_file = \(sandbox("log"))
+      maillog_file_prefixes = \(sandbox.path)
+      myhostname = mx.example.org
+      mydestination =
+      alias_maps =
+      alias_database =
+      inet_interfaces = 127.0.0.1
+      inet_protocols = ipv4
+      smtpd_recipient_restrictions = permit_mynetworks, reject
+      smtpd_peername_lookup = no
+      virtual_mailbox_domains = example.org
+      virtual_transport = ullage
+      ullage_destination_recipient_limit = 1
+      minimal_backoff_time = 1s
+      maximal_backoff_time = 2s
+      queue_run_delay = 1s
+      transport_retry_time = 1s
+      service_throttle_time = 1s
+      \(settings)
+
+      """
+    let master = """
+      127.0.0.1:\(port) inet n - n - - smtpd
+      pickup unix n - n 60 1 pickup
+      cleanup unix n - n - 0 cleanup
+      qmgr unix n - n 1 1 qmgr
+      rewrite unix - - n - - trivial-rewrite
+      bounce unix - - n - 0 bounce
+      defer unix - - n - 0 bounce
+      trace unix - - n - 0 bounce
+      verify unix - - n - 1 verify
+      flush unix n - n 1000? 0 flush
+      proxymap unix - - n - - proxymap
+      error unix - - n - - error
+      retry unix - - n - - error
+      postlog unix-dgram n - n - 1 postlogd
+      ullage unix - n n - 20 pipe \(pipe)
+
+      """
+    try write("config/main.cf", main)
+    try write("config/master.cf", master)
+    try Command.check(["postfix", "-c", sandbox("config"), "start"])
+  }
+
+  deinit { _ = try? Command.run(["postfix", "-c", sandbox("config"), "stop"]) }
+
+  /// The options of the documented master.cf entry.
+  package static func entry(_ host: MailHost, program: String) -> String {
+    "flags=DORXhu user=nobody null_sender= argv=\(program) --config=\(host.sandbox("ullage.cf"))"
+      + " --sender=${sender} --recipient=${recipient} --original-recipient=${original_recipient}"
+      + " --queue-id=${queue_id} --size=${size}"
+  }
+
+  private func write(_ name: String, _ text: String) throws {
+    guard FileManager.default.createFile(atPath: sandbox(name), contents: Data(text.utf8)) else {
+      throw TestError("cannot write \(sandbox(name))")
+    }
+  }
+
+  /// Hands a message in by SMTP, as a client on loopback.
+  package func send(
+    _ body: String, from sender: String = "me@example.org", to recipients: [String] = [MailHost.recipient]
+  ) throws {
+    let script = """
+      import smtplib, sys
+      s = smtplib.SMTP('127.0.0.1', \(port), timeout=60)
+      s.sendmail(sys.argv[1], sys.argv[2:], sys.stdin.buffer.read())
+      s.quit()
+      """
+    try Command.check(["python3", "-c", script, sender] + recipients, input: .bytes(Array(body.utf8)))
+  }
+
+  package var log: String { sandbox.text("log") ?? "" }
+
+  /// The next line of Postfix's log from our transport, waiting for it.
+  package func nextStatus(matching part: String = "status=") throws -> String {
+    try waitUntil("a line with \(part) in Postfix's log") {
+      let lines = log.split(separator: "\n").filter { $0.contains("relay=ullage") }
+      guard let index = lines.indices.first(where: { $0 >= logOffset && lines[$0].contains(part) }) else { return nil }
+      logOffset = index + 1
+      return String(lines[index])
+    }
+  }
+
+  package func flush() throws { try Command.check(["postqueue", "-c", sandbox("config"), "-f"]) }
+
+  package func setParameter(_ assignment: String) throws {
+    try Command.check(["postconf", "-c", sandbox("config"), "-e", assignment])
+    try Command.check(["postfix", "-c", sandbox("config"), "reload"])
+  }
+
+  /// The process of pipe(8) that runs our transport, nil when there is none.
+  package func pipeProcess() throws -> pid_t? {
+    let script =
+      "for p in /proc/[0-9]*; do [ \"$(tr '\\0' ' ' < $p/cmdline 2>/dev/null | cut -c1-14)\" = 'pipe -n ullage' ] &&"
+      + " [ \"$(readlink $p/cwd)\" = \"$0\" ] && basename $p; done; true"
+    let output = try Command.check(["bash", "-c", script, sandbox("queue")])
+    return output.split(separator: "\n").compactMap { pid_t($0) }.first
+  }
+}
