@@ -37,7 +37,8 @@ let package = Package(
 
 // Tests that start servers of their own; scripts/test installs what they need and sets this.
 if Context.environment["ULLAGE_END_TO_END"] != nil {
-  package.targets.append(.testTarget(name: "EndToEndTests", dependencies: ["Tables", "Configuration", "Posix", "TestSupport"]))
+  package.targets.append(
+    .testTarget(name: "EndToEndTests", dependencies: ["Tables", "Configuration", "Posix", "TestSupport"]))
 }
 
 for target in package.targets where target.type != .system {

@@ -60,11 +60,13 @@ package struct DeliveryAgent {
     }
   }
 
+  /// - Parameter buffer: where the message passes through; never empty.
   package func deliver(
-    from source: inout some MessageSource & ~Copyable, to mailbox: Mailbox, until deadline: Deadline
+    from source: inout some MessageSource & ~Copyable, through buffer: inout [UInt8], to mailbox: Mailbox,
+    until deadline: Deadline
   ) throws(DeliveryError) -> Outcome {
     do {
-      return try run(from: &source, to: mailbox, until: deadline)
+      return try run(from: &source, through: &buffer, to: mailbox, until: deadline)
     } catch let error as DeliveryError {
       throw error
     } catch let error as MaildirError {
@@ -76,7 +78,8 @@ package struct DeliveryAgent {
   }
 
   private func run(
-    from source: inout some MessageSource & ~Copyable, to mailbox: Mailbox, until deadline: Deadline
+    from source: inout some MessageSource & ~Copyable, through buffer: inout [UInt8], to mailbox: Mailbox,
+    until deadline: Deadline
   ) throws -> Outcome {
     // S0: nothing is there yet.
     guard let base = Path(settings.mailboxBase) else { throw MaildirError.baseMissing }
@@ -90,7 +93,7 @@ package struct DeliveryAgent {
     do {
       // S1: the bytes are in a file without a name.
       let message: MessageFile
-      switch try receive(from: &source, into: &maildir, account: &account, until: deadline) {
+      switch try receive(from: &source, through: &buffer, into: &maildir, account: &account, until: deadline) {
       case .whole(let file): message = file
       case .refused(let outcome): return outcome.adding(account.warnings)
       }
@@ -132,11 +135,10 @@ package struct DeliveryAgent {
   /// count at that moment; then the input is read on, because a message larger than the whole limit is refused for
   /// good.
   private func receive(
-    from source: inout some MessageSource & ~Copyable, into maildir: inout Maildir, account: inout MailboxAccount,
-    until deadline: Deadline
+    from source: inout some MessageSource & ~Copyable, through buffer: inout [UInt8], into maildir: inout Maildir,
+    account: inout MailboxAccount, until deadline: Deadline
   ) throws -> Reception {
     var room = try account.promisedRoom(in: &maildir, until: deadline) ?? 0
-    var buffer = [UInt8](repeating: 0, count: 64 << 10)
     var size: Int64 = 0
     var file: MessageFile?
     var usageWhenFull: QuotaUsage?

@@ -13,18 +13,20 @@ package struct DeliveryLog: ~Copyable {
   }
 
   private let socket: DatagramSocket?
-  private let name: [UInt8]
+  /// `ullage-deliver[123]: `
+  private let tag: [UInt8]
 
   package init(socket path: [UInt8], name: [UInt8]) {
-    self.name = name
+    tag = Self.escaped(name) + Array("[\(CurrentProcess.identifier)]: ".utf8)
+    // The C library reads the time zone now and not between the commit and the exit.
+    _ = Timestamp.now.syslogText
     socket = Path(path).flatMap { try? DatagramSocket(to: $0) }
   }
 
   /// - Parameter text: may hold anything; control characters and what is not UTF-8 are written as `\ooo`.
   package func write(_ severity: Severity, queueID: [UInt8], _ text: [UInt8]) {
     let facilityMail = 2
-    var line = Array("<\(facilityMail << 3 | severity.rawValue)>\(Timestamp.now.syslogText) ".utf8) + Self.escaped(name)
-    line += Array("[\(CurrentProcess.identifier)]: ".utf8)
+    var line = Array("<\(facilityMail << 3 | severity.rawValue)>\(Timestamp.now.syslogText) ".utf8) + tag
     if !queueID.isEmpty { line += Self.escaped(queueID) + Array(": ".utf8) }
     try? socket?.send(line + Self.escaped(text, limit: 2000))
   }

@@ -13,6 +13,9 @@ package struct DeliveryProgram: ~Copyable {
     socket: Array(Parameter.log_socket.definition.standard.utf8),
     name: Array(Parameter.syslog_name.definition.standard.utf8))
 
+  /// As much as a pipe holds. It is here to live until the process ends.
+  private var buffer = [UInt8](repeating: 0, count: 64 << 10)
+
   /// - Parameter arguments: those after the program's name.
   package init(arguments: [[UInt8]]) {
     self.arguments = arguments
@@ -50,7 +53,7 @@ package struct DeliveryProgram: ~Copyable {
     }
 
     let agent = DeliveryAgent(settings, hostName: CurrentProcess.hostName, descriptors: CurrentProcess.descriptors)
-    let outcome = try agent.deliver(from: &source, to: mailbox, until: deadline)
+    let outcome = try agent.deliver(from: &source, through: &buffer, to: mailbox, until: deadline)
     return conclude(outcome, mailbox, settings, mailboxes)
   }
 

@@ -82,6 +82,10 @@ package struct Maildir: ~Copyable {
   /// Opens `new/` and makes sure of `cur/`; `tmp/` is seen to when a file is made in it.
   private static func openNew(in directory: borrowing File) throws(MaildirError) -> File {
     if try !isThere("cur", in: directory) { try make("cur", in: directory) }
+    do { return try File(openat: directory, "new", [.directory, .noFollow]) } catch {
+      guard [Errno.ENOENT, Errno.ENOTDIR, Errno.ELOOP].contains(error.number) else { throw .system(error) }
+    }
+    // Missing: it is made again. Not a directory: that is refused here.
     if try !isThere("new", in: directory) { try make("new", in: directory) }
     do { return try File(openat: directory, "new", [.directory, .noFollow]) } catch { throw .system(error) }
   }

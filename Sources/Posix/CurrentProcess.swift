@@ -14,7 +14,7 @@ package enum CurrentProcess {
     return arguments
   }
 
-  package static var identifier: Int32 { getpid() }
+  package static let identifier: Int32 = getpid()
   package static var parent: Int32 { getppid() }
   package static var effectiveUser: UInt32 { geteuid() }
   package static var effectiveGroup: UInt32 { getegid() }

@@ -5,7 +5,8 @@ import Posix
 // First of all: what a library prints must not reach the sender.
 ProcessStart.silenceStandardError()
 
-if CurrentProcess.hasTerminal, let text = Manual.answer(to: CurrentProcess.arguments) {
+let hasTerminal = CurrentProcess.hasTerminal
+if hasTerminal, let text = Manual.answer(to: CurrentProcess.arguments) {
   _ = StandardStream.write(Array(text.utf8))
   CurrentProcess.exit(0)
 }
@@ -18,6 +19,6 @@ var program = DeliveryProgram(arguments: CurrentProcess.arguments)
 let disposition = program.run(&message)
 
 // A refusal that cannot be said is none: the sender would get a text of pipe(8)'s own.
-let text = disposition.output + (CurrentProcess.hasTerminal ? Array("\n".utf8) : [])
+let text = disposition.output + (hasTerminal ? Array("\n".utf8) : [])
 let isSaid = disposition.output.isEmpty || StandardStream.write(text)
 CurrentProcess.exit(isSaid ? disposition.exitStatus : 75)

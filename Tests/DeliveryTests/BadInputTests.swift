@@ -15,7 +15,7 @@ struct BadInputTests {
   }
 
   @Test(
-    "A wrong command line defers with 4.3.5: pipe(8) bounces exit status 64",
+    "A wrong command line defers with 4.3.5: pipe(8) bounces exit status 64", .takesRoot,
     arguments: [
       (["--bogus=1"], "unknown option --bogus"), (["-x"], "unknown option -x"),
       (["--sender", "a@b"], "unknown option"),
@@ -40,9 +40,8 @@ struct BadInputTests {
     #expect(delivery.status == 75 && delivery.output.hasPrefix("4.3.5 "))
   }
 
-  @Test("Started as root, it refuses to run")
+  @Test("Started as root, it refuses to run", .takesRoot)
   func root() throws {
-    try #require(geteuid() == 0)
     let host = try MailHost()
     let ending = try Command.run(host.arguments, input: .bytes(MailHost.message(10)))
     #expect(ending.status == 75 && ending.output.hasPrefix("4.3.5 "))
@@ -120,9 +119,8 @@ struct BadInputTests {
     #expect(host.sandbox.list("base") == ["example.org"])
   }
 
-  @Test("A symlink of the mail user's below the base is not followed, one of root's is")
+  @Test("A symlink of the mail user's below the base is not followed, one of root's is", .takesRoot)
   func symlinkBelowBase() throws {
-    try #require(geteuid() == 0, "making a symlink of root's takes root")
     let host = try MailHost()
     try host.sandbox.makeDirectory("other/you")
     try Command.check(["rmdir", host.sandbox("base/example.org")])
@@ -202,9 +200,8 @@ struct BadInputTests {
     #expect(host.new == [] && host.tmp == [])
   }
 
-  @Test("A Maildir of somebody else's is left alone")
+  @Test("A Maildir of somebody else's is left alone", .takesRoot)
   func wrongOwner() throws {
-    try #require(geteuid() == 0, "changing owners takes root")
     let host = try MailHost("virtual_mailbox_limit = 1000")
     try host.makeMaildir()
     try Command.check(["chown", "1234", host.sandbox(host.maildir)])

@@ -197,7 +197,7 @@ struct DeliveryTests {
     #expect(host.sandbox.status("\(host.maildir)/ullage.lock")?.st_mode == S_IFREG | 0o600)
   }
 
-  @Test("Without /proc, which the Swift runtime reads the arguments from, the message is deferred")
+  @Test("Without /proc, which the Swift runtime reads the arguments from, the message is deferred", .takesRoot)
   func noProc() throws {
     let host = try MailHost()
     #expect(try host.deliver(bytes: 300, behind: "mount -t tmpfs none /proc").output.hasPrefix("4.3.5 "))

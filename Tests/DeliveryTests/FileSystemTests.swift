@@ -5,7 +5,7 @@ import Testing
 
 /// Real file systems that are full, over their own quota, read-only or broken.
 struct FileSystemTests {
-  @Test("A full disk defers with 4.3.1 and leaves nothing")
+  @Test("A full disk defers with 4.3.1 and leaves nothing", .takesRoot)
   func fullDisk() throws {
     let disk = try LoopDisk("mkfs.ext4 -q", megabytes: 8)
     let host = try MailHost("virtual_mailbox_limit = 100000000", below: disk.path)
@@ -17,7 +17,7 @@ struct FileSystemTests {
     #expect(try host.deliver(bytes: 1000).status == 0)
   }
 
-  @Test("The file system's own quota is no reason to bounce: 4.3.1 (btrfs qgroup)")
+  @Test("The file system's own quota is no reason to bounce: 4.3.1 (btrfs qgroup)", .takesRoot)
   func fileSystemQuota() throws {
     let disk = try LoopDisk("mkfs.btrfs -q", megabytes: 160)
     try Command.check(["btrfs", "quota", "enable", disk.path])
@@ -32,7 +32,7 @@ struct FileSystemTests {
     #expect(host.new.count == 1 && host.tmp == [])
   }
 
-  @Test("A read-only file system is a matter of configuration: 4.3.5")
+  @Test("A read-only file system is a matter of configuration: 4.3.5", .takesRoot)
   func readOnly() throws {
     let disk = try LoopDisk("mkfs.ext4 -q", megabytes: 8)
     let host = try MailHost("virtual_mailbox_limit = 1000", below: disk.path)
@@ -61,7 +61,7 @@ struct FileSystemTests {
     #expect(host.ledger == "1000S\n0 0\n")
   }
 
-  @Test("xfs and btrfs serve as ext4 does", arguments: ["mkfs.xfs -q", "mkfs.btrfs -q"])
+  @Test("xfs and btrfs serve as ext4 does", .takesRoot, arguments: ["mkfs.xfs -q", "mkfs.btrfs -q"])
   func otherFileSystems(mkfs: String) throws {
     let disk = try LoopDisk(mkfs, megabytes: 320)
     let host = try MailHost("virtual_mailbox_limit = 1000", below: disk.path)

@@ -207,7 +207,7 @@ struct LedgerTests {
     #expect(host.new == [])
   }
 
-  @Test("On ext4 with inodes of 128 bytes, whose stamps are whole seconds, counts are exact")
+  @Test("On ext4 with inodes of 128 bytes, whose stamps are whole seconds, counts are exact", .takesRoot)
   func wholeSecondStamps() throws {
     let disk = try LoopDisk("mkfs.ext4 -q -I 128", megabytes: 16)
     let host = try MailHost("virtual_mailbox_limit = 1000", below: disk.path)

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+import Foundation
+import TestSupport
+import Testing
+
+/// scripts/check sees each rule that is broken, in a copy of the project.
+struct CheckTests {
+  private static let project = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    .deletingLastPathComponent().path
+
+  @Test(
+    "scripts/check fails on each rule that is broken, and names it",
+    arguments: [
+      ("format", "printf 'let  x=1\\n' >> Sources/Quota/QuotaLimit.swift", "format: run"),
+      ("warnings", "sed -i 's/.strictMemorySafety(),//' Package.swift", "warnings: Package.swift lacks"),
+      ("warnings", "sed -i 's/.treatAllWarnings(as: .error),//' Package.swift", "warnings: Package.swift lacks"),
+      ("warnings", "sed -i 's/\"-static-stdlib\"//' Package.swift", "warnings: Package.swift lacks"),
+      (
+        "warnings", "printf 'func warn() { let unused = 1 }\\n' >> Sources/Quota/QuotaLimit.swift",
+        "warnings: the build fails"
+      ),
+      ("arrows", "sed -i '2i import Delivery' Sources/Maildir/Maildir.swift", "imports Delivery"),
+      ("arrows", "sed -i '2i import Glibc' Sources/Quota/QuotaLimit.swift", "imports Glibc"),
+      (
+        "arrows", "sed -i 's/name: \"Quota\"/name: \"Quota\", dependencies: [\"Maildir\"]/' Package.swift",
+        "arrows: Quota depends on Maildir"
+      ),
+      ("arrows", "printf 'let p = unsafe f()\\n' >> Sources/Delivery/Manual.swift", "holds the word unsafe"),
+      ("arrows", "mkdir Sources/Helpers", "Helpers has no place"),
+      (
+        "foundation", "sed -i '2i import Foundation' Sources/Tables/TableSet.swift",
+        "foundation: not in the delivery path"
+      ),
+      (
+        "foundation", "sed -i '2i import ArgumentParser' Sources/ullage-deliver/main.swift",
+        "foundation: not in the delivery path"
+      ),
+      (
+        "libraries", "mkdir -p .build/release && cp /usr/bin/dpkg-query .build/release/ullage-deliver",
+        "libraries: .build/release/ullage-deliver needs"
+      ),
+      ("libraries", "rm -rf .build", "libraries: build it first"),
+      ("manuals", "printf '.Bogus x\\n' >> man/ullage.cf.5", "manuals: man/ullage.cf.5"),
+      (
+        "manuals", "sed -i 's/default: 51200000/default: 1/' man/ullage.cf.5",
+        "virtual_mailbox_limit is '51200000' in the code"
+      ),
+      (
+        "manuals", "sed -i 's/Ic virtual_trash_name/Ic virtual_trash_nam/' man/ullage.cf.5",
+        "virtual_trash_name is not in"
+      ),
+    ])
+  func broken(part: String, change: String, finding: String) throws {
+    let copy = try Sandbox()
+    try Command.check([
+      "sh", "-ec",
+      "cd \(Self.project); git ls-files -z | xargs -0 cp --parents -t \(copy.path); cd \(copy.path); \(change)",
+    ])
+    let ending = try Command.run([copy("scripts/check"), part], environment: Self.environment)
+    #expect(ending.status == 1)
+    #expect(ending.errors.contains(finding), "\(ending.errors)")
+  }
+
+  /// The toolchain may stand outside of the standard path.
+  private static let environment: [String: String] = {
+    let own = ProcessInfo.processInfo.environment
+    return own.filter { ["PATH", "HOME"].contains($0.key) }
+  }()
+}
