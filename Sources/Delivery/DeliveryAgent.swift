@@ -70,7 +70,7 @@ package struct DeliveryAgent {
     } catch let error as DeliveryError {
       throw error
     } catch let error as MaildirError {
-      throw .maildir(error)
+      throw .maildir(error, mailbox.components)
     } catch {
       // Death by a signal defers the message.
       preconditionFailure("an error that no module throws: \(error)")
@@ -192,7 +192,7 @@ extension MailboxAccount {
   fileprivate var warnings: [[UInt8]] {
     var warnings = unreadable.map { Array("not counted, no permission to read it: ".utf8) + $0.bytes }
     if let rewriteError { warnings.append(Array("maildirsize was not shortened: ".utf8) + rewriteError.text) }
-    if let fault, fault != .missing {
+    if let fault = firstFault, fault != .missing {
       let remedy = wasCounted ? "the messages were counted" : "run: ullage recompute ADDRESS"
       warnings.append(Array("maildirsize was of no use (\(fault.text)); \(remedy)".utf8))
     }

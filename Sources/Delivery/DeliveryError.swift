@@ -13,7 +13,8 @@ package enum DeliveryError: Error, Equatable, Sendable {
   case startedAsRoot
   case belowMinimumUser(UInt32)
   case mailbox(MailboxError)
-  case maildir(MaildirError)
+  /// What is wrong with the Maildir, and the directories below the base that lead to it.
+  case maildir(MaildirError, [Path])
   case input(SystemError)
   case emptyInput
   /// The program that was writing the message to us is gone.
@@ -26,7 +27,7 @@ extension DeliveryError {
     case .usage, .configuration, .unreadableConfiguration, .startedAsRoot, .belowMinimumUser: .badConfiguration
     case .mailbox(.tableUnavailable): .systemProblem
     case .mailbox: .badConfiguration
-    case .maildir(let error): Self.deferral(for: error)
+    case .maildir(let error, _): Self.deferral(for: error)
     case .input, .emptyInput, .inputCut: .systemProblem
     }
   }
@@ -60,7 +61,9 @@ extension DeliveryError {
     case .belowMinimumUser(let user):
       Array("started as uid \(user), below virtual_minimum_uid; change user= in master.cf or that parameter".utf8)
     case .mailbox(let error): Self.text(of: error)
-    case .maildir(let error): error.text + Array(Self.cure(for: error).utf8)
+    case .maildir(let error, let path):
+      path.flatMap { $0.bytes + [UInt8(ascii: "/")] } + Array(": ".utf8) + error.text
+        + Array(Self.cure(for: error).utf8)
     case .input(let error): error.text
     case .emptyInput: Array("the message is empty; pipe(8) died before it wrote any of it".utf8)
     case .inputCut: Array("the program that was writing the message is gone; what came of it was dropped".utf8)

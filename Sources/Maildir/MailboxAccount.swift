@@ -5,8 +5,12 @@ package import Quota
 /// What a mailbox holds and may hold: decides whether a message fits, and keeps the ledger.
 package struct MailboxAccount: ~Copyable {
   package let limit: QuotaLimit
-  /// What was wrong with the ledger, nil when it was sound.
-  package private(set) var fault: LedgerFault?
+  /// What is wrong with the ledger, nil while it is sound.
+  package private(set) var fault: LedgerFault? {
+    didSet { firstFault = firstFault ?? fault }
+  }
+  /// What was wrong with the ledger when it was first read, although it may have been mended since.
+  package private(set) var firstFault: LedgerFault?
   /// Directories that a count could not read.
   package private(set) var unreadable: [Path] = []
   /// Why the ledger could not be shortened, or its limit not be corrected. Mail is delivered all the same.
@@ -122,8 +126,9 @@ package struct MailboxAccount: ~Copyable {
   private mutating func decideByLedger(
     _ size: Int64, in maildir: inout Maildir, until deadline: Deadline
   ) throws(MaildirError) -> Admission? {
-    guard !rule.inboxOnly else { return nil }
+    guard !rule.inboxOnly || limit == .none else { return nil }
     try lock(&maildir, until: deadline)
+    guard !rule.inboxOnly else { return .fits(beside: nil) }
     switch try ledger.read(in: maildir) {
     case .success(let text):
       fault = nil

@@ -26,7 +26,7 @@ struct BadInputTests {
   func usage(extra: [String], log: String) throws {
     let host = try MailHost()
     // A command line that cannot be read names no configuration, so what is logged goes to the standard socket.
-    let ownLog = "mount -t tmpfs none /dev\nln -s \(host.sandbox("log")) /dev/log"
+    let ownLog = "mount -t tmpfs none /dev\nln -s \(host.logSocket) /dev/log"
     let delivery = try host.deliver(bytes: 10, behind: ownLog, arguments: host.arguments + extra)
     expectDeferred(delivery, "4.3.5", log: log)
     #expect(host.new == [])
@@ -272,7 +272,7 @@ struct BadInputTests {
       """
       virtual_mailbox_base = \(host.sandbox("base"))
       virtual_mailbox_maps = inline:{ you@example.org=example.org/you/ }
-      log_socket = \(host.sandbox("log"))
+      log_socket = \(host.logSocket)
       \(lines)
 
       """)

@@ -137,6 +137,40 @@ struct LedgerTests {
     #expect(host.ledger?.hasPrefix("0S\n") == true)
   }
 
+  /// Makes files look as if they had been made on the first day of 2020, which only the file system's own tool can.
+  private func age(_ disk: LoopDisk, _ host: MailHost, _ names: [String]) throws {
+    let inside = host.sandbox.path.dropFirst(disk.path.count)
+    try disk.edit(
+      names.map { "set_inode_field \(inside)/\(host.maildir)/\($0) crtime 20200101000000" }.joined(separator: "\n"))
+  }
+
+  @Test("After an hour another program's limit is corrected, once", .takesRoot)
+  func foreignLimitAfterAnHour() throws {
+    let disk = try LoopDisk("mkfs.ext4 -q", megabytes: 16)
+    let host = try MailHost("virtual_mailbox_limit = 1000", below: disk.path)
+    try host.store("a,S=500:2,S", bytes: 500)
+    try host.setLedger("5000S\n500 1\n")
+    try age(disk, host, ["maildirsize"])
+    #expect(try host.deliver(bytes: 100).status == 0)
+    #expect(host.ledger == "1000S\n 500 1\n0 0\n100 1\n")
+    // The IMAP server puts its own limit back: the next hour begins.
+    try host.setLedger("5000S\n600 2\n")
+    #expect(try host.deliver(bytes: 100).status == 0)
+    #expect(host.ledger == "5000S\n600 2\n100 1\n")
+  }
+
+  @Test("A count of ours that is older than 15 minutes refuses nobody", .takesRoot)
+  func oldCount() throws {
+    let disk = try LoopDisk("mkfs.ext4 -q", megabytes: 16)
+    let host = try MailHost("virtual_mailbox_limit = 1000", below: disk.path)
+    try host.store("a,S=500:2,S", bytes: 500)
+    try host.setLedger("1000S\n 900 1\n0 1\n")
+    #expect(try host.deliver(bytes: 400).output.hasPrefix("4.2.2 "), "a young file of our making is believed")
+    try age(disk, host, ["maildirsize"])
+    #expect(try host.deliver(bytes: 400).status == 0)
+    #expect(host.ledger == "1000S\n 500 1\n400 1\n")
+  }
+
   @Test("Another program's limit is left in its file for an hour, and decided against all the same")
   func foreignLimit() throws {
     let host = try host("printf '5000S\\n500 1\\n' > maildirsize")

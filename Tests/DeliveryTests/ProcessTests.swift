@@ -202,7 +202,7 @@ struct ProcessTests {
       }
     default:
       try host.sandbox.write(
-        "ullage.cf", text.replacingOccurrences(of: host.sandbox("log"), with: host.sandbox(kind)))
+        "ullage.cf", text.replacingOccurrences(of: host.logSocket, with: host.sandbox(kind)))
       #expect(try host.deliver(bytes: 10).status == 0)
     }
   }

@@ -53,6 +53,11 @@ struct MailboxDirectoryTests {
     #expect(mailbox.limit == QuotaLimit(bytes: 200, messages: 7) && !mailbox.limitWasSetAside)
   }
 
+  @Test("A path that holds NUL, or leads up, is an error", arguments: ["a\0b/", "../", "a/../b/", "a/.."])
+  func badPath(path: String) {
+    #expect(throws: MailboxError.self) { try mailbox("virtual_mailbox_maps = static:\(path)") }
+  }
+
   @Test("A limit below message_size_limit is set aside, and said to be")
   func setAside() throws {
     let mailbox = try mailbox("virtual_mailbox_maps = static:d/\nvirtual_mailbox_limit_maps = static:99")

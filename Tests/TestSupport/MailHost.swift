@@ -5,6 +5,9 @@ import Foundation
 package final class MailHost {
   package let sandbox: Sandbox
   package let log: LogReceiver
+  /// Not below the sandbox: a socket keeps its file system busy.
+  package var logSocket: String { logSandbox("log") }
+  private let logSandbox: Sandbox
   package static let recipient = "you@example.org"
 
   /// Where the mailbox of `recipient` lies, relative to the sandbox.
@@ -13,7 +16,8 @@ package final class MailHost {
   /// - Parameter settings: lines for ullage.cf behind base, mailbox table and log socket.
   package init(_ settings: String = "", below parent: String? = nil) throws {
     sandbox = try parent.map { try Sandbox(below: $0) } ?? Sandbox()
-    log = try LogReceiver(sandbox("log"))
+    logSandbox = try Sandbox()
+    log = try LogReceiver(logSandbox("log"))
     try sandbox.makeDirectory("base/example.org")
     try configure(settings)
   }
@@ -26,7 +30,7 @@ package final class MailHost {
       virtual_mailbox_maps = \(maps)
       virtual_mailbox_limit = 0
       virtual_mailbox_limit_override = yes
-      log_socket = \(sandbox("log"))
+      log_socket = \(logSocket)
       \(settings)
 
       """)

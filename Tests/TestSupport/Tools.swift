@@ -23,6 +23,15 @@ package final class LoopDisk {
     try Command.check(["chown", "\(MailUser.id):\(MailUser.group)", path])
   }
 
+  /// Runs debugfs(8) commands on the file system, unmounted meanwhile.
+  package func edit(_ commands: String) throws {
+    try sandbox.write("commands", commands + "\n")
+    // A program that another test starts at this moment may have inherited an open file.
+    try waitUntil("the unmounting of \(path)") { try Command.run(["umount", path]).status == 0 ? () : nil }
+    try Command.check(["debugfs", "-w", "-f", sandbox("commands"), sandbox("image")])
+    try Command.check(["mount", "-o", "loop", sandbox("image"), path])
+  }
+
   package func remount(_ option: String) throws {
     try Command.check(["mount", "-o", "remount,\(option)", path])
   }
