@@ -25,6 +25,9 @@ package struct ConfigurationFile: Sendable {
   private(set) var syntaxError: ConfigurationError?
 
   package init(parsing text: [UInt8]) {
+    if text.hasByteOrderMark {
+      syntaxError = ConfigurationError(line: 1, "the file begins with a byte order mark; remove it")
+    }
     for line in LogicalLine.split(text) {
       if let (name, value) = line.assignment, name.allSatisfy(\.isNameCharacter) {
         // As with Postfix, the last line of a name holds.

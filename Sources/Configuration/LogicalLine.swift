@@ -45,6 +45,11 @@ extension UInt8 {
   package var isASCIILetter: Bool { (97...122).contains(self | 32) }
 }
 
+extension [UInt8] {
+  /// U+FEFF in front, as some editors write it: invisible, and part of the first name or key.
+  package var hasByteOrderMark: Bool { starts(with: [0xEF, 0xBB, 0xBF]) }
+}
+
 extension BidirectionalCollection<UInt8> {
   package var trimmingEnd: SubSequence {
     var end = endIndex

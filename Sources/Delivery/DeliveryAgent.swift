@@ -191,9 +191,9 @@ extension MailboxAccount {
   /// What the administrator should look at though it did not stop the delivery.
   fileprivate var warnings: [[UInt8]] {
     var warnings = unreadable.map { Array("not counted, no permission to read it: ".utf8) + $0.bytes }
-    if let rewriteError { warnings.append(Array("maildirsize was not shortened: ".utf8) + rewriteError.text) }
+    if let rewriteError { warnings.append(Array("maildirsize was not rewritten: ".utf8) + rewriteError.text) }
     if let fault = firstFault, fault != .missing {
-      let remedy = wasCounted ? "the messages were counted" : "run: ullage recompute ADDRESS"
+      let remedy = wasCounted ? "the messages were counted" : "without a limit nothing depends on it; remove it"
       warnings.append(Array("maildirsize was of no use (\(fault.text)); \(remedy)".utf8))
     }
     return warnings

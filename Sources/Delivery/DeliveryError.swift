@@ -56,7 +56,11 @@ extension DeliveryError {
     case .configuration(let file, let line, let message):
       file + Array("\(line.map { ", line \($0)" } ?? ""): \(message)".utf8)
     case .unreadableConfiguration(let error):
-      error.text + Array(" (as uid \(CurrentProcess.effectiveUser)); let the mail user read the file".utf8)
+      error.text
+        + Array(
+          (error.number == Errno.EACCES
+            ? " (as uid \(CurrentProcess.effectiveUser)); let the mail user read it"
+            : "; it must be a file; see --config= in master.cf").utf8)
     case .startedAsRoot: Array("started as root; give the entry in master.cf a mail user: user=vmail".utf8)
     case .belowMinimumUser(let user):
       Array("started as uid \(user), below virtual_minimum_uid; change user= in master.cf or that parameter".utf8)
@@ -64,6 +68,8 @@ extension DeliveryError {
     case .maildir(let error, let path):
       path.flatMap { $0.bytes + [UInt8(ascii: "/")] } + Array(": ".utf8) + error.text
         + Array(Self.cure(for: error).utf8)
+    case .input(let error) where error.number == Errno.ETIMEDOUT:
+      Array("the message did not arrive within delivery_time_limit".utf8)
     case .input(let error): error.text
     case .emptyInput: Array("the message is empty; pipe(8) died before it wrote any of it".utf8)
     case .inputCut: Array("the program that was writing the message is gone; what came of it was dropped".utf8)
@@ -101,7 +107,7 @@ extension DeliveryError {
     case .symlinkInside: "; put a real directory in its place"
     case .wrongOwner: ", this entry of master.cf runs as uid \(CurrentProcess.effectiveUser)"
     case .ledgerIsDirectory: "; remove it, the next delivery makes the file"
-    case .countUnfinished: "; run: ullage recompute ADDRESS"
+    case .countUnfinished: "; raise recount_time_limit in ullage.cf if the mailbox is that large"
     default: ""
     }
   }

@@ -33,7 +33,7 @@ package struct DeliveryProgram: ~Copyable {
   }
 
   private mutating func deliver(_ source: inout some MessageSource & ~Copyable) throws(DeliveryError) -> Disposition {
-    do { request = try DeliveryRequest(parsing: arguments) } catch { throw .usage(error) }
+    do { try request.parse(arguments) } catch { throw .usage(error) }
     let settings = try configure()
     let deadline = Deadline(secondsFromNow: settings.deliveryTimeLimit)
     let user = CurrentProcess.effectiveUser
@@ -73,35 +73,53 @@ package struct DeliveryProgram: ~Copyable {
   private func conclude(
     _ outcome: DeliveryAgent.Outcome, _ mailbox: Mailbox, _ settings: Settings, _ mailboxes: MailboxDirectory
   ) -> Disposition {
+    var warnings = outcome.warnings
     let disposition: Disposition
-    var status = "deferred"
+    var status: String
     switch outcome.answer {
     case .delivered:
       disposition = .delivered
       status = "sent"
     case .overQuota, .largerThanLimit, .seemsFull:
       let isPermanent = outcome.answer == .largerThanLimit || outcome.answer == .overQuota && settings.overquotaBounces
-      // The message was read meanwhile: the text has a share of its own.
-      let text = mailboxes.limitMessage(for: request.recipient, until: Deadline(secondsFromNow: 10))
+      let text = limitMessage(mailboxes, settings, &warnings)
       disposition = .overQuota(text: text, isPermanent: isPermanent)
-      if isPermanent { status = "refused" }
+      status = isPermanent ? "refused" : "deferred"
+      status += outcome.answer == .largerThanLimit ? " (larger than the limit)" : " (over quota)"
     }
-    var warnings = outcome.warnings
     if mailbox.limitWasSetAside {
       warnings.append(
         Array("the limit is below message_size_limit, so virtual_mailbox_limit holds; see".utf8)
           + Array(" virtual_mailbox_limit_override".utf8))
     }
     if outcome.answer == .seemsFull {
-      warnings.append(Array("over quota by maildirsize, not counted in time; run: ullage recompute ADDRESS".utf8))
+      warnings.append(
+        Array("by maildirsize the mailbox is full, but it could not be counted in time; see recount_time_limit".utf8))
     }
     report(disposition, status, fields(outcome, mailbox.limit), warnings: warnings)
     return disposition
   }
 
+  /// The configured text. One that cannot be looked up is no reason to answer anything else (as with VDA).
+  private func limitMessage(
+    _ mailboxes: MailboxDirectory, _ settings: Settings, _ warnings: inout [[UInt8]]
+  ) -> [UInt8] {
+    // The message was read meanwhile: the text has a share of time of its own.
+    let deadline = Deadline(secondsFromNow: 10)
+    do { return try mailboxes.limitMessage(for: request.recipient, until: deadline) ?? settings.limitMessage } catch {
+      warnings.append(Array("virtual_maildir_limit_message holds: ".utf8) + DeliveryError.mailbox(error).text)
+      return settings.limitMessage
+    }
+  }
+
   private func fields(_ outcome: DeliveryAgent.Outcome, _ limit: QuotaLimit) -> [String] {
     var fields: [String] = []
-    if let size = outcome.size { fields.append("size=\(size)") }
+    if !request.size.isEmpty {
+      fields.append("queue_size=" + String(decoding: DeliveryLog.escaped(request.size), as: UTF8.self))
+    }
+    // Who is refused for his size is not read to the end.
+    let sign = outcome.answer == .largerThanLimit ? ">=" : "="
+    if let size = outcome.size { fields.append("size\(sign)\(size)") }
     if let usage = outcome.usage { fields.append("used=\(usage.bytes)") }
     fields.append("limit=\(limit.bytes)")
     if limit.messages > 0 {

@@ -17,18 +17,24 @@ package struct DeliveryRequest: Equatable, Sendable {
   ///
   /// An option given twice is an error: pipe(8) repeats `--recipient=` when it is told to deliver to several
   /// recipients at once, and one exit status cannot answer for all of them.
-  package init(parsing arguments: [[UInt8]]) throws(UsageError) {
+  ///
+  /// Everything that can be read is kept for the log, also when something else is wrong.
+  package mutating func parse(_ arguments: [[UInt8]]) throws(UsageError) {
     var seen: Set<String> = []
+    var error: UsageError?
     for argument in arguments {
       let parts = argument.split(separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
       guard parts.count == 2, let name = Self.options.first(where: { $0.key.utf8.elementsEqual(parts[0]) }) else {
-        throw .unknownOption(Array(parts[0]))
+        error = error ?? .unknownOption(Array(parts[0]))
+        continue
       }
       guard seen.insert(name.key).inserted else {
-        throw name.key == "--recipient" ? .severalRecipients : .twice(name.key)
+        error = error ?? (name.key == "--recipient" ? .severalRecipients : .twice(name.key))
+        continue
       }
       self[keyPath: name.value] = Array(parts[1])
     }
+    if let error { throw error }
     for name in ["--sender", "--recipient"] where !seen.contains(name) { throw .missing(name) }
     guard !recipient.isEmpty else { throw .missing("--recipient") }
   }

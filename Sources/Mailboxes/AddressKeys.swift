@@ -28,11 +28,11 @@ struct AddressKeys: Equatable {
     self.keys = keys.reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
   }
 
-  /// What stands before the first delimiter, nil without an extension. Neither part may be empty, and the addresses
-  /// that mail systems use themselves have none (Postfix).
+  /// What stands before the first delimiter, nil without one. It may not be empty, though the extension may; and the
+  /// addresses that mail systems use themselves have none (Postfix, split_addr).
   private static func user(of local: ArraySlice<UInt8>, delimiters: [UInt8]) -> ArraySlice<UInt8>? {
     let user = local.prefix { !delimiters.contains($0) }
-    guard !user.isEmpty, user.count + 1 < local.count else { return nil }
+    guard !user.isEmpty, user.count < local.count else { return nil }
     let text = local.text
     guard !["postmaster", "mailer-daemon", "double-bounce"].contains(text) else { return nil }
     if delimiters.contains(UInt8(ascii: "-")), text.hasPrefix("owner-") || text.hasSuffix("-request") { return nil }

@@ -59,12 +59,10 @@ package struct MailboxDirectory {
       limitWasSetAside: limit.setAside)
   }
 
-  /// What the sender is told when the mailbox of `recipient` is full. A text that cannot be looked up is no reason to
-  /// answer anything else, so the parameter's holds then (as with VDA).
-  package func limitMessage(for recipient: [UInt8], until deadline: Deadline) -> [UInt8] {
-    let text = try? value(settings.limitMessageMaps, recipient, until: deadline)
-    guard let text, !text.isEmpty else { return settings.limitMessage }
-    return text
+  /// The text of `recipient`'s own that the sender is told over quota, nil when there is none.
+  package func limitMessage(for recipient: [UInt8], until deadline: Deadline) throws(MailboxError) -> [UInt8]? {
+    let text = try value(settings.limitMessageMaps, recipient, until: deadline)
+    return text?.isEmpty == true ? nil : text
   }
 
   private func value(

@@ -19,7 +19,7 @@ package enum PostgresError: Error, Equatable, Sendable {
     case .libraryMissing(let text): "libpq cannot be loaded: \(text); install the package libpq5"
     case .notConnected(let text): "no connection: \(text)"
     case .lost(let text): "connection lost: \(text)"
-    case .query(let text): "query failed: \(text)"
+    case .query(let text): "query failed: \(text); see query in the table file"
     case .notEncodable: "the key cannot be written in the connection's encoding"
     }
   }

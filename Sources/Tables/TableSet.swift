@@ -51,10 +51,19 @@ func readTableFile(_ reference: TableReference, limit: Int) throws(TableError) -
   guard reference.name.first == UInt8(ascii: "/"), let path = Path(reference.name) else {
     throw TableError(.configuration, reference.text, "the name must be a path that begins with /")
   }
-  do { return try File.contents(of: path, limit: limit) } catch {
-    let user = CurrentProcess.effectiveUser
-    let file = reference.name.text
-    let cure = "let uid \(user) read it, for instance: setfacl -m u:\(user):r \(file)"
-    throw TableError(.configuration, reference.text, "\(error.text.text) (as uid \(user)); \(cure)")
+  let text: [UInt8]
+  do { text = try File.contents(of: path, limit: limit) } catch {
+    throw TableError(.configuration, reference.text, error.text.text + cure(for: error, reference.name.text))
   }
+  guard !text.hasByteOrderMark else {
+    throw TableError(.configuration, reference.text, "the file begins with a byte order mark; remove it")
+  }
+  return text
+}
+
+private func cure(for error: SystemError, _ file: String) -> String {
+  guard error.number == Errno.EACCES else { return "; it must be a file; make it, or correct its name in ullage.cf" }
+  let user = CurrentProcess.effectiveUser
+  return " (as uid \(user)); let that user read it, for instance: setfacl -m u:\(user):r \(file)"
+    + " (and u:\(user):x on a directory above that is closed to others)"
 }

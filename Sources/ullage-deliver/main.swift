@@ -19,6 +19,6 @@ var program = DeliveryProgram(arguments: CurrentProcess.arguments)
 let disposition = program.run(&message)
 
 // A refusal that cannot be said is none: the sender would get a text of pipe(8)'s own.
-let text = disposition.output + (hasTerminal ? Array("\n".utf8) : [])
+let text = disposition.output + Array((hasTerminal ? "\nThe cause is in the mail log.\n" : "").utf8)
 let isSaid = disposition.output.isEmpty || StandardStream.write(text)
 CurrentProcess.exit(isSaid ? disposition.exitStatus : 75)

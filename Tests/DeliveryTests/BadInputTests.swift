@@ -29,6 +29,7 @@ struct BadInputTests {
     let ownLog = "mount -t tmpfs none /dev\nln -s \(host.logSocket) /dev/log"
     let delivery = try host.deliver(bytes: 10, behind: ownLog, arguments: host.arguments + extra)
     expectDeferred(delivery, "4.3.5", log: log)
+    #expect(delivery.log.first?.hasPrefix("4Abc: to=<you@example.org>, ") == true, "what could be read is logged")
     #expect(host.new == [])
   }
 
@@ -61,7 +62,7 @@ struct BadInputTests {
       ("virtual_mailbox_limits = 5", "line 6: unknown parameter virtual_mailbox_limits"),
       ("virtual_trash_count = maybe", "line 6: virtual_trash_count must be yes or no"),
       ("virtual_mailbox_limit = 10M", "line 6: virtual_mailbox_limit must be a whole number"),
-      ("just words", "line 6: expected name = value"),
+      ("\u{FEFF}x = y", "line 6: expected"), ("just words", "line 6: expected name = value"),
       ("delivery_time_limit = 0", "line 6: delivery_time_limit must be"),
       ("virtual_maildir_filter = yes", "line 6: VDA's maildir filter does not exist here"),
       ("virtual_maildir_suffix = x", "line 6: virtual_maildir_suffix must end in /"),
@@ -82,6 +83,24 @@ struct BadInputTests {
     #expect(try host.deliver(bytes: 10).output.hasPrefix("4.3.5 "))
     try Command.check(["rm", host.sandbox("ullage.cf")])
     #expect(try host.deliver(bytes: 10).output.hasPrefix("4.3.5 "))
+  }
+
+  @Test("A byte order mark is named: nobody sees it, and it is a part of the first name or key")
+  func byteOrderMark() throws {
+    let host = try MailHost()
+    try host.sandbox.write("limits", "\u{FEFF}you@example.org 1000\n")
+    try host.configure("virtual_mailbox_limit_maps = texthash:\(host.sandbox("limits"))")
+    expectDeferred(try host.deliver(bytes: 10), "4.3.5", log: "byte order mark")
+    try host.sandbox.write("ullage.cf", "\u{FEFF}" + (host.sandbox.text("ullage.cf") ?? ""))
+    expectDeferred(try host.deliver(bytes: 10), "4.3.5", log: "line 1: the file begins with a byte order mark")
+  }
+
+  @Test("A table file that is missing is not called unreadable")
+  func missingTable() throws {
+    let host = try MailHost("virtual_mailbox_limit_maps = texthash:/nonexistent/limits")
+    let delivery = try host.deliver(bytes: 10)
+    expectDeferred(delivery, "4.3.5", log: "correct its name in ullage.cf")
+    #expect(!delivery.warning.contains("setfacl"))
   }
 
   @Test("A table file that the mail user cannot read: the log names file, uid and cure")

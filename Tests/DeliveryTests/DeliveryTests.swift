@@ -72,7 +72,9 @@ struct DeliveryTests {
     #expect(refused.status == 75)
     #expect(refused.output == "4.2.2 maildir delivery failed: Full.")
     #expect(
-      refused.log == ["4Abc: to=<you@example.org>, size=401, used=600, limit=1000, dsn=4.2.2, status=deferred"])
+      refused.log == [
+        "4Abc: to=<you@example.org>, size=401, used=600, limit=1000, dsn=4.2.2, status=deferred (over quota)"
+      ])
     #expect(try host.deliver(bytes: 400).status == 0)
     #expect(host.new.count == 2 && host.tmp == [])
     #expect(host.ledgerTotal == [1000, 2])

@@ -140,7 +140,7 @@ struct ProcessTests {
     try host.setLedger("garbage")
     let broken = try host.deliver(bytes: 10)
     #expect(broken.status == 75 && broken.output.hasPrefix("4.3.0 "))
-    #expect(broken.warning.contains("ullage recompute ADDRESS"))
+    #expect(broken.warning.contains("raise recount_time_limit"))
     _ = holder.wait()
   }
 
@@ -205,6 +205,14 @@ struct ProcessTests {
         "ullage.cf", text.replacingOccurrences(of: host.logSocket, with: host.sandbox(kind)))
       #expect(try host.deliver(bytes: 10).status == 0)
     }
+  }
+
+  @Test("The size in Postfix's queue is logged, and decides nothing")
+  func queueSize() throws {
+    let host = try MailHost("virtual_mailbox_limit = 1000")
+    let delivery = try host.deliver(MailHost.message(10), arguments: host.arguments + ["--size=99999\u{7}"])
+    #expect(delivery.status == 0)
+    #expect(delivery.log.first?.contains(#"queue_size=99999\007, size=10, "#) == true)
   }
 
   @Test("A log line is one datagram with facility mail and the configured name")

@@ -205,7 +205,10 @@ struct PostgresTests {
     try host.configure("virtual_mailbox_limit = 5\n\(maps)")
     #expect(try host.deliver(bytes: 10).output == "5.2.2 maildir delivery failed: Full: you 100% %s")
     try host.sandbox.write("texts.cf", cluster.tableFile("SELECT nonsense FROM '%s'"))
-    #expect(try host.deliver(bytes: 10).output.hasPrefix("5.2.2 maildir delivery failed: Sorry, the user's maildir"))
+    let delivery = try host.deliver(bytes: 10)
+    #expect(delivery.output.hasPrefix("5.2.2 maildir delivery failed: Sorry, the user's maildir"))
+    #expect(
+      delivery.warning.contains("virtual_maildir_limit_message holds: ") && delivery.warning.contains("query failed"))
   }
 
   @Test(

@@ -19,7 +19,7 @@ struct AddressKeysTests {
       ("User+Ext@Example.ORG", "+", ["user+ext@example.org", "user@example.org", "@example.org"]),
       ("user+ext@d", "", ["user+ext@d", "@d"]), ("u-a+b@d", "+-", ["u-a+b@d", "u@d", "@d"]),
       ("+x@d", "+", ["+x@d", "@d"]),
-      ("u+@d", "+", ["u+@d", "@d"]), ("owner-list@d", "-", ["owner-list@d", "@d"]),
+      ("u+@d", "+", ["u+@d", "u@d", "@d"]), ("owner-list@d", "-", ["owner-list@d", "@d"]),
       ("list-request@d", "-", ["list-request@d", "@d"]), ("postmaster@d", "m", ["postmaster@d", "@d"]),
       ("nodomain", "+", ["nodomain"]), ("@d", "+", ["@d"]), ("a@b@c", "", ["\"a@b\"@c", "a@b@c", "@c"]),
       ("a b+x@d", "+", ["\"a b+x\"@d", "a b+x@d", "\"a b\"@d", "a b@d", "@d"]),
