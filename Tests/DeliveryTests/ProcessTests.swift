@@ -144,25 +144,30 @@ struct ProcessTests {
     _ = holder.wait()
   }
 
+  /// Starts 32 deliveries, lets each read its message, and ends all of them at once, so that they decide together.
+  private func deliverTogether(_ host: MailHost, environment: [String: String] = [:]) throws -> [Int32] {
+    let deliveries = try (0..<32).map { _ in try host.start(.pipe, environment: environment) }
+    for delivery in deliveries { try delivery.write(MailHost.message(100)) }
+    for delivery in deliveries { try host.waitUntilMessageIsOpen(delivery) }
+    for delivery in deliveries { delivery.closeInput() }
+    return deliveries.map { $0.wait().status }
+  }
+
   @Test(
-    "32 processes at once into a mailbox with room for 10 messages leave exactly 10, and the ledger equals the files")
-  func concurrency() throws {
+    "32 processes at once into a mailbox with room for 10 messages leave exactly 10, and the ledger equals the files",
+    arguments: 1...8)
+  func concurrency(round: Int) throws {
     let host = try MailHost("virtual_mailbox_limit = 1000")
-    let deliveries = try (0..<32).map { _ in try host.start(.bytes(MailHost.message(100))) }
-    let statuses = deliveries.map { $0.wait().status }
+    let statuses = try deliverTogether(host)
     #expect(statuses.count { $0 == 0 } == 10 && statuses.count { $0 == 75 } == 22)
     #expect(host.new.count == 10)
     #expect(host.ledgerTotal == [1000, 10])
   }
 
-  @Test("On a network file system the lock file does the same")
-  func concurrencyOnNetwork() throws {
+  @Test("On a network file system the lock file does the same", arguments: 1...4)
+  func concurrencyOnNetwork(round: Int) throws {
     let host = try MailHost("virtual_mailbox_limit = 1000")
-    let network = ["ULLAGE_FILE_SYSTEM": "nfs"]
-    let deliveries = try (0..<32).map { _ in
-      try host.start(.bytes(MailHost.message(100)), environment: network)
-    }
-    let statuses = deliveries.map { $0.wait().status }
+    let statuses = try deliverTogether(host, environment: ["ULLAGE_FILE_SYSTEM": "nfs"])
     #expect(statuses.count { $0 == 0 } == 10)
     #expect(host.new.count == 10 && host.ledgerTotal == [1000, 10])
   }

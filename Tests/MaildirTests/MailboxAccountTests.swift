@@ -144,6 +144,23 @@ struct MaildirCountTests {
     #expect(count.usage == QuotaUsage(bytes: 15, messages: 3))
   }
 
+  @Test(
+    "Where stamps are whole seconds, a change in the second of the last look is seen all the same (ext4, inodes of 128)",
+    .enabled(if: geteuid() == 0, "takes root: run scripts/test"))
+  func wholeSeconds() throws {
+    let disk = try LoopDisk("mkfs.ext4 -q -I 128", megabytes: 8)
+    let sandbox = try Sandbox(below: disk.path)
+    for name in ["cur", "new", "tmp"] { try sandbox.makeDirectory("m/\(name)") }
+    let maildir = try Maildir.open(
+      base: try #require(Path(sandbox.path.utf8)), components: ["m"], owner: UInt32(MailUser.id))
+    var count = MaildirCount(CountingRule(uncountedFolder: nil, inboxOnly: false))
+    for number in 1...20 {
+      try sandbox.write("m/cur/\(number),S=10", "")
+      _ = try count.look(in: maildir, all: false, until: .never)
+      #expect(count.usage == QuotaUsage(bytes: 10 * Int64(number), messages: Int64(number)))
+    }
+  }
+
   @Test("A folder that may not be read counts nothing, and is named")
   func unreadable() throws {
     let host = try MailHost("virtual_mailbox_limit = 1000")
