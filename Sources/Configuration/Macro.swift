@@ -25,13 +25,18 @@ enum Macro {
     return result + rest
   }
 
-  /// The names that `text` uses.
+  /// The names that `text` uses, in whatever branch.
   static func names(in text: [UInt8]) -> Set<String> {
     var names: Set<String> = []
-    // A value that cannot be expanded is reported when it is used; here only the names matter.
-    _ = try? expand(text, line: 0) { name in
-      names.insert(name)
-      return []
+    var rest = text[...]
+    while let dollar = rest.firstIndex(of: UInt8(ascii: "$")) {
+      rest = rest[(dollar + 1)...]
+      if rest.first == UInt8(ascii: "$") {
+        rest = rest.dropFirst()
+        continue
+      }
+      let open = rest.prefix { $0 == UInt8(ascii: "{") || $0 == UInt8(ascii: "(") || $0.isWhiteSpace }
+      names.insert(rest.dropFirst(open.count).prefix(while: \.isNameCharacter).text)
     }
     return names
   }

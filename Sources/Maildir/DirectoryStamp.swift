@@ -11,6 +11,7 @@ struct DirectoryStamp: Equatable {
   private let modified: Timestamp
   private let changed: Timestamp
   private let lookedAt: Timestamp
+  let kind: FileKind
   /// `st_size`, bytes.
   let size: Int64
 
@@ -21,17 +22,20 @@ struct DirectoryStamp: Equatable {
     identity = status.identity
     modified = status.modified
     changed = status.changed
+    kind = status.kind
     size = status.size
   }
 
   var isSettled: Bool { settledAt < lookedAt }
 
   /// The coarse clock must have passed this. File systems without fractions of a second (ext4 with inodes of 128
-  /// bytes) give whole ones, which stay the same for a second.
+  /// bytes) give whole ones, which stay the same for a second. A stamp from the future, which a restored backup or a
+  /// wrong clock left, is settled: a later change is given another one.
   var settledAt: Timestamp {
-    let latest = max(modified, changed)
+    let soon = lookedAt.adding(seconds: 3)
+    let latest = [modified, changed].filter { $0 < soon }.max() ?? .distantPast
     guard modified.nanoseconds == 0 || changed.nanoseconds == 0 else { return latest }
-    return Timestamp(seconds: latest.seconds + 2, nanoseconds: 0)
+    return Timestamp(seconds: latest.seconds, nanoseconds: 0).adding(seconds: 2)
   }
 
   /// This stamp, or a later one for which the next tick or two were waited, so that it is settled where it can be.

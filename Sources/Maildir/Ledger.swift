@@ -30,7 +30,7 @@ struct Ledger: ~Copyable {
         close()
         continue
       }
-      return try contents()
+      return try contents(in: maildir)
     }
     throw .ledgerUnsteady(nil)
   }
@@ -38,26 +38,30 @@ struct Ledger: ~Copyable {
   /// A look without the lock, to be confirmed under it.
   mutating func readUnlocked(in maildir: borrowing Maildir) throws(MaildirError) -> Result<LedgerText, LedgerFault> {
     if !isOpen, let fault = try open(in: maildir) { return .failure(fault) }
-    return try contents()
+    return try contents(in: maildir)
   }
 
+  /// Lets go of the file, and of one that it replaced: its late lines do not belong into another program's file.
   mutating func close() {
     file = nil
     identity = nil
+    displaced = nil
   }
 
   /// Whether the total was counted less than 15 minutes ago, so that it may refuse a message.
   ///
   /// Either a single line in a file changed that recently, which is Maildir++'s own rule, or a file that a recount of
-  /// ours made that recently, whatever was appended since. A time in the future is not recent.
-  func isFresh(_ contents: LedgerContents) throws(MaildirError) -> Bool {
+  /// ours made that recently, whatever was appended since. A time in the future is not recent. In a Maildir that is
+  /// itself that young, every file is: a backup that was put back brings old totals in new files.
+  func isFresh(_ contents: LedgerContents, in maildir: borrowing Maildir) throws(MaildirError) -> Bool {
     guard file != nil, !contents.isCompacted else { return false }
     do {
+      let isYoung = try maildir.directory.birthTime()?.isWithin(seconds: 900) ?? true
       guard let status = try file?.fstat(Self.name) else { return false }
-      if contents.entryCount == 1 && isRecent(status.modified, within: 900) { return true }
+      if contents.entryCount == 1 && status.modified.isWithin(seconds: 900) { return true }
       // A copy restored with its old time is born later than it was last changed.
       guard contents.isOurs, let birth = try file?.birthTime() else { return false }
-      return isRecent(birth, within: 900) && status.modified >= birth
+      return birth.isWithin(seconds: 900) && status.modified >= birth && !isYoung
     } catch { throw .system(error) }
   }
 
@@ -65,7 +69,7 @@ struct Ledger: ~Copyable {
   func isYounger(than seconds: Int64) throws(MaildirError) -> Bool {
     do {
       guard let status = try file?.fstat(Self.name) else { return true }
-      return isRecent(try file?.birthTime() ?? status.changed, within: seconds)
+      return (try file?.birthTime() ?? status.changed).isWithin(seconds: seconds)
     } catch { throw .system(error) }
   }
 
@@ -88,15 +92,25 @@ struct Ledger: ~Copyable {
     try append(entry)
   }
 
-  /// From here on, lines that other programs append to the file that is about to be replaced are carried over.
-  mutating func markLength(in maildir: borrowing Maildir) throws(MaildirError) {
+  /// From here on, lines that other programs append to the file that is about to be replaced are carried over, and a
+  /// file that another program puts in its place is left there.
+  mutating func mark(in maildir: borrowing Maildir) throws(MaildirError) {
     close()
-    displaced = nil
-    guard try open(in: maildir) == nil else { return }
-    do { markedLength = try file?.fstat(Self.name).size ?? 0 } catch { throw .system(error) }
+    let fault = try open(in: maildir)
+    do {
+      marked = fault == .missing ? nil : try maildir.directory.fstatat(Self.name)
+      markedLength = try file?.fstat(Self.name).size ?? 0
+    } catch {
+      guard error.number == Errno.ENOENT else { throw .system(error) }
+      marked = nil
+    }
+    // NFS keeps a file that is replaced while it is open under a name of its own in the Maildir.
+    if maildir.isOnNetwork { close() }
   }
 
-  private(set) var markedLength: Int64 = 0
+  /// What had the name at `mark`, nil for nothing.
+  private(set) var marked: FileStatus?
+  private var markedLength: Int64 = 0
 
   /// Takes over the file that `replacement` put in this one's place.
   mutating func adopt(
@@ -145,8 +159,8 @@ struct Ledger: ~Copyable {
     }
   }
 
-  private func contents() throws(MaildirError) -> Result<LedgerText, LedgerFault> {
-    do { return .success(try text()) } catch {
+  private func contents(in maildir: borrowing Maildir) throws(MaildirError) -> Result<LedgerText, LedgerFault> {
+    do { return .success(try text(in: maildir)) } catch {
       switch error {
       // Another program's append that crosses a page becomes visible in two steps.
       case .fault(.torn): break
@@ -154,7 +168,7 @@ struct Ledger: ~Copyable {
       case .maildir(let error): throw error
       }
     }
-    do { return .success(try text()) } catch {
+    do { return .success(try text(in: maildir)) } catch {
       switch error {
       case .fault(let fault): return .failure(fault)
       case .maildir(let error): throw error
@@ -167,7 +181,7 @@ struct Ledger: ~Copyable {
     case maildir(MaildirError)
   }
 
-  private func text() throws(ReadError) -> LedgerText {
+  private func text(in maildir: borrowing Maildir) throws(ReadError) -> LedgerText {
     var bytes: [UInt8] = []
     do { bytes = try file?.pread(upTo: LedgerContents.largestSize + 1) ?? [] } catch {
       throw .maildir(.system(SystemError(error.call, Self.name.bytes, error.number)))
@@ -177,7 +191,7 @@ struct Ledger: ~Copyable {
     if contents.limit == .none && limit != .none { throw .fault(.unlimited) }
     if contents.isLopsided {
       let isFresh: Bool
-      do { isFresh = try self.isFresh(contents) } catch { throw .maildir(error) }
+      do { isFresh = try self.isFresh(contents, in: maildir) } catch { throw .maildir(error) }
       guard isFresh else { throw .fault(.lopsided) }
     }
     return LedgerText(bytes: bytes, contents: contents)
@@ -188,10 +202,4 @@ struct Ledger: ~Copyable {
 struct LedgerText {
   let bytes: [UInt8]
   let contents: LedgerContents
-}
-
-/// Whether `time` lies less than `seconds` ago.
-func isRecent(_ time: Timestamp, within seconds: Int64) -> Bool {
-  let now = Timestamp.now
-  return time <= now && now < Timestamp(seconds: time.seconds + seconds, nanoseconds: time.nanoseconds)
 }

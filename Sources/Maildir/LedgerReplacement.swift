@@ -21,7 +21,7 @@ struct LedgerReplacement: ~Copyable {
     // Another user's mode, for instance root's left-over, is no model.
     let model = old?.kind == .regular ? old : nil
     let file: File
-    do { file = try tmp.create(in: maildir, mode: 0o600) } catch { throw .system(error) }
+    do { file = try tmp.create(in: maildir) } catch { throw .system(error) }
     do {
       try setMode(of: file, model?.permissions ?? maildir.permissions, group: model?.group ?? maildir.group)
       try file.write(bytes.span)
@@ -46,19 +46,25 @@ struct LedgerReplacement: ~Copyable {
   /// - Returns: false, and nothing has changed, when another program's file stood there.
   func install(inPlaceOf expected: FileIdentity?, in maildir: borrowing Maildir) throws(MaildirError) -> Bool {
     do throws(SystemError) {
-      guard let expected else {
-        do throws(SystemError) { try tmp.rename(to: Ledger.name, in: maildir, .withoutReplacing) } catch {
-          guard error.number == Errno.EEXIST else { throw error }
-          return false
-        }
-        return true
+      guard let expected else { return try install(inPlaceOfNothing: maildir) }
+      do throws(SystemError) { try tmp.rename(to: Ledger.name, in: maildir, .exchanging) } catch {
+        // Removed a moment ago, which is how administrators make programs count.
+        guard error.number == Errno.ENOENT else { throw error }
+        return try install(inPlaceOfNothing: maildir)
       }
-      try tmp.rename(to: Ledger.name, in: maildir, .exchanging)
       // Where files cannot change places, the old one is gone, and nothing is left to look at.
       guard let cameOut = try? tmp.status(in: maildir).identity, cameOut != expected else { return true }
       try tmp.rename(to: Ledger.name, in: maildir, .exchanging)
       return false
     } catch { throw .system(error) }
+  }
+
+  private func install(inPlaceOfNothing maildir: borrowing Maildir) throws(SystemError) -> Bool {
+    do { try tmp.rename(to: Ledger.name, in: maildir, .withoutReplacing) } catch {
+      guard error.number == Errno.EEXIST else { throw error }
+      return false
+    }
+    return true
   }
 
   /// The file that has the ledger's name now.

@@ -134,10 +134,9 @@ package struct MailboxAccount: ~Copyable {
       fault = nil
       let usage = text.contents.usage
       if limit.admits(messageOf: size, beside: usage) { return .fits(beside: usage) }
-      let isFresh = try ledger.isFresh(text.contents)
-      let mayRefuse = isFresh || !limit.admitsAlone(messageOf: size)
+      let isFresh = try ledger.isFresh(text.contents, in: maildir)
       unlock(&maildir)
-      return mayRefuse ? .overQuota(usage) : nil
+      return isFresh ? .overQuota(usage) : nil
     case .failure(let fault):
       self.fault = fault
       // Without a limit there is nothing to decide: a ledger that is of no use is left to the audit.
@@ -156,10 +155,10 @@ package struct MailboxAccount: ~Copyable {
     for _ in 0..<3 {
       if !maildir.isOnNetwork {
         _ = try count.look(in: maildir, all: false, until: deadline)
-        while Timestamp.coarse <= count.settledAt && isNear(count.settledAt) { waitForTick() }
+        while Timestamp.coarse <= count.settledAt { waitForTick() }
       }
       try lock(&maildir, until: deadline)
-      if !rule.inboxOnly { try ledger.markLength(in: maildir) }
+      if !rule.inboxOnly { try ledger.mark(in: maildir) }
       guard try confirm(&count, in: maildir, until: deadline) else {
         unlock(&maildir)
         continue
@@ -176,10 +175,15 @@ package struct MailboxAccount: ~Copyable {
   private func confirm(
     _ count: inout MaildirCount, in maildir: borrowing Maildir, until deadline: Deadline
   ) throws(MaildirError) -> Bool {
+    if maildir.isOnNetwork {
+      _ = try count.look(in: maildir, all: true, until: deadline)
+      return true
+    }
     let share = deadline.share(seconds: 2)
-    for _ in 0..<3 where !share.hasPassed {
-      let changed = try count.look(in: maildir, all: maildir.isOnNetwork, until: deadline)
-      if !changed || maildir.isOnNetwork { return true }
+    do {
+      for _ in 0..<3 where try !count.look(in: maildir, all: false, until: share) { return true }
+    } catch .countUnfinished where !deadline.hasPassed {
+      return false
     }
     return false
   }
@@ -200,11 +204,10 @@ package struct MailboxAccount: ~Copyable {
   }
 
   private mutating func publish(counted usage: QuotaUsage, in maildir: borrowing Maildir) throws(MaildirError) {
-    let old = LedgerReplacement.existing(in: maildir)
-    guard old?.kind != .directory else { throw .ledgerIsDirectory }
+    guard ledger.marked?.kind != .directory else { throw .ledgerIsDirectory }
     let text = LedgerContents.counted(usage, limit: limit)
     let replacement = try LedgerReplacement.write(text, in: maildir, names: names)
-    if try replacement.install(inPlaceOf: old?.identity, in: maildir) {
+    if try replacement.install(inPlaceOf: ledger.marked?.identity, in: maildir) {
       try ledger.adopt(replacement, carryingOver: .positive)
     } else if case .failure(let fault) = try ledger.read(in: maildir) {
       // Another program has just written its own, and that one is of no use either.
@@ -235,17 +238,16 @@ package struct MailboxAccount: ~Copyable {
       now.bytes.starts(with: text.bytes)
     else { return }
     try replacement.append(now.bytes.dropFirst(text.bytes.count), summed: now.bytes.count)
+    if maildir.isOnNetwork { ledger.close() }
     guard try replacement.install(inPlaceOf: old, in: maildir) else { return }
     try ledger.adopt(replacement, carryingOver: .all)
   }
 
   private mutating func lock(_ maildir: inout Maildir, until deadline: Deadline) throws(MaildirError) {
     try maildir.lock(until: deadline.share(seconds: 30))
-    try maildir.checkPath()
-  }
-
-  /// Whether it is worth waiting for: a stamp from the future never settles.
-  private func isNear(_ time: Timestamp) -> Bool {
-    time < Timestamp(seconds: Timestamp.coarse.seconds + 3, nanoseconds: 0)
+    do { try maildir.checkPath() } catch {
+      unlock(&maildir)
+      throw error
+    }
   }
 }

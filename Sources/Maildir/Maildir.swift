@@ -72,11 +72,7 @@ package struct Maildir: ~Copyable {
 
   /// Makes `new/` durable. False where the file system cannot sync a directory.
   package func synchronizeNew() throws(SystemError) -> Bool {
-    do { try new.fsync("new") } catch {
-      guard error.number == Errno.EINVAL || error.number == Errno.ENOTSUP else { throw error }
-      return false
-    }
-    return true
+    try new.fsyncDirectory("new")
   }
 
   /// Opens `new/` and makes sure of `cur/`; `tmp/` is seen to when a file is made in it.
@@ -112,13 +108,21 @@ package struct Maildir: ~Copyable {
   static func make(_ name: Path, in parent: borrowing File) throws(MaildirError) {
     do {
       try parent.mkdirat(name, mode: 0o700)
+      try File(openat: parent, name, [.directory, .noFollow]).fchmod(0o700, name)
+      _ = try parent.fsyncDirectory()
     } catch {
       guard error.number == Errno.EEXIST else { throw .system(error) }
     }
-    do {
-      let made = try File(openat: parent, name, [.directory, .noFollow])
-      try made.fchmod(0o700, name)
-      try parent.fsync()
-    } catch { throw .system(error) }
+  }
+}
+
+extension File {
+  /// Makes the names in this directory durable. False where the file system cannot sync a directory.
+  func fsyncDirectory(_ name: Path? = nil) throws(SystemError) -> Bool {
+    do { try fsync(name) } catch {
+      guard error.number == Errno.EINVAL || error.number == Errno.ENOTSUP else { throw error }
+      return false
+    }
+    return true
   }
 }

@@ -81,7 +81,7 @@ struct MaildirCount: ~Copyable {
     do {
       stamp = try stamp.settled { () throws(SystemError) in try maildir.directory.fstat() }
       let directory = try File(openat: maildir.directory, ".", [.directory])
-      _ = try listing.forEach(in: directory, size: stamp.size) { name, kind in
+      try listing.forEach(in: directory, size: stamp.size) { name, kind in
         guard name[0] == UInt8(ascii: "."), kind != .regular, kind != .other else { return }
         let bytes = Array(copying: name)
         if bytes != uncounted, let folder = Path(bytes) { folders.append(folder) }
@@ -117,10 +117,9 @@ struct MaildirCount: ~Copyable {
   ) throws(MaildirError) -> Bool {
     let path = parts[index].path
     do throws(SystemError) {
-      let status = try maildir.directory.fstatat(path)
-      if status.kind == .symlink { throw SystemError(.fstatat, path.bytes, Errno.ELOOP) }
-      guard status.kind == .directory else { return forget(index) }
       let stamp = try DirectoryStamp { () throws(SystemError) in try maildir.directory.fstatat(path) }
+      if stamp.kind == .symlink { throw SystemError(.fstatat, path.bytes, Errno.ELOOP) }
+      guard stamp.kind == .directory else { return forget(index) }
       if !all, let known = parts[index].stamp, known.isSettled, known == stamp { return false }
       let directory = try File(openat: maildir.directory, path, [.directory, .noFollow])
       let settled = try stamp.settled { () throws(SystemError) in try directory.fstat(path) }
@@ -152,7 +151,7 @@ struct MaildirCount: ~Copyable {
     _ directory: borrowing File, size: Int64, until deadline: Deadline
   ) throws(SystemError) -> QuotaUsage {
     var usage = QuotaUsage.none
-    _ = try listing.forEach(in: directory, size: size) { (name, kind) throws(SystemError) in
+    try listing.forEach(in: directory, size: size) { (name, kind) throws(SystemError) in
       guard name[0] != UInt8(ascii: "."), kind == .regular || kind == .unknown else { return }
       var bytes = MessageFileName.size(in: name)
       if bytes == nil || kind == .unknown {

@@ -49,7 +49,7 @@ struct MaildirWalk: ~Copyable {
     do {
       let directory = try File(open: base, [.directory])
       var listing = DirectoryListing()
-      _ = try listing.forEach(in: directory, size: 0) { _, _ in count += 1 }
+      try listing.forEach(in: directory, size: 0) { _, _ in count += 1 }
     } catch { throw .system(error) }
     guard count > 0 else { throw .baseEmpty }
   }

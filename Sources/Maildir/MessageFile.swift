@@ -23,7 +23,8 @@ package struct MessageFile: ~Copyable {
     try Maildir.makeTmp(in: maildir.directory)
     let tmp = TmpName(names.temporary(), in: maildir)
     let file: File
-    do { file = try tmp.create(in: maildir, mode: 0o600) } catch { throw .system(error) }
+    do { file = try tmp.create(in: maildir) } catch { throw .system(error) }
+    do { try file.fchmod(0o600, "tmp") } catch { throw .system(error) }
     return MessageFile(file: file, descriptors: -1, tmp: tmp, names: names)
   }
 

@@ -18,12 +18,10 @@ struct TmpName: ~Copyable {
     path.unlink(in: directory)
   }
 
-  /// Makes a file of this name, to be read and appended to, with exactly this mode.
-  func create(in maildir: borrowing Maildir, mode: UInt32) throws(SystemError) -> File {
-    let flags: File.Flags = [.readWrite, .append, .create, .exclusive, .noFollow]
-    let file = try File(openat: maildir.directory, path, flags, mode: 0o600)
-    try file.fchmod(mode, path)
-    return file
+  /// Makes a file of this name, to be read and appended to.
+  func create(in maildir: borrowing Maildir) throws(SystemError) -> File {
+    try File(
+      openat: maildir.directory, path, [.readWrite, .append, .create, .exclusive, .noFollow], mode: 0o600)
   }
 
   /// The file that has the name now.

@@ -17,17 +17,15 @@ package struct DirectoryListing: ~Copyable {
   /// Calls `body` with the name and kind of each entry of `directory` but `.` and `..`.
   ///
   /// - Parameter size: `st_size` of the directory, which tells how large a buffer to begin with.
-  /// - Returns: whether the listing came in one call.
   package mutating func forEach(
     in directory: borrowing File, size: Int64, _ body: (Span<UInt8>, FileKind) throws(SystemError) -> Void
-  ) throws(SystemError) -> Bool {
+  ) throws(SystemError) {
     grow(to: Int(clamping: size) > Self.largest / 2 ? Self.largest : Int(size) * 2)
     while true {
       let length = try fill(directory, from: 0)
       let more = buffer.count - length >= Self.longestEntry ? try fill(directory, from: length) : 1
       if more == 0 {
-        try visit(length, body)
-        return true
+        return try visit(length, body)
       }
       if buffer.count < Self.largest {
         grow(to: buffer.count * 4)
@@ -36,7 +34,7 @@ package struct DirectoryListing: ~Copyable {
       }
       try visit(length + (buffer.count - length >= Self.longestEntry ? more : 0), body)
       while case let next = try fill(directory, from: 0), next > 0 { try visit(next, body) }
-      return false
+      return
     }
   }
 

@@ -53,13 +53,26 @@ package struct File: ~Copyable {
   }
 
   /// The whole content of a file of at most `limit` bytes (`EFBIG`).
+  ///
+  /// A file that is being written in place is read again: half of a table would mean that somebody has no mailbox. So
+  /// one that was changed less than a second ago is waited for, at most 5 s (`EBUSY`).
   package static func contents(of path: Path, limit: Int) throws(SystemError) -> [UInt8] {
-    // A FIFO of that name must not make us wait.
-    let file = try File(open: path, .nonBlocking)
-    let status = try file.fstat(path)
-    guard status.kind == .regular else { throw SystemError(.open, path.bytes, EINVAL) }
-    guard status.size <= limit else { throw SystemError(.open, path.bytes, EFBIG) }
-    return try file.pread(upTo: Int(status.size))
+    let deadline = Deadline(secondsFromNow: 5)
+    while !deadline.hasPassed {
+      // A FIFO of that name must not make us wait.
+      let file = try File(open: path, .nonBlocking)
+      let status = try file.fstat(path)
+      guard status.kind == .regular else { throw SystemError(.open, path.bytes, EINVAL) }
+      guard status.size <= limit else { throw SystemError(.open, path.bytes, EFBIG) }
+      if status.modified.isWithin(seconds: 1) {
+        waitForTick()
+        continue
+      }
+      let bytes = try file.pread(upTo: Int(status.size))
+      let after = try file.fstat(path)
+      if bytes.count == status.size, after.size == status.size, after.modified == status.modified { return bytes }
+    }
+    throw SystemError(.open, path.bytes, EBUSY)
   }
 
   deinit {
@@ -89,8 +102,9 @@ package struct File: ~Copyable {
       }
       guard done > 0 else { break }
       length += done
-      // A regular file gives all it has at once: what is short ends here, without a call to be told so.
-      if length < count { break }
+      // A call gives what it has read before an I/O error, whole pages, and the next one fails. Short of a page, it was
+      // the end of the file.
+      if length % 4096 != 0 { break }
     }
     bytes.removeLast(count - length)
     return bytes

@@ -22,6 +22,18 @@ package struct Timestamp: Sendable, Comparable {
   /// The clock with which the kernel stamps files; it advances by ticks of 1 to 10 ms (clock_gettime(2)).
   package static var coarse: Timestamp { read(CLOCK_REALTIME_COARSE) }
 
+  /// Whether this time lies less than `seconds` ago. A time in the future does not.
+  package func isWithin(seconds span: Int64) -> Bool {
+    let now = Timestamp.now
+    return self <= now && now < adding(seconds: span)
+  }
+
+  /// Saturating: a file may carry any time.
+  package func adding(seconds span: Int64) -> Timestamp {
+    let (sum, overflow) = seconds.addingReportingOverflow(span)
+    return Timestamp(seconds: overflow ? .max : sum, nanoseconds: nanoseconds)
+  }
+
   package static func < (left: Timestamp, right: Timestamp) -> Bool {
     (left.seconds, left.nanoseconds) < (right.seconds, right.nanoseconds)
   }

@@ -16,7 +16,6 @@ struct Libpq {
   let status: @convention(c) (Connection?) -> ConnStatusType
   let socket: @convention(c) (Connection?) -> CInt
   let errorMessage: @convention(c) (Connection?) -> Text?
-  let parameterStatus: @convention(c) (Connection?, UnsafePointer<CChar>?) -> UnsafePointer<CChar>?
   let setNoticeReceiver: @convention(c) (Connection?, NoticeReceiver?, UnsafeMutableRawPointer?) -> NoticeReceiver?
   let setNonblocking: @convention(c) (Connection?, CInt) -> CInt
   let sendQuery: @convention(c) (Connection?, UnsafePointer<CChar>?) -> CInt
@@ -43,7 +42,6 @@ struct Libpq {
     unsafe status = try library.function("PQstatus")
     unsafe socket = try library.function("PQsocket")
     unsafe errorMessage = try library.function("PQerrorMessage")
-    unsafe parameterStatus = try library.function("PQparameterStatus")
     unsafe setNoticeReceiver = try library.function("PQsetNoticeReceiver")
     unsafe setNonblocking = try library.function("PQsetnonblocking")
     unsafe sendQuery = try library.function("PQsendQuery")

@@ -35,7 +35,8 @@ package final class PostgresConnection {
   private let libpq: Libpq
   private let handle: Libpq.Connection
   /// Removed from every error text.
-  private let password: [UInt8]
+  private let secrets: [[UInt8]]
+  private var knownStandby: Bool?
 
   /// - Parameters:
   ///   - parameters: libpq's keywords and their values, a `dbname` that may be a connection URI first.
@@ -50,7 +51,7 @@ package final class PostgresConnection {
     }
     guard let handle = unsafe handle else { throw .notConnected("out of memory") }
     unsafe self.handle = handle
-    password = parameters.last { $0.keyword == "password" }?.value ?? []
+    secrets = parameters.flatMap { Self.secrets(in: $0.value, of: $0.keyword) }
     // Once everything is stored, the deinitializer closes the connection if this throws.
     // A server's warning on standard error would reach the sender of a refused message.
     unsafe _ = libpq.setNoticeReceiver(handle, { _, _ in }, nil)
@@ -94,15 +95,18 @@ package final class PostgresConnection {
 
   /// Whether this server only follows another one, so that a row which is missing here may exist there.
   package func isStandby(until deadline: Deadline) throws(PostgresError) -> Bool {
-    // PostgreSQL 14 and later tell without being asked; pgbouncer does not hand it on.
-    if let status = unsafe libpq.parameterStatus(handle, "in_hot_standby") {
-      return unsafe String(cString: status) == "on"
-    }
-    return try query(Array("SELECT pg_catalog.pg_is_in_recovery()".utf8), until: deadline) == [[Array("t".utf8)]]
+    if let knownStandby { return knownStandby }
+    // Asked, although PostgreSQL 14 and later report it at the connection: a pooler hands on what was true once.
+    let answer = try query(Array("SELECT pg_catalog.pg_is_in_recovery()".utf8), until: deadline)
+    knownStandby = answer == [[Array("t".utf8)]]
+    return answer == [[Array("t".utf8)]]
   }
 
   private func waitForConnection(until deadline: Deadline) throws(PostgresError) {
-    guard unsafe libpq.status(handle) != CONNECTION_BAD else { throw .notConnected(errorText) }
+    // libpq quotes what it cannot read, and that may be a password.
+    guard unsafe libpq.status(handle) != CONNECTION_BAD else {
+      throw .notConnected("hosts or dbname in the table file cannot be used as they are written")
+    }
     var readiness = Readiness.writing
     while true {
       do { try poll(unsafe libpq.socket(handle), for: readiness, until: deadline) } catch {
@@ -151,9 +155,26 @@ package final class PostgresConnection {
   private func text(_ message: Libpq.Text?) -> String {
     guard let message = unsafe message else { return "unknown error" }
     let line = unsafe String(cString: message).split { $0.isNewline }.joined(separator: " ")
-    guard !password.isEmpty else { return line }
-    return line.split(separator: String(decoding: password, as: UTF8.self), omittingEmptySubsequences: false)
-      .joined(separator: "***")
+    return secrets.reduce(line) { line, secret in
+      line.split(separator: String(decoding: secret, as: UTF8.self), omittingEmptySubsequences: false)
+        .joined(separator: "***")
+    }
+  }
+
+  /// The password, or in a connection string or URI everything that may be one, whether it is written well or not.
+  private static func secrets(in value: [UInt8], of keyword: String) -> [[UInt8]] {
+    if keyword == "password" { return value.isEmpty ? [] : [value] }
+    guard keyword == "dbname" else { return [] }
+    let text = String(decoding: value, as: UTF8.self)
+    var secrets: [Substring] = []
+    if let scheme = text.firstRange(of: "://"), let at = text.lastIndex(of: "@"), scheme.upperBound < at {
+      secrets = text[scheme.upperBound..<at].split(separator: ":").dropFirst().flatMap { $0.split(separator: "@") }
+    }
+    for range in text.ranges(of: "password") {
+      let rest = text[range.upperBound...].drop { " =".contains($0) }
+      secrets.append(rest.prefix { !" &".contains($0) })
+    }
+    return secrets.map { $0.utf8.filter { $0 != UInt8(ascii: "'") } }.filter { !$0.isEmpty }
   }
 
   private static func withCString<R>(_ bytes: [UInt8], _ body: (UnsafePointer<CChar>?) -> R) -> R {

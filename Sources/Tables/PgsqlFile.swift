@@ -17,7 +17,8 @@ struct PgsqlFile: Equatable {
     var values: [String: (value: [UInt8], line: Int)] = [:]
     for line in LogicalLine.split(text) {
       guard let (name, value) = line.assignment else {
-        throw ConfigurationError(line: line.number, "expected name = value, found \"\(line.text.text)\"")
+        // Not quoted: it may be a password.
+        throw ConfigurationError(line: line.number, "expected name = value")
       }
       values[name.text] = (value, line.number)
     }

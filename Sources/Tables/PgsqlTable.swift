@@ -21,18 +21,19 @@ final class PgsqlTable: LookupTable {
 
   func lookup(_ key: [UInt8], until deadline: Deadline) throws(TableError) -> [UInt8]? {
     guard concerns(key) else { return nil }
-    let rows: PostgresConnection.Rows
+    let result: Result<[UInt8]?, TableError>
     do {
-      rows = try pool.ask(file.connection, until: deadline) { connection throws(PostgresError) in
+      result = try pool.ask(file.connection, until: deadline) { connection throws(PostgresError) in
         let sql = try file.query.sql(for: key) { text throws(PostgresError) in try connection.escape(text) }
         let share = deadline.share(seconds: 5)
         let rows = try connection.query(sql ?? [], until: share)
+        let result = Result { () throws(TableError) in try value(of: rows, key: key) }
         // A row that is missing on a standby may exist: "unknown user" is for the primary to say.
-        if rows.isEmpty, try connection.isStandby(until: share) { return nil }
-        return rows
+        if case .success(nil) = result, try connection.isStandby(until: share) { return nil }
+        return result
       }
     } catch { throw TableError(.temporary, name, error.text) }
-    return try result(of: rows, key: key)
+    return try result.get()
   }
 
   /// Whether the key has what the query and the file's `domain` ask for; else it is not found without asking.
@@ -45,7 +46,7 @@ final class PgsqlTable: LookupTable {
 
   /// All columns of all rows, joined by commas. NULL is no result; nothing but empty texts is a mistake in the data,
   /// and not "not found", which would mean "no such mailbox" or "the default limit".
-  private func result(of rows: PostgresConnection.Rows, key: [UInt8]) throws(TableError) -> [UInt8]? {
+  private func value(of rows: PostgresConnection.Rows, key: [UInt8]) throws(TableError) -> [UInt8]? {
     let columns = rows.flatMap { $0.compactMap { $0 } }
     let values = columns.filter { !$0.isEmpty }.compactMap { file.resultFormat.text(for: $0, key: key) }
     guard !values.isEmpty else {

@@ -57,11 +57,14 @@ private enum SQLState: Equatable {
 
   /// Moves on over `text`.
   ///
-  /// - Parameter before: what was read so far; `text` is added to it.
+  /// - Parameter before: what was read since the state changed; `text` is added to it.
   mutating func read(_ text: [UInt8], after before: inout [UInt8]) {
     for byte in text {
       before.append(byte)
+      let old = self
       step(byte, before)
+      // A mark that has ended one state is no part of the next: `/*/` opens a comment and does not close it.
+      if self != old { before = [] }
     }
   }
 

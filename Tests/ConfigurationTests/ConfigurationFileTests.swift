@@ -73,7 +73,10 @@ struct ConfigurationFileTests {
   func unknownNames() throws {
     let base = "virtual_mailbox_base = /m\nvirtual_mailbox_maps = static:x/\n"
     #expect(throws: ConfigurationError.self) { try Settings(file(base + "virtual_trash_nam = x\n")) }
-    _ = try Settings(file(base + "own = x\nvirtual_trash_name = $own\nmailbox_size_limit = 0\nvirtual_transport = y\n"))
+    _ = try Settings(
+      file(
+        base + "own = x\nother = y\nvirtual_trash_name = ${own?$other}\nmailbox_size_limit = 0\nvirtual_transport = y\n"
+      ))
   }
 
   @Test("Every default is a value that the parameter itself accepts")

@@ -85,6 +85,20 @@ struct BadInputTests {
     #expect(try host.deliver(bytes: 10).output.hasPrefix("4.3.5 "))
   }
 
+  @Test("A table that is being written in place is waited for: half of it would say that somebody has no mailbox")
+  func tableBeingWritten() throws {
+    let host = try MailHost()
+    try host.sandbox.write(
+      "full", String(repeating: "x@example.org x/\n", count: 2000) + "you@example.org example.org/you/\n")
+    try Command.check(["cp", "-p", host.sandbox("full"), host.sandbox("users")])
+    try host.configure("", maps: "texthash:\(host.sandbox("users"))")
+    let script = "cd \(host.sandbox.path); for i in $(seq 200); do : > users; cat full > users; done"
+    let writer = try Command(["sh", "-c", script], asMailUser: true)
+    let deliveries = try (0..<10).map { _ in try host.start(.bytes(MailHost.message(10))) }
+    _ = writer.wait()
+    for delivery in deliveries { #expect(delivery.wait().status == 0) }
+  }
+
   @Test("A byte order mark is named: nobody sees it, and it is a part of the first name or key")
   func byteOrderMark() throws {
     let host = try MailHost()

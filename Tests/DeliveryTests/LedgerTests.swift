@@ -77,9 +77,12 @@ struct LedgerTests {
     #expect(fresh.ledger == "1000S\n900 1\n")
   }
 
-  @Test("After a count of ours, small mail in between does not make every large message count again")
+  @Test("After a count of ours, small mail in between does not make every large message count again", .takesRoot)
   func noStormOfCounts() throws {
-    let host = try host("rm -f maildirsize")
+    let disk = try LoopDisk("mkfs.ext4 -q", megabytes: 16)
+    let host = try MailHost("virtual_mailbox_limit = 1000", below: disk.path)
+    try host.store("a,S=500:2,S", bytes: 500)
+    try age(disk, host, [""])
     #expect(try host.deliver(bytes: 400).status == 0)
     #expect(try host.deliver(bytes: 10).status == 0)
     let inode = host.sandbox.status("\(host.maildir)/maildirsize")?.st_ino
@@ -93,6 +96,22 @@ struct LedgerTests {
     let host = try host("printf '1000S\\n 900 1\\n5 1\\n' > maildirsize; touch -d '1 day ago' maildirsize")
     #expect(try host.deliver(bytes: 400).status == 0)
     #expect(host.ledger == "1000S\n 500 1\n400 1\n")
+  }
+
+  @Test("A backup that was put back brings old totals in new files: they refuse nobody", .takesRoot)
+  func restoredBackup() throws {
+    let host = try host("printf '1000S\\n 900 1\\n' > maildirsize; touch -d '30 days ago' maildirsize")
+    try host.configure("virtual_mailbox_limit = 1000\nvirtual_overquota_bounce = yes")
+    #expect(try host.deliver(bytes: 18).status == 0)
+    #expect(try host.deliver(bytes: 300).status == 0)
+    #expect(host.ledger == "1000S\n 518 2\n300 1\n")
+  }
+
+  @Test("A directory whose time lies in the future does not keep a mailbox from being counted")
+  func futureDirectory() throws {
+    let host = try host("mkdir -p .A/cur .A/new; touch -d 2040-01-01 .A/cur cur; touch -d 2041-01-01 .")
+    #expect(try host.deliver(bytes: 501).output.hasPrefix("4.2.2 "))
+    #expect(try host.deliver(bytes: 500).status == 0)
   }
 
   @Test("From 3600 bytes on the entries are added up, and the sum is not taken for a count")
@@ -164,9 +183,10 @@ struct LedgerTests {
     let disk = try LoopDisk("mkfs.ext4 -q", megabytes: 16)
     let host = try MailHost("virtual_mailbox_limit = 1000", below: disk.path)
     try host.store("a,S=500:2,S", bytes: 500)
+    try age(disk, host, [""])
     try host.setLedger("1000S\n 900 1\n0 1\n")
     #expect(try host.deliver(bytes: 400).output.hasPrefix("4.2.2 "), "a young file of our making is believed")
-    try age(disk, host, ["maildirsize"])
+    try age(disk, host, ["", "maildirsize"])
     #expect(try host.deliver(bytes: 400).status == 0)
     #expect(host.ledger == "1000S\n 500 1\n400 1\n")
   }

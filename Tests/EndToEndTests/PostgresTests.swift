@@ -145,6 +145,23 @@ struct PostgresTests {
     #expect(!delivery.log.joined().contains("geheim"))
   }
 
+  @Test(
+    "A connection string or URI that cannot be used is not quoted: it may hold a password",
+    arguments: [
+      "hosts = postgresql://u:s3cret@word@127.0.0.1:1/d", "hosts = postgresql://u:my%zzs3cret@127.0.0.1:1/d",
+      "hosts = /nonexistent\ndbname = host=x password = 's3cret' oops",
+      "hosts = postgresql://127.0.0.1:1/d?password=s3cret",
+    ])
+  func secretConnectionString(lines: String) throws {
+    let host = try MailHost()
+    try host.sandbox.write("limits.cf", "\(lines)\nquery = SELECT 1 WHERE '%s' <> ''\n")
+    try host.configure("virtual_mailbox_limit_maps = pgsql:\(host.sandbox("limits.cf"))")
+    let delivery = try host.deliver(bytes: 10)
+    #expect(delivery.output.hasPrefix("4.3.0 "))
+    let log = delivery.log.joined()
+    #expect(!log.contains("s3cret") && !log.contains("word@"), "\(log)")
+  }
+
   @Test("A missing libpq defers; a run without a lookup in SQL does not need it")
   func libpqMissing() throws {
     let cluster = try Shared.cluster()
@@ -170,6 +187,10 @@ struct PostgresTests {
     let arguments = host.arguments.map { $0.hasPrefix("--recipient=") ? "--recipient=new@example.org" : $0 }
     let delivery = try host.deliver(MailHost.message(10), arguments: arguments)
     #expect(delivery.output.hasPrefix("4.3.0 ") && delivery.warning.contains("standby"))
+    // An aggregate answers a row of NULL where there is none.
+    try host.sandbox.write(
+      "mailboxes.cf", standby.tableFile("SELECT max(maildir) FROM mailbox WHERE username = '%s'"))
+    #expect(try host.deliver(MailHost.message(10), arguments: arguments).output.hasPrefix("4.3.0 "))
     // With the primary behind it in the list, that one has the last word.
     let hosts = "unix:\(standby.sandbox.path) inet:127.0.0.1:\(primary.port)"
     try host.sandbox.write(

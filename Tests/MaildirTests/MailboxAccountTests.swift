@@ -101,6 +101,34 @@ struct MailboxAccountTests {
     #expect(sandbox.text("m/maildirsize") == "1000S\n450 1\n")
   }
 
+  @Test("Late lines of a replaced ledger are not written into a file that another program has made since")
+  func displacedThenForeignRecount() throws {
+    try sandbox.write("m/maildirsize", "1000S\n 500 5\n" + String(repeating: "0 0\n", count: 900))
+    var maildir = try open()
+    var account = account(1000)
+    let foreign = try #require(FileHandle(forWritingAtPath: sandbox("m/maildirsize")))
+    _ = try account.promisedRoom(in: &maildir, until: .never)
+    try foreign.seekToEnd()
+    foreign.write(Data("-50 -1\n".utf8))
+    try sandbox.write("m/other", "1000S\n450 4\n")
+    try Command.check(["mv", sandbox("m/other"), sandbox("m/maildirsize")])
+    _ = try account.admit(messageOf: 200, in: &maildir, until: .never)
+    try account.enter(messageOf: 200)
+    account.settle(messageOf: 200, in: &maildir)
+    #expect(sandbox.text("m/maildirsize") == "1000S\n450 4\n200 1\n")
+  }
+
+  @Test("A ledger that is removed during a count is made anew")
+  func removedDuringCount() throws {
+    try sandbox.write("m/maildirsize", "1000S\n500 1\n")
+    let maildir = try open()
+    let old = try maildir.directory.fstatat("maildirsize").identity
+    let replacement = try LedgerReplacement.write(Array("1000S\n 500 1\n".utf8), in: maildir, names: names)
+    try Command.check(["rm", sandbox("m/maildirsize")])
+    #expect(try replacement.install(inPlaceOf: old, in: maildir))
+    #expect(sandbox.text("m/maildirsize") == "1000S\n 500 1\n")
+  }
+
   @Test("A message that was published and is taken back takes its entry with it")
   func takenBack() throws {
     try sandbox.write("m/maildirsize", "1000S\n500 1\n")

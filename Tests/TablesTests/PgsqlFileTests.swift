@@ -39,7 +39,8 @@ struct QueryTemplateTests {
   @Test(
     "An expansion outside of an ordinary string is refused: the sender could write SQL",
     arguments: [
-      "%s", "\"%s\"", "E'%s'", "e'%s'", "U&'%s'", "$$%s$$", "$q$%s$q$", "'a'%s", "-- '%s", "/* '%s'", "''%s",
+      "%s", "\"%s\"", "E'%s'", "e'%s'", "U&'%s'", "$$%s$$", "$q$%s$q$", "'a'%s", "-- '%s", "/* '%s'", "/*/ '%s' */",
+      "''%s",
       "'it''s' %s",
     ])
   func unquoted(query: String) {
@@ -122,6 +123,15 @@ struct PgsqlFileTests {
     ])
   func errors(text: String) {
     #expect(throws: ConfigurationError.self) { try parse(text) }
+  }
+
+  @Test("A line that cannot be read is not quoted: it may be the password")
+  func secretLine() {
+    #expect {
+      try parse("dbname = d\npassword: s3cret\nquery = SELECT 1\n")
+    } throws: {
+      ($0 as? ConfigurationError) == ConfigurationError(line: 2, "expected name = value")
+    }
   }
 
   @Test("domain lists names; ! excludes, the first that matches holds")

@@ -27,6 +27,8 @@ package final class Sandbox: Sendable {
     }
     unsafe chmod(self(name), mode)
     unsafe chown(self(name), MailUser.id, MailUser.group)
+    // Configuration and tables: one that was written just now would be waited for.
+    if !name.contains("/") { unsafe utimes(self(name), [timeval(), timeval()]) }
   }
 
   package func write(_ name: String, _ text: String, mode: mode_t = 0o600) throws {
