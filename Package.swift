@@ -26,6 +26,7 @@ let package = Package(
     .testTarget(name: "QuotaTests", dependencies: ["Quota"]),
     .testTarget(name: "ConfigurationTests", dependencies: ["Configuration"]),
     .testTarget(name: "PosixTests", dependencies: ["Posix", "TestSupport"]),
+    .testTarget(name: "PostgresTests", dependencies: ["Postgres"]),
     .testTarget(name: "TablesTests", dependencies: ["Tables", "Configuration", "Posix", "TestSupport"]),
     .testTarget(name: "MailboxesTests", dependencies: ["Mailboxes", "Configuration", "Quota", "Posix"]),
     .testTarget(name: "MaildirTests", dependencies: ["Maildir", "Quota", "Posix", "TestSupport"]),

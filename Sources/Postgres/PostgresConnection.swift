@@ -34,8 +34,7 @@ package final class PostgresConnection {
 
   private let libpq: Libpq
   private let handle: Libpq.Connection
-  /// Removed from every error text.
-  private let secrets: [[UInt8]]
+  private let mask: SecretMask
   private var knownStandby: Bool?
 
   /// - Parameters:
@@ -51,7 +50,7 @@ package final class PostgresConnection {
     }
     guard let handle = unsafe handle else { throw .notConnected("out of memory") }
     unsafe self.handle = handle
-    secrets = parameters.flatMap { Self.secrets(in: $0.value, of: $0.keyword) }
+    mask = SecretMask(parameters)
     // Once everything is stored, the deinitializer closes the connection if this throws.
     // A server's warning on standard error would reach the sender of a refused message.
     unsafe _ = libpq.setNoticeReceiver(handle, { _, _ in }, nil)
@@ -155,26 +154,7 @@ package final class PostgresConnection {
   private func text(_ message: Libpq.Text?) -> String {
     guard let message = unsafe message else { return "unknown error" }
     let line = unsafe String(cString: message).split { $0.isNewline }.joined(separator: " ")
-    return secrets.reduce(line) { line, secret in
-      line.split(separator: String(decoding: secret, as: UTF8.self), omittingEmptySubsequences: false)
-        .joined(separator: "***")
-    }
-  }
-
-  /// The password, or in a connection string or URI everything that may be one, whether it is written well or not.
-  private static func secrets(in value: [UInt8], of keyword: String) -> [[UInt8]] {
-    if keyword == "password" { return value.isEmpty ? [] : [value] }
-    guard keyword == "dbname" else { return [] }
-    let text = String(decoding: value, as: UTF8.self)
-    var secrets: [Substring] = []
-    if let scheme = text.firstRange(of: "://"), let at = text.lastIndex(of: "@"), scheme.upperBound < at {
-      secrets = text[scheme.upperBound..<at].split(separator: ":").dropFirst().flatMap { $0.split(separator: "@") }
-    }
-    for range in text.ranges(of: "password") {
-      let rest = text[range.upperBound...].drop { " =".contains($0) }
-      secrets.append(rest.prefix { !" &".contains($0) })
-    }
-    return secrets.map { $0.utf8.filter { $0 != UInt8(ascii: "'") } }.filter { !$0.isEmpty }
+    return String(decoding: mask.apply(to: Array(line.utf8)), as: UTF8.self)
   }
 
   private static func withCString<R>(_ bytes: [UInt8], _ body: (UnsafePointer<CChar>?) -> R) -> R {

@@ -24,7 +24,7 @@ struct ConnectionSettings: Hashable {
         Keyword(name: "client_encoding", value: encoding),
         Keyword(name: "fallback_application_name", value: Array("ullage".utf8)),
       ]
-      if host.text.contains("://") {
+      if host.indices.contains(where: { host[$0...].starts(with: "://".utf8) }) {
         all.append([Keyword(name: "dbname", value: host)] + common)
         continue
       }

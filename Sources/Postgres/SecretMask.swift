@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Takes out of libpq's texts what may be a password: libpq quotes parts of a connection string that it cannot use.
+struct SecretMask {
+  private var secrets: [[UInt8]] = []
+
+  init(_ parameters: [(keyword: String, value: [UInt8])]) {
+    for (keyword, value) in parameters {
+      switch keyword {
+      case "password": secrets.append(value)
+      case "dbname": secrets += Self.inURI(value) + Self.afterPassword(value)
+      default: break
+      }
+    }
+    secrets = secrets.filter { !$0.isEmpty }
+  }
+
+  /// `text` with `***` for every secret.
+  func apply(to text: [UInt8]) -> [UInt8] {
+    var result: [UInt8] = []
+    var rest = text[...]
+    while !rest.isEmpty {
+      if let secret = secrets.first(where: { rest.starts(with: $0) }) {
+        result += Array("***".utf8)
+        rest = rest.dropFirst(secret.count)
+      } else {
+        result.append(rest.removeFirst())
+      }
+    }
+    return result
+  }
+
+  /// `scheme://user:SECRET@host`: up to the last `@`, because a password may hold one that it should not.
+  private static func inURI(_ value: [UInt8]) -> [[UInt8]] {
+    guard let scheme = value.indices.first(where: { value[$0...].starts(with: "://".utf8) }),
+      let at = value.lastIndex(of: UInt8(ascii: "@")), scheme + 3 < at
+    else { return [] }
+    let account = value[(scheme + 3)..<at].split(separator: UInt8(ascii: ":"))
+    return account.dropFirst().flatMap { $0.split(separator: UInt8(ascii: "@")).map { Array($0) } }
+  }
+
+  /// `password=SECRET`, also with blanks and quotes.
+  private static func afterPassword(_ value: [UInt8]) -> [[UInt8]] {
+    let word = Array("password".utf8)
+    return value.indices.filter { value[$0...].starts(with: word) }.map { start in
+      let rest = value[(start + word.count)...].drop { " ='".utf8.contains($0) }
+      return Array(rest.prefix { !" &'".utf8.contains($0) })
+    }
+  }
+}
