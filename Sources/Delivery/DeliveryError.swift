@@ -56,11 +56,7 @@ extension DeliveryError {
     case .configuration(let file, let line, let message):
       file + Array("\(line.map { ", line \($0)" } ?? ""): \(message)".utf8)
     case .unreadableConfiguration(let error):
-      error.text
-        + Array(
-          (error.number == Errno.EACCES
-            ? " (as uid \(CurrentProcess.effectiveUser)); let the mail user read it"
-            : "; it must be a file; see --config= in master.cf").utf8)
+      error.text + Array(Self.cure(forConfiguration: error.number).utf8)
     case .startedAsRoot: Array("started as root; give the entry in master.cf a mail user: user=vmail".utf8)
     case .belowMinimumUser(let user):
       Array("started as uid \(user), below virtual_minimum_uid; change user= in master.cf or that parameter".utf8)
@@ -73,6 +69,14 @@ extension DeliveryError {
     case .input(let error): error.text
     case .emptyInput: Array("the message is empty; pipe(8) died before it wrote any of it".utf8)
     case .inputCut: Array("the program that was writing the message is gone; what came of it was dropped".utf8)
+    }
+  }
+
+  private static func cure(forConfiguration number: Int32) -> String {
+    switch number {
+    case Errno.EACCES: " (as uid \(CurrentProcess.effectiveUser)); let the mail user read it"
+    case Errno.EBUSY: "; it was changed again and again while it was read"
+    default: "; it must be a file of at most 1 MB; see --config= in master.cf"
     }
   }
 

@@ -62,7 +62,9 @@ package struct DeliveryProgram: ~Copyable {
     let name = request.configurationFile
     guard let path = Path(name) else { throw .configuration(file: name, line: nil, message: "the name holds NUL") }
     let text: [UInt8]
-    do { text = try File.contents(of: path, limit: 1 << 20) } catch { throw .unreadableConfiguration(error) }
+    do { text = try File.contents(of: path, limit: 1 << 20, until: .never) } catch {
+      throw .unreadableConfiguration(error)
+    }
     let file = ConfigurationFile(parsing: text)
     log = DeliveryLog(socket: file.logSocket, name: file.syslogName)
     do { return try Settings(file) } catch {

@@ -12,6 +12,10 @@ struct Ledger: ~Copyable {
   let limit: QuotaLimit
   private(set) var file: File?
   private(set) var identity: FileIdentity?
+  /// What was read last, and the time of the file's last change before that.
+  private var lastRead: (text: LedgerText, modified: Timestamp)?
+  /// When the file had last been changed when it was opened.
+  private var modifiedWhenOpened: Timestamp = .distantPast
   /// A file that we replaced, to which other programs may still append.
   private var displaced: DisplacedLedger?
 
@@ -26,11 +30,17 @@ struct Ledger: ~Copyable {
     for _ in 0..<8 {
       if !isOpen {
         if let fault = try open(in: maildir) { return .failure(fault) }
-      } else if try !hasName(in: maildir) {
-        close()
-        continue
+      } else {
+        guard let status = try named(in: maildir), status.identity == identity else {
+          close()
+          continue
+        }
+        // Whoever adds a line makes the file longer.
+        if let lastRead, lastRead.modified == status.modified, lastRead.text.bytes.count == status.size {
+          return .success(lastRead.text)
+        }
       }
-      return try contents(in: maildir)
+      return try contents()
     }
     throw .ledgerUnsteady(nil)
   }
@@ -38,7 +48,9 @@ struct Ledger: ~Copyable {
   /// A look without the lock, to be confirmed under it.
   mutating func readUnlocked(in maildir: borrowing Maildir) throws(MaildirError) -> Result<LedgerText, LedgerFault> {
     if !isOpen, let fault = try open(in: maildir) { return .failure(fault) }
-    return try contents(in: maildir)
+    let reading = try contents()
+    if case .success(let text) = reading { lastRead = (text, modifiedWhenOpened) }
+    return reading
   }
 
   /// Lets go of the file, and of one that it replaced: its late lines do not belong into another program's file.
@@ -46,23 +58,28 @@ struct Ledger: ~Copyable {
     file = nil
     identity = nil
     displaced = nil
+    lastRead = nil
   }
 
   /// Whether the total was counted less than 15 minutes ago, so that it may refuse a message.
   ///
   /// Either a single line in a file changed that recently, which is Maildir++'s own rule, or a file that a recount of
-  /// ours made that recently, whatever was appended since. A time in the future is not recent. In a Maildir that is
-  /// itself that young, every file is: a backup that was put back brings old totals in new files.
-  func isFresh(_ contents: LedgerContents, in maildir: borrowing Maildir) throws(MaildirError) -> Bool {
+  /// ours made that recently, whatever was appended since. A time in the future is not recent.
+  func isFresh(_ contents: LedgerContents) throws(MaildirError) -> Bool {
     guard file != nil, !contents.isCompacted else { return false }
     do {
-      let isYoung = try maildir.directory.birthTime()?.isWithin(seconds: 900) ?? true
       guard let status = try file?.fstat(Self.name) else { return false }
       if contents.entryCount == 1 && status.modified.isWithin(seconds: 900) { return true }
-      // A copy restored with its old time is born later than it was last changed.
+      // A copy restored with its old time is born later than it was last changed (`wasRestored`).
       guard contents.isOurs, let birth = try file?.birthTime() else { return false }
-      return birth.isWithin(seconds: 900) && status.modified >= birth && !isYoung
+      return birth.isWithin(seconds: 900) && status.modified >= birth
     } catch { throw .system(error) }
+  }
+
+  /// Whether the file was put back from a backup, and nothing has been appended since: it is younger than its last
+  /// change. Its total was counted, but not of what is there now.
+  func wasRestored() throws(MaildirError) -> Bool {
+    do { return try file?.birthTime().map { modifiedWhenOpened < $0 } ?? false } catch { throw .system(error) }
   }
 
   /// Whether the open file was made less than `seconds` ago; where births are not recorded, whether it was changed.
@@ -86,7 +103,7 @@ struct Ledger: ~Copyable {
 
   /// Repeats a positive entry in the file that replaced ours since it was read: counted twice at worst, never not.
   mutating func appendAgainIfReplaced(_ entry: [UInt8], in maildir: borrowing Maildir) throws(MaildirError) {
-    guard isOpen, try !hasName(in: maildir) else { return }
+    guard isOpen, try named(in: maildir)?.identity != identity else { return }
     close()
     guard try open(in: maildir) == nil else { return }
     try append(entry)
@@ -96,16 +113,31 @@ struct Ledger: ~Copyable {
   /// file that another program puts in its place is left there.
   mutating func mark(in maildir: borrowing Maildir) throws(MaildirError) {
     close()
+    markedLength = 0
     let fault = try open(in: maildir)
-    do {
-      marked = fault == .missing ? nil : try maildir.directory.fstatat(Self.name)
-      markedLength = try file?.fstat(Self.name).size ?? 0
-    } catch {
-      guard error.number == Errno.ENOENT else { throw .system(error) }
-      marked = nil
+    switch fault {
+    case nil:
+      do { marked = try file?.fstat(Self.name) } catch { throw .system(error) }
+      markedLength = marked?.size ?? 0
+    case .missing?: marked = nil
+    default: marked = try named(in: maildir)
     }
     // NFS keeps a file that is replaced while it is open under a name of its own in the Maildir.
     if maildir.isOnNetwork { close() }
+  }
+
+  /// On a network file system, where the file that is about to be replaced cannot be kept open: the lines that came to
+  /// it since `mark`; nil when another program's file has the name now.
+  mutating func lateLines(in maildir: borrowing Maildir) throws(MaildirError) -> [UInt8]? {
+    guard let marked else { return try named(in: maildir) == nil ? [] : nil }
+    defer { close() }
+    let fault = try open(in: maildir)
+    guard fault == nil else { return try named(in: maildir)?.identity == marked.identity ? [] : nil }
+    guard identity == marked.identity else { return nil }
+    do {
+      let late = try file?.pread(upTo: LedgerContents.largestSize, at: markedLength) ?? []
+      return DisplacedLedger.positiveLines(of: late[...])
+    } catch { throw .system(error) }
   }
 
   /// What had the name at `mark`, nil for nothing.
@@ -147,20 +179,22 @@ struct Ledger: ~Copyable {
       let status = try opened.fstat(Self.name)
       guard status.kind == .regular else { return .notAFile }
       identity = status.identity
+      modifiedWhenOpened = status.modified
     } catch { throw .system(error) }
     file = consume opened
     return nil
   }
 
-  private func hasName(in maildir: borrowing Maildir) throws(MaildirError) -> Bool {
-    do { return try maildir.directory.fstatat(Self.name).identity == identity } catch {
+  /// What has the ledger's name now, nil for nothing.
+  private func named(in maildir: borrowing Maildir) throws(MaildirError) -> FileStatus? {
+    do { return try maildir.directory.fstatat(Self.name) } catch {
       guard error.number == Errno.ENOENT else { throw .system(error) }
-      return false
+      return nil
     }
   }
 
-  private func contents(in maildir: borrowing Maildir) throws(MaildirError) -> Result<LedgerText, LedgerFault> {
-    do { return .success(try text(in: maildir)) } catch {
+  private func contents() throws(MaildirError) -> Result<LedgerText, LedgerFault> {
+    do { return .success(try text()) } catch {
       switch error {
       // Another program's append that crosses a page becomes visible in two steps.
       case .fault(.torn): break
@@ -168,7 +202,7 @@ struct Ledger: ~Copyable {
       case .maildir(let error): throw error
       }
     }
-    do { return .success(try text(in: maildir)) } catch {
+    do { return .success(try text()) } catch {
       switch error {
       case .fault(let fault): return .failure(fault)
       case .maildir(let error): throw error
@@ -181,7 +215,7 @@ struct Ledger: ~Copyable {
     case maildir(MaildirError)
   }
 
-  private func text(in maildir: borrowing Maildir) throws(ReadError) -> LedgerText {
+  private func text() throws(ReadError) -> LedgerText {
     var bytes: [UInt8] = []
     do { bytes = try file?.pread(upTo: LedgerContents.largestSize + 1) ?? [] } catch {
       throw .maildir(.system(SystemError(error.call, Self.name.bytes, error.number)))
@@ -191,7 +225,7 @@ struct Ledger: ~Copyable {
     if contents.limit == .none && limit != .none { throw .fault(.unlimited) }
     if contents.isLopsided {
       let isFresh: Bool
-      do { isFresh = try self.isFresh(contents, in: maildir) } catch { throw .maildir(error) }
+      do { isFresh = try self.isFresh(contents) } catch { throw .maildir(error) }
       guard isFresh else { throw .fault(.lopsided) }
     }
     return LedgerText(bytes: bytes, contents: contents)

@@ -19,7 +19,7 @@ struct LedgerReplacement: ~Copyable {
     let tmp = TmpName(names.temporary(), in: maildir)
     let old = existing(in: maildir)
     // Another user's mode, for instance root's left-over, is no model.
-    let model = old?.kind == .regular ? old : nil
+    let model = old?.kind == .regular && old?.owner == CurrentProcess.effectiveUser ? old : nil
     let file: File
     do { file = try tmp.create(in: maildir) } catch { throw .system(error) }
     do {
@@ -111,8 +111,13 @@ struct DisplacedLedger: ~Copyable {
     else { return [] }
     offset += Int64(end) + 1
     let whole = bytes[...end]
-    guard lines == .positive else { return Array(whole) }
-    return whole.split(separator: UInt8(ascii: "\n")).filter { !$0.contains(UInt8(ascii: "-")) }
-      .flatMap { $0 + [UInt8(ascii: "\n")] }
+    return lines == .positive ? Self.positiveLines(of: whole) : Array(whole)
+  }
+
+  /// The whole lines that add something.
+  static func positiveLines(of text: ArraySlice<UInt8>) -> [UInt8] {
+    let newline = UInt8(ascii: "\n")
+    let whole = text[..<(text.lastIndex(of: newline) ?? text.startIndex)]
+    return whole.split(separator: newline).filter { !$0.contains(UInt8(ascii: "-")) }.flatMap { $0 + [newline] }
   }
 }

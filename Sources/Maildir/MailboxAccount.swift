@@ -35,8 +35,7 @@ package struct MailboxAccount: ~Copyable {
   package enum Admission: Equatable {
     /// There is room beside this usage, nil when nobody knows it. The Maildir is locked.
     case fits(beside: QuotaUsage?)
-    /// There is none, by a total counted less than 15 minutes ago or because the message alone is larger than the
-    /// limit. The Maildir is not locked.
+    /// There is none, by a total counted less than 15 minutes ago. The Maildir is not locked.
     case overQuota(QuotaUsage)
   }
 
@@ -134,7 +133,7 @@ package struct MailboxAccount: ~Copyable {
       fault = nil
       let usage = text.contents.usage
       if limit.admits(messageOf: size, beside: usage) { return .fits(beside: usage) }
-      let isFresh = try ledger.isFresh(text.contents, in: maildir)
+      let isFresh = try ledger.isFresh(text.contents)
       unlock(&maildir)
       return isFresh ? .overQuota(usage) : nil
     case .failure(let fault):
@@ -207,8 +206,10 @@ package struct MailboxAccount: ~Copyable {
     guard ledger.marked?.kind != .directory else { throw .ledgerIsDirectory }
     let text = LedgerContents.counted(usage, limit: limit)
     let replacement = try LedgerReplacement.write(text, in: maildir, names: names)
-    if try replacement.install(inPlaceOf: ledger.marked?.identity, in: maildir) {
+    let late = maildir.isOnNetwork ? try ledger.lateLines(in: maildir) : []
+    if let late, try replacement.install(inPlaceOf: ledger.marked?.identity, in: maildir) {
       try ledger.adopt(replacement, carryingOver: .positive)
+      if !late.isEmpty { try ledger.append(late) }
     } else if case .failure(let fault) = try ledger.read(in: maildir) {
       // Another program has just written its own, and that one is of no use either.
       throw .ledgerUnsteady(fault)
@@ -216,7 +217,7 @@ package struct MailboxAccount: ~Copyable {
   }
 
   /// Adds up the entries of a ledger that has become long, before other programs count the mailbox because of it, and
-  /// corrects the limit in its first line.
+  /// corrects the limit in its first line. One that was put back from a backup is marked as not counted.
   ///
   /// Another program's limit is corrected once an hour at most: it may have been told another one, and would count
   /// the mailbox each time it found ours.
@@ -224,9 +225,9 @@ package struct MailboxAccount: ~Copyable {
     _ text: LedgerText, in maildir: inout Maildir, until deadline: Deadline
   ) throws(MaildirError) {
     if text.bytes.count < 3600 {
-      guard text.contents.limit != limit.published else { return }
-      let isOld = try !ledger.isYounger(than: 3600)
-      guard text.contents.isOurs || isOld else { return }
+      var isNeeded = try mayCorrectLimit(text.contents)
+      if text.contents.isOurs, !text.contents.isCompacted, try ledger.wasRestored() { isNeeded = true }
+      guard isNeeded else { return }
     }
     // Written and synced before the lock is taken; what is added to the old file meanwhile is added here, too.
     let sum = LedgerContents.compacted(text.contents.usage, limit: limit)
@@ -241,6 +242,12 @@ package struct MailboxAccount: ~Copyable {
     if maildir.isOnNetwork { ledger.close() }
     guard try replacement.install(inPlaceOf: old, in: maildir) else { return }
     try ledger.adopt(replacement, carryingOver: .all)
+  }
+
+  private func mayCorrectLimit(_ contents: LedgerContents) throws(MaildirError) -> Bool {
+    guard contents.limit != limit.published else { return false }
+    if contents.isOurs { return true }
+    return try !ledger.isYounger(than: 3600)
   }
 
   private mutating func lock(_ maildir: inout Maildir, until deadline: Deadline) throws(MaildirError) {

@@ -4,6 +4,7 @@ import Glibc
 /// The error numbers that decisions are made on, by their C names (errno(3)).
 package enum Errno {
   package static let EACCES = Glibc.EACCES
+  package static let EBUSY = Glibc.EBUSY
   package static let EDQUOT = Glibc.EDQUOT
   package static let EEXIST = Glibc.EEXIST
   package static let EFBIG = Glibc.EFBIG

@@ -54,11 +54,14 @@ package struct File: ~Copyable {
 
   /// The whole content of a file of at most `limit` bytes (`EFBIG`).
   ///
-  /// A file that is being written in place is read again: half of a table would mean that somebody has no mailbox. So
-  /// one that was changed less than a second ago is waited for, at most 5 s (`EBUSY`).
-  package static func contents(of path: Path, limit: Int) throws(SystemError) -> [UInt8] {
-    let deadline = Deadline(secondsFromNow: 5)
-    while !deadline.hasPassed {
+  /// Half of a table would mean that somebody has no mailbox. So a file that was changed less than a second ago, which
+  /// may still be being written in place, is waited for, at most 5 s and until `deadline` (`EBUSY`). A writer that
+  /// pauses for longer is not noticed.
+  package static func contents(
+    of path: Path, limit: Int, until deadline: Deadline
+  ) throws(SystemError) -> [UInt8] {
+    let share = deadline.share(seconds: 5)
+    while !share.hasPassed {
       // A FIFO of that name must not make us wait.
       let file = try File(open: path, .nonBlocking)
       let status = try file.fstat(path)
@@ -104,7 +107,7 @@ package struct File: ~Copyable {
       length += done
       // A call gives what it has read before an I/O error, whole pages, and the next one fails. Short of a page, it was
       // the end of the file.
-      if length % 4096 != 0 { break }
+      if (Int(offset) + length) % 4096 != 0 { break }
     }
     bytes.removeLast(count - length)
     return bytes

@@ -35,7 +35,6 @@ package final class PostgresConnection {
   private let libpq: Libpq
   private let handle: Libpq.Connection
   private let mask: SecretMask
-  private var knownStandby: Bool?
 
   /// - Parameters:
   ///   - parameters: libpq's keywords and their values, a `dbname` that may be a connection URI first.
@@ -94,17 +93,16 @@ package final class PostgresConnection {
 
   /// Whether this server only follows another one, so that a row which is missing here may exist there.
   package func isStandby(until deadline: Deadline) throws(PostgresError) -> Bool {
-    if let knownStandby { return knownStandby }
-    // Asked, although PostgreSQL 14 and later report it at the connection: a pooler hands on what was true once.
-    let answer = try query(Array("SELECT pg_catalog.pg_is_in_recovery()".utf8), until: deadline)
-    knownStandby = answer == [[Array("t".utf8)]]
-    return answer == [[Array("t".utf8)]]
+    // Asked each time, although PostgreSQL 14 and later report it at the connection: a pooler hands on what was true once.
+    try query(Array("SELECT pg_catalog.pg_is_in_recovery()".utf8), until: deadline) == [[Array("t".utf8)]]
   }
 
   private func waitForConnection(until deadline: Deadline) throws(PostgresError) {
-    // libpq quotes what it cannot read, and that may be a password.
     guard unsafe libpq.status(handle) != CONNECTION_BAD else {
-      throw .notConnected("hosts or dbname in the table file cannot be used as they are written")
+      // Of a connection string that libpq cannot read it quotes pieces, and those may be a password's.
+      let text = errorText
+      let isReadable = text.hasPrefix("connection to server") || text.hasPrefix("could not translate host name")
+      throw .notConnected(isReadable ? text : "hosts or dbname in the table file cannot be used as they are written")
     }
     var readiness = Readiness.writing
     while true {

@@ -12,7 +12,8 @@ struct SecretMask {
       default: break
       }
     }
-    secrets = secrets.filter { !$0.isEmpty }
+    // The longest first, where one begins with another. A very short one would show where it was taken out.
+    secrets = secrets.filter { $0.count > 2 }.sorted { $0.count > $1.count }
   }
 
   /// `text` with `***` for every secret.

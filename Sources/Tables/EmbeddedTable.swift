@@ -21,8 +21,10 @@ final class EmbeddedTable: LookupTable {
   }
 
   /// Lines of a key and, after white space, its value. A key with blanks stands in double quotes (postmap(1)).
-  init(file reference: TableReference) throws(TableError) {
-    let text = try readTableFile(reference, limit: 64 << 20)
+  init(file reference: TableReference, until deadline: Deadline) throws(TableError) {
+    let text = try readTableFile(reference, limit: 64 << 20, until: deadline)
+    // Rather a writer who has just begun than a table of nothing.
+    guard !text.isEmpty else { throw TableError(.temporary, reference.text, "the file is empty") }
     for line in LogicalLine.split(text) {
       guard let (key, value) = Self.keyAndValue(line.text) else {
         throw TableError(.configuration, reference.text, "line \(line.number): expected a key and a value")

@@ -9,10 +9,10 @@ final class PgsqlTable: LookupTable {
   private let name: String
   private let pool: ConnectionPool
 
-  init(_ reference: TableReference, pool: ConnectionPool) throws(TableError) {
+  init(_ reference: TableReference, pool: ConnectionPool, until deadline: Deadline) throws(TableError) {
     name = reference.text
     self.pool = pool
-    let text = try readTableFile(reference, limit: 1 << 20)
+    let text = try readTableFile(reference, limit: 1 << 20, until: deadline)
     do { file = try PgsqlFile(parsing: text) } catch {
       let place = error.line.map { "line \($0): " } ?? ""
       throw TableError(.configuration, reference.text, place + error.message)

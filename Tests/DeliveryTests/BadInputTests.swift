@@ -99,6 +99,14 @@ struct BadInputTests {
     for delivery in deliveries { #expect(delivery.wait().status == 0) }
   }
 
+  @Test("A text table that is empty is rather one that somebody has begun to write than one without anybody")
+  func emptyTable() throws {
+    let host = try MailHost()
+    try host.sandbox.write("users", "")
+    try host.configure("", maps: "texthash:\(host.sandbox("users"))")
+    expectDeferred(try host.deliver(bytes: 10), "4.3.0", log: "the file is empty")
+  }
+
   @Test("A byte order mark is named: nobody sees it, and it is a part of the first name or key")
   func byteOrderMark() throws {
     let host = try MailHost()

@@ -162,6 +162,20 @@ struct PostgresTests {
     #expect(!log.contains("s3cret") && !log.contains("word@"), "\(log)")
   }
 
+  @Test(
+    "What keeps a connection from being made is told in libpq's own words",
+    arguments: [
+      ("unix:/nonexistent", "No such file or directory"), ("inet:nohost.invalid", "could not translate host name"),
+      ("127.0.0.1:1", "Connection refused"),
+    ])
+  func connectionErrors(hosts: String, text: String) throws {
+    let host = try MailHost()
+    try host.sandbox.write("limits.cf", "hosts = \(hosts)\ndbname = d\nquery = SELECT 1 WHERE '%s' <> ''\n")
+    try host.configure("virtual_mailbox_limit_maps = pgsql:\(host.sandbox("limits.cf"))")
+    let delivery = try host.deliver(bytes: 10)
+    #expect(delivery.output.hasPrefix("4.3.0 ") && delivery.warning.contains(text), "\(delivery.log)")
+  }
+
   @Test("A missing libpq defers; a run without a lookup in SQL does not need it")
   func libpqMissing() throws {
     let cluster = try Shared.cluster()

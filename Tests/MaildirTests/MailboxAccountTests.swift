@@ -129,6 +129,26 @@ struct MailboxAccountTests {
     #expect(sandbox.text("m/maildirsize") == "1000S\n 500 1\n")
   }
 
+  @Test("On a network file system lines that came to the ledger during a count are carried over, too")
+  func lateLinesOnNetwork() throws {
+    let host = try MailHost("virtual_mailbox_limit = 100000000")
+    try host.setLedger("garbage\n")
+    try Command.check(
+      ["sh", "-c", "cd \(host.sandbox(host.maildir))/cur && seq -f '%.0f,S=10:2,S' 60000 | xargs touch"],
+      asMailUser: true)
+    // Stopped in front of the last look at the names, by strace, while another program adds its line.
+    let trace = ["strace", "-f", "-o", "/dev/null", "-e", "inject=fdatasync:delay_exit=700000:when=1"]
+    let delivery = try Command(
+      trace + host.arguments, input: .bytes(MailHost.message(100)), environment: ["ULLAGE_FILE_SYSTEM": "nfs"],
+      asMailUser: true)
+    _ = try waitUntil("the new ledger in tmp/") { host.tmp.first }
+    let ledger = try #require(FileHandle(forWritingAtPath: host.sandbox("\(host.maildir)/maildirsize")))
+    try ledger.seekToEnd()
+    ledger.write(Data("5000 1\n-7 -1\n".utf8))
+    #expect(delivery.wait().status == 0)
+    #expect(host.ledger == "100000000S\n 600000 60000\n5000 1\n100 1\n")
+  }
+
   @Test("A message that was published and is taken back takes its entry with it")
   func takenBack() throws {
     try sandbox.write("m/maildirsize", "1000S\n500 1\n")

@@ -12,7 +12,8 @@ struct SecretMaskTests {
       ("dbname", "postgresql://u:s3cret@word@h/d", "no host word@h, s3cret", "no host ***@h, ***"),
       ("dbname", "host=x password = 's3cret' oops", "near s3cret'", "near ***'"),
       ("dbname", "postgresql://h/d?password=s3cret&x=y", "s3cret", "***"), ("dbname", "plain", "plain", "plain"),
-      ("password", "", "text", "text"), ("user", "u", "user u", "user u"),
+      ("password", "", "text", "text"), ("dbname", "postgresql://u:pas@passes@h/d", "at passes@h", "at ***@h"),
+      ("user", "u", "user u", "user u"),
     ])
   func masked(keyword: String, value: String, text: String, result: String) {
     let mask = SecretMask([(keyword, Array(value.utf8))])
