@@ -154,6 +154,7 @@ struct Ledger: ~Copyable {
       displaced = DisplacedLedger(file: old, tmp: replacement.tmp, offset: offset, lines: carryingOver)
     }
     file = consume replacement.file
+    lastRead = nil
     carryOver()
   }
 
