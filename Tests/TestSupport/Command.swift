@@ -30,9 +30,9 @@ package final class Command {
   package init(
     _ arguments: [String], input: Input = .bytes([]), environment: [String: String] = [:], asMailUser: Bool = false
   ) throws {
-    let folder = FileManager.default.temporaryDirectory.path + "/ullage-out-\(UUID().uuidString)"
-    outputFile = folder + ".out"
-    errorFile = folder + ".err"
+    let name = TestRun.folder(UUID().uuidString)
+    outputFile = name + ".out"
+    errorFile = name + ".err"
     let arguments = (asMailUser ? MailUser.drop : []) + arguments
     var variables = ["PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"]
     variables.merge(environment) { $1 }

@@ -119,16 +119,11 @@ package final class MailHost {
   /// A copy of the program that the mail user can reach wherever the project lies.
   package static let program: String = {
     do {
-      let copy = try Sandbox()
-      try Command.check(["cp", built, copy("ullage-deliver")])
-      unsafe chmod(copy("ullage-deliver"), 0o755)
-      // As long as the tests run.
-      unsafe kept = copy
-      return copy("ullage-deliver")
+      let copy = TestRun.folder("ullage-deliver")
+      try Command.check(["install", "-m", "755", built, copy])
+      return copy
     } catch { return "cannot copy ullage-deliver: \(error)" }
   }()
-
-  nonisolated(unsafe) private static var kept: Sandbox?
 
   /// ULLAGE_PROGRAM, or the debug build beside the tests.
   private static var built: String {

@@ -15,7 +15,8 @@ package final class Sandbox: Sendable {
 
   deinit { remove() }
 
-  package func remove() { _ = try? Command.run(["rm", "-rf", path]) }
+  /// What cannot be removed is no failure of the test that made it.
+  package func remove() { try? FileManager.default.removeItem(atPath: path) }
 
   package func callAsFunction(_ name: String) -> String { "\(path)/\(name)" }
 
@@ -60,6 +61,17 @@ package final class Sandbox: Sendable {
     var status = stat()
     return unsafe lstat(self(name), &status) == 0 ? status : nil
   }
+}
+
+/// What lives as long as the tests' process: its directory goes when that ends.
+package enum TestRun {
+  package static let folder: Sandbox = {
+    do {
+      let folder = try Sandbox()
+      atexit { TestRun.folder.remove() }
+      return folder
+    } catch { preconditionFailure("no temporary directory: \(error)") }
+  }()
 }
 
 /// Receives the datagrams that a program sends to the system's log.
