@@ -52,6 +52,8 @@ private enum SQLState: Equatable {
   case code, string, identifier, lineComment
   /// A string in which a backslash is special: `E'…'` and `U&'…'`. Escaping does not hold there.
   case escapeString
+  /// Behind a quote in such a string: another one goes on with it, anything else was the end.
+  case escapeStringQuote
   case blockComment(depth: Int)
   case dollarString(tag: [UInt8])
 
@@ -75,7 +77,10 @@ private enum SQLState: Equatable {
     case .string: if byte == UInt8(ascii: "'") { self = .code }
     case .escapeString:
       let backslashes = text.dropLast().reversed().prefix { $0 == UInt8(ascii: "\\") }.count
-      if byte == UInt8(ascii: "'"), backslashes.isMultiple(of: 2) { self = .code }
+      if byte == UInt8(ascii: "'"), backslashes.isMultiple(of: 2) { self = .escapeStringQuote }
+    case .escapeStringQuote:
+      self = byte == UInt8(ascii: "'") ? .escapeString : .code
+      if self == .code { stepInCode(byte, text) }
     case .identifier: if byte == UInt8(ascii: "\"") { self = .code }
     case .lineComment: if byte == UInt8(ascii: "\n") { self = .code }
     case .blockComment(let depth):

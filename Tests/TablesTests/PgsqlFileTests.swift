@@ -40,6 +40,7 @@ struct QueryTemplateTests {
     "An expansion outside of an ordinary string is refused: the sender could write SQL",
     arguments: [
       "%s", "\"%s\"", "E'%s'", "e'%s'", "U&'%s'", "$$%s$$", "$q$%s$q$", "'a'%s", "-- '%s", "/* '%s'", "/*/ '%s' */",
+      "E'a''%s'", "E'\\''%s'", "U&'a''b''%s'",
       "''%s",
       "'it''s' %s",
     ])
@@ -50,7 +51,8 @@ struct QueryTemplateTests {
   @Test(
     "An expansion in an ordinary string is accepted wherever that stands",
     arguments: [
-      "'%s'", "SELECT 'it''s', '%s'", "\"a'b\" = '%s'", "E'\\'' || '%s'", "/* ' */ '%s'", "-- '\n'%s'", "$$'$$ || '%s'",
+      "'%s'", "SELECT 'it''s', '%s'", "\"a'b\" = '%s'", "E'\\'' || '%s'", "E'a''b' || '%s'", "E'a'||'%s'",
+      "/* ' */ '%s'", "-- '\n'%s'", "$$'$$ || '%s'",
       "$a$ ' $b$ $a$ || '%s'", "(quota*1024)-'%s'", "LIKE '%%%d'", "SELECT $1 || '%s'", "the'%s'",
     ])
   func quoted(query: String) throws {
