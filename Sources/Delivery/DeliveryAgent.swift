@@ -5,7 +5,7 @@ import Maildir
 package import Posix
 package import Quota
 
-/// A message on its way in: pipe(8)'s standard input, or a test's bytes.
+/// A message on its way in. Where it comes from decides how its end is known: behind pipe(8) by who wrote it.
 package protocol MessageSource: ~Copyable {
   /// Reads at most `buffer.count` bytes; 0 is the end.
   mutating func read(into buffer: inout MutableSpan<UInt8>, until deadline: Deadline) throws(DeliveryError) -> Int
@@ -102,7 +102,7 @@ package struct DeliveryAgent {
       try message.synchronize()
       try source.confirmEnd()
 
-      // S3: the message is in the ledger. From here on nobody looks at the clock.
+      // S3: the message is in the ledger. From the entry on nobody looks at the clock.
       let usage: QuotaUsage?
       switch try account.admit(messageOf: message.size, in: &maildir, until: deadline) {
       case .fits(let beside): usage = beside

@@ -10,7 +10,7 @@ struct Ledger: ~Copyable {
   static let name: Path = "maildirsize"
 
   let limit: QuotaLimit
-  private(set) var file: File?
+  private var file: File?
   private(set) var identity: FileIdentity?
   /// What was read last, and the time of the file's last change before that.
   private var lastRead: (text: LedgerText, modified: Timestamp)?
@@ -18,6 +18,10 @@ struct Ledger: ~Copyable {
   private var modifiedWhenOpened: Timestamp = .distantPast
   /// A file that we replaced, to which other programs may still append.
   private var displaced: DisplacedLedger?
+  /// What had the name at `mark`, nil for nothing.
+  private(set) var marked: FileStatus?
+  /// How long it was then, bytes.
+  private var markedLength: Int64 = 0
 
   init(limit: QuotaLimit) {
     self.limit = limit
@@ -42,7 +46,7 @@ struct Ledger: ~Copyable {
       }
       return try contents()
     }
-    throw .ledgerUnsteady(nil)
+    throw .ledgerUnsteady
   }
 
   /// A look without the lock, to be confirmed under it.
@@ -140,10 +144,6 @@ struct Ledger: ~Copyable {
     } catch { throw .system(error) }
   }
 
-  /// What had the name at `mark`, nil for nothing.
-  private(set) var marked: FileStatus?
-  private var markedLength: Int64 = 0
-
   /// Takes over the file that `replacement` put in this one's place.
   mutating func adopt(
     _ replacement: consuming LedgerReplacement, carryingOver: DisplacedLedger.Lines
@@ -195,41 +195,22 @@ struct Ledger: ~Copyable {
   }
 
   private func contents() throws(MaildirError) -> Result<LedgerText, LedgerFault> {
-    do { return .success(try text()) } catch {
-      switch error {
-      // Another program's append that crosses a page becomes visible in two steps.
-      case .fault(.torn): break
-      case .fault(let fault): return .failure(fault)
-      case .maildir(let error): throw error
-      }
-    }
-    do { return .success(try text()) } catch {
-      switch error {
-      case .fault(let fault): return .failure(fault)
-      case .maildir(let error): throw error
-      }
-    }
+    let reading = try text()
+    // Another program's append that crosses a page becomes visible in two steps.
+    guard case .failure(.torn) = reading else { return reading }
+    return try text()
   }
 
-  private enum ReadError: Error {
-    case fault(LedgerFault)
-    case maildir(MaildirError)
-  }
-
-  private func text() throws(ReadError) -> LedgerText {
-    var bytes: [UInt8] = []
+  private func text() throws(MaildirError) -> Result<LedgerText, LedgerFault> {
+    let bytes: [UInt8]
     do { bytes = try file?.pread(upTo: LedgerContents.largestSize + 1) ?? [] } catch {
-      throw .maildir(.system(SystemError(error.call, Self.name.bytes, error.number)))
+      throw .system(SystemError(error.call, Self.name.bytes, error.number))
     }
     let contents: LedgerContents
-    do { contents = try LedgerContents(bytes) } catch { throw .fault(error) }
-    if contents.limit == .none && limit != .none { throw .fault(.unlimited) }
-    if contents.isLopsided {
-      let isFresh: Bool
-      do { isFresh = try self.isFresh(contents) } catch { throw .maildir(error) }
-      guard isFresh else { throw .fault(.lopsided) }
-    }
-    return LedgerText(bytes: bytes, contents: contents)
+    do { contents = try LedgerContents(bytes) } catch { return .failure(error) }
+    if contents.limit == .none && limit != .none { return .failure(.unlimited) }
+    if contents.isLopsided, try !isFresh(contents) { return .failure(.lopsided) }
+    return .success(LedgerText(bytes: bytes, contents: contents))
   }
 }
 

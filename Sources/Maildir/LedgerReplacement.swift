@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 import Posix
-import Quota
 
 /// A new `maildirsize`, written and made durable in `tmp/`, that is to take the old one's place.
 ///
@@ -17,7 +16,7 @@ struct LedgerReplacement: ~Copyable {
   ) throws(MaildirError) -> LedgerReplacement {
     try Maildir.makeTmp(in: maildir.directory)
     let tmp = TmpName(names.temporary(), in: maildir)
-    let old = existing(in: maildir)
+    let old = try? maildir.directory.fstatat(Ledger.name)
     // Another user's mode, for instance root's left-over, is no model.
     let model = old?.kind == .regular && old?.owner == CurrentProcess.effectiveUser ? old : nil
     let file: File
@@ -67,11 +66,6 @@ struct LedgerReplacement: ~Copyable {
     return true
   }
 
-  /// The file that has the ledger's name now.
-  static func existing(in maildir: borrowing Maildir) -> FileStatus? {
-    try? maildir.directory.fstatat(Ledger.name)
-  }
-
   private static func setMode(of file: borrowing File, _ mode: UInt32, group: UInt32) throws(SystemError) {
     var mode = mode & 0o666 | 0o600
     if try file.fstat().group != group {
@@ -79,45 +73,5 @@ struct LedgerReplacement: ~Copyable {
       do { try file.fchown(group: group) } catch { mode &= 0o606 }
     }
     try file.fchmod(mode, Ledger.name)
-  }
-}
-
-/// A ledger that was replaced while other programs may hold it open.
-struct DisplacedLedger: ~Copyable {
-  /// Which of its later lines belong into the new file.
-  enum Lines {
-    case all
-    /// After a count: a negative line may speak of a message that the count no longer saw.
-    case positive
-  }
-
-  private let file: File
-  /// Removes the file's name in `tmp/` at the end.
-  private let tmp: TmpName
-  private var offset: Int64
-  private let lines: Lines
-
-  init(file: consuming File, tmp: consuming TmpName, offset: Int64, lines: Lines) {
-    self.file = file
-    self.tmp = tmp
-    self.offset = offset
-    self.lines = lines
-  }
-
-  /// The whole lines that were appended since the last call.
-  mutating func takeLines() -> [UInt8] {
-    guard let bytes = try? file.pread(upTo: LedgerContents.largestSize, at: offset),
-      let end = bytes.lastIndex(of: UInt8(ascii: "\n"))
-    else { return [] }
-    offset += Int64(end) + 1
-    let whole = bytes[...end]
-    return lines == .positive ? Self.positiveLines(of: whole) : Array(whole)
-  }
-
-  /// The whole lines that add something.
-  static func positiveLines(of text: ArraySlice<UInt8>) -> [UInt8] {
-    let newline = UInt8(ascii: "\n")
-    let whole = text[..<(text.lastIndex(of: newline) ?? text.startIndex)]
-    return whole.split(separator: newline).filter { !$0.contains(UInt8(ascii: "-")) }.flatMap { $0 + [newline] }
   }
 }

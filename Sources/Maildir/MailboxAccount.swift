@@ -154,7 +154,7 @@ package struct MailboxAccount: ~Copyable {
     for _ in 0..<3 {
       if !maildir.isOnNetwork {
         _ = try count.look(in: maildir, all: false, until: deadline)
-        while Timestamp.coarse <= count.settledAt { waitForTick() }
+        while Timestamp.coarse <= count.settledAt, !deadline.hasPassed { waitForTick() }
       }
       try lock(&maildir, until: deadline)
       if !rule.inboxOnly { try ledger.mark(in: maildir) }
@@ -210,9 +210,9 @@ package struct MailboxAccount: ~Copyable {
     if let late, try replacement.install(inPlaceOf: ledger.marked?.identity, in: maildir) {
       try ledger.adopt(replacement, carryingOver: .positive)
       if !late.isEmpty { try ledger.append(late) }
-    } else if case .failure(let fault) = try ledger.read(in: maildir) {
+    } else if case .failure = try ledger.read(in: maildir) {
       // Another program has just written its own, and that one is of no use either.
-      throw .ledgerUnsteady(fault)
+      throw .ledgerUnsteady
     }
   }
 

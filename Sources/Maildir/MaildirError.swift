@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Posix
-package import Quota
 
 /// Why a Maildir could not be used. Each of these defers the message.
 package enum MaildirError: Error, Equatable, Sendable {
@@ -19,7 +18,7 @@ package enum MaildirError: Error, Equatable, Sendable {
   /// `maildirsize` is a directory.
   case ledgerIsDirectory
   /// Another program replaced `maildirsize` again and again.
-  case ledgerUnsteady(LedgerFault?)
+  case ledgerUnsteady
   case appendedInPart
   /// The messages could not be counted within their time.
   case countUnfinished

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+import Posix
+import Quota
+
+/// A ledger that was replaced while other programs may hold it open.
+struct DisplacedLedger: ~Copyable {
+  /// Which of its later lines belong into the new file.
+  enum Lines {
+    case all
+    /// After a count: a negative line may speak of a message that the count no longer saw.
+    case positive
+  }
+
+  private let file: File
+  /// Removes the file's name in `tmp/` at the end.
+  private let tmp: TmpName
+  private var offset: Int64
+  private let lines: Lines
+
+  init(file: consuming File, tmp: consuming TmpName, offset: Int64, lines: Lines) {
+    self.file = file
+    self.tmp = tmp
+    self.offset = offset
+    self.lines = lines
+  }
+
+  /// The whole lines that were appended since the last call.
+  mutating func takeLines() -> [UInt8] {
+    guard let bytes = try? file.pread(upTo: LedgerContents.largestSize, at: offset),
+      let end = bytes.lastIndex(of: UInt8(ascii: "\n"))
+    else { return [] }
+    offset += Int64(end) + 1
+    let whole = bytes[...end]
+    return lines == .positive ? Self.positiveLines(of: whole) : Array(whole)
+  }
+
+  /// The whole lines that add something.
+  static func positiveLines(of text: ArraySlice<UInt8>) -> [UInt8] {
+    let newline = UInt8(ascii: "\n")
+    let whole = text[..<(text.lastIndex(of: newline) ?? text.startIndex)]
+    return whole.split(separator: newline).filter { !$0.contains(UInt8(ascii: "-")) }.flatMap { $0 + [newline] }
+  }
+}
