@@ -15,8 +15,13 @@ package final class Sandbox: Sendable {
 
   deinit { remove() }
 
-  /// What cannot be removed is no failure of the test that made it.
-  package func remove() { try? FileManager.default.removeItem(atPath: path) }
+  /// What cannot be removed is no failure of the test that made it. Again, where the last rename of a program that was
+  /// killed came between.
+  package func remove() {
+    for _ in 0..<3 where FileManager.default.fileExists(atPath: path) {
+      try? FileManager.default.removeItem(atPath: path)
+    }
+  }
 
   package func callAsFunction(_ name: String) -> String { "\(path)/\(name)" }
 
