@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The system calls that Swift's Glibc module does not show. Declarations only: nothing here is compiled.
+// The system calls that Swift's Glibc module does not show. A header only: no C file is compiled.
 #ifndef CPOSIX_H
 #define CPOSIX_H
 
@@ -7,6 +7,8 @@
 #include <linux/types.h>
 #include <stddef.h>
 #include <sys/statfs.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 // renameat2(2)
 #define CPOSIX_RENAME_NOREPLACE 1u
@@ -28,6 +30,15 @@ long getdents64(int descriptor, void *buffer, size_t size);
 #endif
 #define CPOSIX_O_TMPFILE (020000000 | CPOSIX_O_DIRECTORY)
 #define CPOSIX_O_PATH 010000000
+
+// memfd_create(2)
+#define CPOSIX_MFD_CLOEXEC 1u
+int memfd_create(const char *name, unsigned int flags);
+
+// pidfd_open(2), which C libraries before glibc 2.36 lack.
+static inline int cposix_pidfd_open(int process) {
+  return (int)syscall(SYS_pidfd_open, process, 0);
+}
 
 // fcntl(2), open file description locks
 #define CPOSIX_F_OFD_SETLKW 38

@@ -26,6 +26,11 @@ package enum Parameter: String, CaseIterable, Sendable {
   case message_size_limit
   case recipient_delimiter
   case mailbox_base_may_be_empty
+  case lookup_socket
+  case lookup_fallback
+  case lookup_connections
+  case lookup_cache_time
+  case lookup_stale_time
   case delivery_time_limit
   case recount_time_limit
   case log_socket
@@ -39,7 +44,7 @@ package enum Parameter: String, CaseIterable, Sendable {
     /// `type:name`, several separated by blanks or commas.
     case tables
     case integer(ClosedRange<Int64>)
-    /// Whole seconds; `s`, `m`, `h` may follow.
+    /// Whole seconds; `s`, `m`, `h` or `d` may follow.
     case seconds(ClosedRange<Int64>)
   }
 
@@ -74,12 +79,21 @@ package enum Parameter: String, CaseIterable, Sendable {
     case .message_size_limit: (.integer(0...Int64.max), "10240000", "See virtual_mailbox_limit_override.")
     case .recipient_delimiter: (.text, "", "The characters that part an address extension from the user name.")
     case .mailbox_base_may_be_empty: (.yesNo, "no", "Mailboxes are made in an empty base, too.")
+    case .lookup_socket: (.path, "", "The socket of the lookup service; when empty, tables are asked directly.")
+    case .lookup_fallback: (.yesNo, "no", "Tables are asked directly while the lookup service does not answer.")
+    case .lookup_connections: (.integer(1...1000), "4", "The lookup service's most connections to databases.")
+    case .lookup_cache_time: (.seconds(0...3600), "5s", "How long the lookup service holds an answer.")
+    case .lookup_stale_time:
+      (.seconds(0...604_800), "0s", "How old an answer may be that the service gives while a database is away.")
     case .delivery_time_limit: (.seconds(1...900), "120s", "After this time the message is deferred.")
     case .recount_time_limit: (.seconds(1...900), "60s", "The longest count of a mailbox during a delivery.")
     case .log_socket: (.path, "/dev/log", "The socket of the system's log.")
     case .syslog_name: (.text, "ullage-deliver", "The program's name in the log.")
     }
   }
+
+  /// Those that take tables, each asked for an address.
+  package static let tables = allCases.filter { $0.definition.kind == .tables }
 
   /// Names of Postfix and of older or mistyped VDA settings that mean nothing here: read, so that a block of lines
   /// moves over from main.cf unchanged, and ignored.

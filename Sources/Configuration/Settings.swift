@@ -2,27 +2,31 @@
 
 /// The values of ullage.cf, checked. See `Parameter` for what each is.
 package struct Settings: Sendable {
+  /// Of each parameter that takes tables.
+  private let tables: [Parameter: [TableReference]]
   package let mailboxBase: [UInt8]
-  package let mailboxMaps: [TableReference]
   package let maildirSuffix: [UInt8]
-  package let limitMaps: [TableReference]
   /// Bytes; zero means no limit.
   package let mailboxLimit: Int64
   package let limitOverrides: Bool
   package let limitsInboxOnly: Bool
-  package let messageLimitMaps: [TableReference]
   package let overquotaBounces: Bool
   package let limitMessage: [UInt8]
-  package let limitMessageMaps: [TableReference]
   /// The folder that does not count, nil when every folder does.
   package let uncountedFolder: [UInt8]?
-  package let userMaps: [TableReference]
-  package let groupMaps: [TableReference]
   package let minimumUser: Int64
   /// Bytes; zero means no limit.
   package let messageSizeLimit: Int64
   package let recipientDelimiter: [UInt8]
   package let baseMayBeEmpty: Bool
+  /// Where the lookup service is asked, nil when the tables are asked directly.
+  package let lookupSocket: [UInt8]?
+  package let lookupFallsBack: Bool
+  package let lookupConnections: Int
+  /// Seconds; zero means that nothing is held.
+  package let lookupCacheTime: Int64
+  /// Seconds; zero means that nothing is served stale.
+  package let lookupStaleTime: Int64
   /// Seconds.
   package let deliveryTimeLimit: Int64
   /// Seconds.
@@ -32,35 +36,42 @@ package struct Settings: Sendable {
   ///   nobody knows, and for what cannot be done here.
   package init(_ file: ConfigurationFile) throws(ConfigurationError) {
     try file.check()
+    var tables: [Parameter: [TableReference]] = [:]
+    for parameter in Parameter.tables { tables[parameter] = try file.tables(parameter) }
+    self.tables = tables
     mailboxBase = try file.path(.virtual_mailbox_base)
-    mailboxMaps = try file.tables(.virtual_mailbox_maps)
     maildirSuffix = try file.value(of: .virtual_maildir_suffix)
-    limitMaps = try file.tables(.virtual_mailbox_limit_maps)
     mailboxLimit = try file.integer(.virtual_mailbox_limit)
     limitOverrides = try file.yesNo(.virtual_mailbox_limit_override)
     limitsInboxOnly = try file.yesNo(.virtual_mailbox_limit_inbox)
-    messageLimitMaps = try file.tables(.virtual_mailbox_message_limit_maps)
     overquotaBounces = try file.yesNo(.virtual_overquota_bounce)
     limitMessage = try file.value(of: .virtual_maildir_limit_message)
-    limitMessageMaps = try file.tables(.virtual_maildir_limit_message_maps)
     let trashName = try file.value(of: .virtual_trash_name)
     uncountedFolder = try file.yesNo(.virtual_trash_count) ? nil : trashName
-    userMaps = try file.tables(.virtual_uid_maps)
-    groupMaps = try file.tables(.virtual_gid_maps)
     minimumUser = try file.integer(.virtual_minimum_uid)
     messageSizeLimit = try file.integer(.message_size_limit)
     recipientDelimiter = try file.value(of: .recipient_delimiter)
     baseMayBeEmpty = try file.yesNo(.mailbox_base_may_be_empty)
+    let socket = try file.path(.lookup_socket)
+    lookupSocket = socket.isEmpty ? nil : socket
+    lookupFallsBack = try file.yesNo(.lookup_fallback)
+    lookupConnections = Int(try file.integer(.lookup_connections))
+    lookupCacheTime = try file.seconds(.lookup_cache_time)
+    lookupStaleTime = try file.seconds(.lookup_stale_time)
     deliveryTimeLimit = try file.seconds(.delivery_time_limit)
     recountTimeLimit = try file.seconds(.recount_time_limit)
     try checkWhole(file)
   }
 
+  /// The tables that `parameter` names, in the order in which they are asked.
+  package func tables(_ parameter: Parameter) -> [TableReference] { tables[parameter] ?? [] }
+
   /// What no single value shows.
   private func checkWhole(_ file: ConfigurationFile) throws(ConfigurationError) {
     _ = try file.yesNo(.virtual_maildir_extended)
     for (parameter, isEmpty) in [
-      (Parameter.virtual_mailbox_base, mailboxBase.isEmpty), (.virtual_mailbox_maps, mailboxMaps.isEmpty),
+      (Parameter.virtual_mailbox_base, mailboxBase.isEmpty),
+      (.virtual_mailbox_maps, tables(.virtual_mailbox_maps).isEmpty),
       (.virtual_maildir_limit_message, limitMessage.isEmpty),
     ] where isEmpty {
       throw ConfigurationError(line: file.line(of: parameter), "\(parameter.rawValue) must be set")
@@ -68,8 +79,16 @@ package struct Settings: Sendable {
     guard maildirSuffix.isEmpty || maildirSuffix.last == UInt8(ascii: "/") else {
       throw ConfigurationError(line: file.line(of: .virtual_maildir_suffix), "virtual_maildir_suffix must end in /")
     }
-    let filters = try file.tables(.virtual_maildir_filter_maps)
-    guard try !file.yesNo(.virtual_maildir_filter), filters.isEmpty else {
+    // Asked by itself, the service would wait for its own answer.
+    if let lookupSocket {
+      let own = Array("unix:".utf8) + lookupSocket + [UInt8(ascii: ":")]
+      for (parameter, references) in tables where references.contains(where: { $0.names(socket: own) }) {
+        throw ConfigurationError(
+          line: file.line(of: parameter),
+          "\(parameter.rawValue) names lookup_socket itself; name the tables that the service shall ask")
+      }
+    }
+    guard try !file.yesNo(.virtual_maildir_filter), tables(.virtual_maildir_filter_maps).isEmpty else {
       let line = file.line(of: .virtual_maildir_filter) ?? file.line(of: .virtual_maildir_filter_maps)
       throw ConfigurationError(
         line: line, "VDA's maildir filter does not exist here; filter with Sieve, and set virtual_maildir_filter = no")
@@ -112,7 +131,9 @@ extension ConfigurationFile {
   func seconds(_ parameter: Parameter) throws(ConfigurationError) -> Int64 {
     guard case .seconds(let range) = parameter.definition.kind else { preconditionFailure("not a time") }
     let value = try value(of: parameter)
-    let units: [UInt8: Int64] = [UInt8(ascii: "s"): 1, UInt8(ascii: "m"): 60, UInt8(ascii: "h"): 3600]
+    let units: [UInt8: Int64] = [
+      UInt8(ascii: "s"): 1, UInt8(ascii: "m"): 60, UInt8(ascii: "h"): 3600, UInt8(ascii: "d"): 86400,
+    ]
     let unit = value.last.flatMap { units[$0] }
     let digits = unit == nil ? value[...] : value.dropLast()
     guard let number = Int64(digits.text), digits.allSatisfy(\.isDigit), number <= range.upperBound,

@@ -17,6 +17,12 @@ package struct TableReference: Hashable, Sendable {
     self.init(type: parts[0].text, name: Array(parts[1]))
   }
 
+  /// Whether this is a socketmap table behind `socket`, such as `unix:/path:`, also by way of `proxy:`.
+  func names(socket: [UInt8]) -> Bool {
+    if type == "proxy" { return TableReference(name)?.names(socket: socket) ?? false }
+    return type == "socketmap" && name.starts(with: socket)
+  }
+
   /// `pgsql:/etc/postfix/limits.cf`, for a log line.
   package var text: String { "\(type):\(name.text)" }
 }

@@ -9,7 +9,7 @@ import Quota
 package struct DeliveryProgram: ~Copyable {
   private let arguments: [[UInt8]]
   private var request = DeliveryRequest()
-  private var log = DeliveryLog(
+  private var log = SystemLog(
     socket: Array(Parameter.log_socket.definition.standard.utf8),
     name: Array(Parameter.syslog_name.definition.standard.utf8))
 
@@ -48,7 +48,7 @@ package struct DeliveryProgram: ~Copyable {
         of: request.recipient, user: user, group: CurrentProcess.effectiveGroup, until: tableDeadline)
     } catch { throw .mailbox(error) }
     guard let mailbox = found else {
-      report(.noSuchMailbox, "refused", [], warnings: [])
+      report(.noSuchMailbox, "refused", [], warnings: Self.warnings(mailboxes))
       return .noSuchMailbox
     }
 
@@ -66,7 +66,7 @@ package struct DeliveryProgram: ~Copyable {
       throw .unreadableConfiguration(error)
     }
     let file = ConfigurationFile(parsing: text)
-    log = DeliveryLog(socket: file.logSocket, name: file.syslogName)
+    log = SystemLog(socket: file.logSocket, name: file.syslogName)
     do { return try Settings(file) } catch {
       throw .configuration(file: name, line: error.line, message: error.message)
     }
@@ -98,8 +98,13 @@ package struct DeliveryProgram: ~Copyable {
       warnings.append(
         Array("by maildirsize the mailbox is full, but it could not be counted in time; see recount_time_limit".utf8))
     }
-    report(disposition, status, fields(outcome, mailbox.limit), warnings: warnings)
+    report(disposition, status, fields(outcome, mailbox.limit), warnings: warnings + Self.warnings(mailboxes))
     return disposition
+  }
+
+  private static func warnings(_ mailboxes: MailboxDirectory) -> [[UInt8]] {
+    guard let failure = mailboxes.serviceFailure else { return [] }
+    return [Array("the tables were asked without the lookup service: \(failure)".utf8)]
   }
 
   /// The configured text. One that cannot be looked up is no reason to answer anything else (as with VDA).
@@ -117,7 +122,7 @@ package struct DeliveryProgram: ~Copyable {
   private func fields(_ outcome: DeliveryAgent.Outcome, _ limit: QuotaLimit) -> [String] {
     var fields: [String] = []
     if !request.size.isEmpty {
-      fields.append("queue_size=" + String(decoding: DeliveryLog.escaped(request.size), as: UTF8.self))
+      fields.append("queue_size=" + String(decoding: SystemLog.escaped(request.size), as: UTF8.self))
     }
     // Who is refused for his size is not read to the end.
     let sign = outcome.answer == .largerThanLimit ? ">=" : "="
@@ -133,9 +138,9 @@ package struct DeliveryProgram: ~Copyable {
 
   /// One line on how it ended, and one for each cause of trouble.
   private func report(_ disposition: Disposition, _ status: String, _ fields: [String], warnings: [[UInt8]]) {
-    var line = Array("to=<".utf8) + DeliveryLog.escaped(request.recipient) + Array(">, ".utf8)
+    var line = Array("to=<".utf8) + SystemLog.escaped(request.recipient) + Array(">, ".utf8)
     if !request.originalRecipient.isEmpty && request.originalRecipient != request.recipient {
-      line += Array("orig_to=<".utf8) + DeliveryLog.escaped(request.originalRecipient) + Array(">, ".utf8)
+      line += Array("orig_to=<".utf8) + SystemLog.escaped(request.originalRecipient) + Array(">, ".utf8)
     }
     let rest = fields + ["dsn=\(disposition.statusCode)", "status=\(status)"]
     line += Array(rest.joined(separator: ", ").utf8)

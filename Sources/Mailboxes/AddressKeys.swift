@@ -4,28 +4,38 @@ import Tables
 
 /// The keys under which an address is looked up, in virtual(8)'s order.
 struct AddressKeys: Equatable {
+  struct Key: Equatable {
+    let text: [UInt8]
+    /// Only a part of the address: some kinds of table are not asked for it (Postfix, mail_addr_find).
+    let isPartial: Bool
+  }
+
   /// The whole address, the address without its extension, and `@domain`; of each first the quoted form (RFC 5321
   /// §4.1.2), then the plain one where it differs.
-  let keys: [[UInt8]]
+  let keys: [Key]
 
-  /// Nil for an address that is not UTF-8: it is not found, and no database is asked (PostgreSQL would answer with an
-  /// error).
+  /// Nil for an address that is not UTF-8 or holds NUL: it is not found, and no database is asked (PostgreSQL would
+  /// answer with an error).
   ///
   /// - Parameter delimiters: `recipient_delimiter`, a set of characters.
   init?(_ address: [UInt8], delimiters: [UInt8]) {
-    guard String(validating: address, as: UTF8.self) != nil else { return nil }
+    guard String(validating: address, as: UTF8.self) != nil, !address.contains(0) else { return nil }
     let address = foldCase(address)
     guard let at = address.lastIndex(of: UInt8(ascii: "@")) else {
-      keys = [address]
+      keys = [Key(text: address, isPartial: false)]
       return
     }
     let (local, domain) = (address[..<at], address[at...])
-    var keys = [Self.quoted(local) + domain, address]
+    let whole = [Self.quoted(local) + domain, address]
+    var partial: [[UInt8]] = []
     if let user = Self.user(of: local, delimiters: delimiters) {
-      keys += [Self.quoted(user) + domain, Array(user + domain)]
+      partial += [Self.quoted(user) + domain, Array(user + domain)]
     }
-    keys.append(Array(domain))
-    self.keys = keys.reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
+    partial.append(Array(domain))
+    let keys = whole.map { Key(text: $0, isPartial: false) } + partial.map { Key(text: $0, isPartial: true) }
+    self.keys = keys.reduce(into: []) { keys, key in
+      if !keys.contains(where: { $0.text == key.text }) { keys.append(key) }
+    }
   }
 
   /// What stands before the first delimiter, nil without one. It may not be empty, though the extension may; and the

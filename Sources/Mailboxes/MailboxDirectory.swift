@@ -27,10 +27,12 @@ package enum MailboxError: Error, Equatable, Sendable {
   case otherUser(Parameter, Int64, UInt32)
 }
 
-/// Answers what an address's mailbox is, from the tables of ullage.cf.
-package struct MailboxDirectory {
+/// Answers what an address's mailbox is, from the tables of ullage.cf or the lookup service that asks them.
+package final class MailboxDirectory {
   private let settings: Settings
   private let tables = TableSet()
+  /// Why the lookup service was passed over, nil while it answers. It is not asked again then.
+  package private(set) var serviceFailure: String?
 
   package init(_ settings: Settings) {
     self.settings = settings
@@ -44,13 +46,12 @@ package struct MailboxDirectory {
   package func mailbox(
     of recipient: [UInt8], user: UInt32, group: UInt32, until deadline: Deadline
   ) throws(MailboxError) -> Mailbox? {
-    guard let path = try value(settings.mailboxMaps, recipient, until: deadline) else { return nil }
+    guard let path = try value(.virtual_mailbox_maps, recipient, until: deadline) else { return nil }
     let components = try Self.components(of: path, suffix: settings.maildirSuffix)
-    try check(.virtual_uid_maps, settings.userMaps, is: user, for: recipient, until: deadline)
-    try check(.virtual_gid_maps, settings.groupMaps, is: group, for: recipient, until: deadline)
-    let bytes = try number(.virtual_mailbox_limit_maps, settings.limitMaps, recipient, until: deadline)
-    let messages = try number(
-      .virtual_mailbox_message_limit_maps, settings.messageLimitMaps, recipient, until: deadline)
+    try check(.virtual_uid_maps, is: user, for: recipient, until: deadline)
+    try check(.virtual_gid_maps, is: group, for: recipient, until: deadline)
+    let bytes = try number(.virtual_mailbox_limit_maps, recipient, until: deadline)
+    let messages = try number(.virtual_mailbox_message_limit_maps, recipient, until: deadline)
     let rule = LimitRule(
       fallback: settings.mailboxLimit, messageSizeLimit: settings.messageSizeLimit, overrides: settings.limitOverrides)
     let limit = rule.limit(for: bytes)
@@ -61,38 +62,49 @@ package struct MailboxDirectory {
 
   /// The text of `recipient`'s own that the sender is told over quota, nil when there is none.
   package func limitMessage(for recipient: [UInt8], until deadline: Deadline) throws(MailboxError) -> [UInt8]? {
-    let text = try value(settings.limitMessageMaps, recipient, until: deadline)
+    let text = try value(.virtual_maildir_limit_message_maps, recipient, until: deadline)
     return text?.isEmpty == true ? nil : text
   }
 
   private func value(
-    _ references: [TableReference], _ address: [UInt8], until deadline: Deadline
+    _ parameter: Parameter, _ address: [UInt8], until deadline: Deadline
   ) throws(MailboxError) -> [UInt8]? {
-    guard !references.isEmpty, let keys = AddressKeys(address, delimiters: settings.recipientDelimiter)?.keys else {
-      return nil
-    }
+    guard !settings.tables(parameter).isEmpty else { return nil }
     do {
-      for key in keys {
-        if let value = try tables.lookup(key, in: references, until: deadline) { return value }
+      guard let socket = settings.lookupSocket, serviceFailure == nil else {
+        return try AddressTables(settings, tables).value(of: parameter, for: address, until: deadline)
       }
+      return try value(of: parameter, from: socket, for: address, until: deadline)
     } catch { throw error.kind == .configuration ? .badTable(error.text) : .tableUnavailable(error.text) }
-    return nil
+  }
+
+  /// Asks the lookup service, and the tables themselves when it has no answer and `lookup_fallback` is set.
+  private func value(
+    of parameter: Parameter, from socket: [UInt8], for address: [UInt8], until deadline: Deadline
+  ) throws(TableError) -> [UInt8]? {
+    let service = TableReference(lookupService: socket, parameter)
+    let share = settings.lookupFallsBack ? deadline.share(seconds: 10) : deadline
+    do { return try tables.lookup(foldCase(address), in: [service], until: share) } catch {
+      guard settings.lookupFallsBack else { throw error }
+      serviceFailure = error.text
+    }
+    return try AddressTables(settings, tables).value(of: parameter, for: address, until: deadline)
   }
 
   private func number(
-    _ parameter: Parameter, _ references: [TableReference], _ address: [UInt8], until deadline: Deadline
+    _ parameter: Parameter, _ address: [UInt8], until deadline: Deadline
   ) throws(MailboxError) -> Int64? {
-    guard let value = try value(references, address, until: deadline) else { return nil }
+    guard let value = try value(parameter, address, until: deadline) else { return nil }
     guard let number = Int64(wholeNumber: value) else { throw .badNumber(parameter, value) }
     return number
   }
 
   private func check(
-    _ parameter: Parameter, _ references: [TableReference], is expected: UInt32, for address: [UInt8],
+    _ parameter: Parameter, is expected: UInt32, for address: [UInt8],
     until deadline: Deadline
   ) throws(MailboxError) {
-    guard !references.isEmpty else { return }
-    let number = try number(parameter, references, address, until: deadline) ?? -1
+    guard !settings.tables(parameter).isEmpty else { return }
+    let number = try number(parameter, address, until: deadline) ?? -1
     guard number == Int64(expected) else { throw .otherUser(parameter, number, expected) }
   }
 

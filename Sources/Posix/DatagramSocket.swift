@@ -8,11 +8,7 @@ package struct DatagramSocket: ~Copyable {
 
   /// - Throws: `SystemError` (`ENAMETOOLONG` for a path that a socket address cannot hold).
   package init(to path: Path) throws(SystemError) {
-    var address = sockaddr_un()
-    address.sun_family = sa_family_t(AF_UNIX)
-    let capacity = MemoryLayout.size(ofValue: address.sun_path)
-    guard path.terminated.count <= capacity else { throw SystemError(.socket, path.bytes, ENAMETOOLONG) }
-    unsafe withUnsafeMutableBytes(of: &address.sun_path) { unsafe $0.copyBytes(from: path.terminated) }
+    let address = try sockaddr_un(path)
     let type = Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)
     let descriptor = try systemCall(.socket, path) { socket(AF_UNIX, type, 0) }
     file = File(owning: descriptor)

@@ -4,7 +4,9 @@ import Glibc
 /// The error numbers that decisions are made on, by their C names (errno(3)).
 package enum Errno {
   package static let EACCES = Glibc.EACCES
+  package static let EAGAIN = Glibc.EAGAIN
   package static let EBUSY = Glibc.EBUSY
+  package static let ECONNRESET = Glibc.ECONNRESET
   package static let EDQUOT = Glibc.EDQUOT
   package static let EEXIST = Glibc.EEXIST
   package static let EFBIG = Glibc.EFBIG
@@ -21,6 +23,7 @@ package enum Errno {
   package static let ENXIO = Glibc.ENXIO
   package static let EOPNOTSUPP = Glibc.EOPNOTSUPP
   package static let EPERM = Glibc.EPERM
+  package static let EPIPE = Glibc.EPIPE
   package static let EROFS = Glibc.EROFS
   package static let ETIMEDOUT = Glibc.ETIMEDOUT
   package static let EXDEV = Glibc.EXDEV

@@ -25,6 +25,7 @@ struct Libpq {
   let getResult: @convention(c) (Connection?) -> Result?
   let resultStatus: @convention(c) (Result?) -> ExecStatusType
   let resultErrorMessage: @convention(c) (Result?) -> Text?
+  let resultErrorField: @convention(c) (Result?, CInt) -> Text?
   let rowCount: @convention(c) (Result?) -> CInt
   let columnCount: @convention(c) (Result?) -> CInt
   let value: @convention(c) (Result?, CInt, CInt) -> Text?
@@ -51,6 +52,7 @@ struct Libpq {
     unsafe getResult = try library.function("PQgetResult")
     unsafe resultStatus = try library.function("PQresultStatus")
     unsafe resultErrorMessage = try library.function("PQresultErrorMessage")
+    unsafe resultErrorField = try library.function("PQresultErrorField")
     unsafe rowCount = try library.function("PQntuples")
     unsafe columnCount = try library.function("PQnfields")
     unsafe value = try library.function("PQgetvalue")

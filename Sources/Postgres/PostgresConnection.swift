@@ -27,8 +27,12 @@ package enum PostgresError: Error, Equatable, Sendable {
 
 /// One connection to PostgreSQL, on which every wait ends by a deadline of ours. Nothing is asked of the server for
 /// that, so that pgbouncer is as good as PostgreSQL.
+///
+/// Sendable, though libpq's handle is not: whoever has the connection has it alone (`ConnectionPool` takes it out for
+/// one asker and puts it back afterwards), and libpq lets one thread after the other use a handle (its manual, "Behavior
+/// in Threaded Programs").
 @safe
-package final class PostgresConnection {
+package final class PostgresConnection: @unchecked Sendable {
   /// Rows of columns, nil for NULL.
   package typealias Rows = [[[UInt8]?]]
 
@@ -135,7 +139,10 @@ package final class PostgresConnection {
   private func rows(of result: Libpq.Result) throws(PostgresError) -> Rows {
     guard unsafe libpq.resultStatus(result) == PGRES_TUPLES_OK else {
       let text = unsafe text(libpq.resultErrorMessage(result))
-      throw unsafe libpq.status(handle) == CONNECTION_OK ? .query(text) : .lost(text)
+      // FATAL and PANIC end the session, although the handle may not know it yet (PG_DIAG_SEVERITY_NONLOCALIZED).
+      let severity = unsafe libpq.resultErrorField(result, CInt(UInt8(ascii: "V")))
+      let endsSession = unsafe severity.map { ["FATAL", "PANIC"].contains(unsafe String(cString: $0)) } ?? false
+      throw unsafe libpq.status(handle) == CONNECTION_OK && !endsSession ? .query(text) : .lost(text)
     }
     return unsafe (0..<libpq.rowCount(result)).map { row in
       unsafe (0..<libpq.columnCount(result)).map { column -> [UInt8]? in

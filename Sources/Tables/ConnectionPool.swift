@@ -1,38 +1,135 @@
 // SPDX-License-Identifier: Apache-2.0
 import Posix
 import Postgres
+import Synchronization
 
-/// The connections of this process, at most one for each settings.
-final class ConnectionPool {
-  private var open: [ConnectionSettings: PostgresConnection] = [:]
+/// The connections to databases, kept from one question to the next, at most `limit` of them whatever they are to.
+final class ConnectionPool: Sendable {
+  private struct Kept {
+    let settings: ConnectionSettings
+    /// Index in the settings' list of hosts.
+    let host: Int
+    let connection: PostgresConnection
+  }
 
-  /// Runs `body` on the connection that is open, or else on one host after the other until one answers.
+  private struct State {
+    var idle: [Kept] = []
+    /// Those that are idle and those that are in use.
+    var count = 0
+    /// The host to begin with at the next connection.
+    var next = 0
+    /// What a host said that could not be connected to, and until when that holds.
+    var absent: [[ConnectionSettings.Keyword]: (until: Deadline, error: PostgresError)] = [:]
+  }
+
+  /// Seconds for which a host that could not be connected to is left alone.
+  private static let pause: Int64 = 1
+
+  private let limit: Int
+  private let spreadsHosts: Bool
+  private let state = Mutex(State())
+
+  /// - Parameter limit: not more threads than that may ask.
+  init(limit: Int, spreadsHosts: Bool) {
+    self.limit = limit
+    self.spreadsHosts = spreadsHosts
+  }
+
+  /// Runs `body` on a connection that is open, or else on one host after the other until one answers.
   ///
-  /// - Parameter body: nil when this host cannot know, so that the next one is asked.
+  /// - Parameter body: nil when this host cannot know, so that another one is asked.
   /// - Throws: what the last host said.
   func ask<R>(
     _ settings: ConnectionSettings, until deadline: Deadline,
     _ body: (PostgresConnection) throws(PostgresError) -> R?
   ) throws(PostgresError) -> R {
     var failure = PostgresError.notConnected("no host")
-    if let kept = open[settings] {
+    var asked: Set<Int> = []
+    while let kept = take(settings, besides: asked) {
       do {
-        if let answer = try body(kept) { return answer }
-      } catch { failure = error }
-      open[settings] = nil
+        if let answer = try use(kept, body) { return answer }
+        failure = Self.standbyOnly
+      } catch {
+        failure = error
+        // A connection that broke since it was last used says nothing about its host.
+        if case .lost = error { continue }
+      }
+      asked.insert(kept.host)
     }
-    for host in settings.hosts where !deadline.hasPassed {
+    for host in order(settings) where !asked.contains(host) && !deadline.hasPassed {
       do {
-        let connection = try PostgresConnection(
-          host.map { ($0.name, $0.value) }, until: deadline.share(seconds: 5))
-        guard let answer = try body(connection) else {
-          failure = .query("no such row on this standby, and no primary can be reached")
-          continue
-        }
-        open[settings] = connection
-        return answer
+        if let answer = try use(try connect(settings, host, until: deadline), body) { return answer }
+        failure = Self.standbyOnly
       } catch { failure = error }
     }
     throw failure
+  }
+
+  private static let standbyOnly = PostgresError.query("no such row on this standby, and no primary can be reached")
+
+  /// Keeps the connection afterwards, unless it is lost.
+  private func use<R>(
+    _ kept: Kept, _ body: (PostgresConnection) throws(PostgresError) -> R?
+  ) throws(PostgresError) -> R? {
+    do {
+      let answer = try body(kept.connection)
+      state.withLock { $0.idle.append(kept) }
+      return answer
+    } catch {
+      state.withLock {
+        if case .lost = error { $0.count -= 1 } else { $0.idle.append(kept) }
+      }
+      throw error
+    }
+  }
+
+  /// The connection that was used last, so that the others are free to be closed.
+  private func take(_ settings: ConnectionSettings, besides asked: Set<Int>) -> Kept? {
+    state.withLock { state in
+      let index = state.idle.lastIndex { $0.settings == settings && !asked.contains($0.host) }
+      return index.map { state.idle.remove(at: $0) }
+    }
+  }
+
+  private func order(_ settings: ConnectionSettings) -> [Int] {
+    let first = spreadsHosts ? state.withLock { $0.next } % settings.hosts.count : 0
+    return settings.hosts.indices.map { (first + $0) % settings.hosts.count }
+  }
+
+  private func connect(
+    _ settings: ConnectionSettings, _ host: Int, until deadline: Deadline
+  ) throws(PostgresError) -> Kept {
+    let keywords = settings.hosts[host]
+    try reserve(keywords)
+    do {
+      let connection = try PostgresConnection(
+        keywords.map { ($0.name, $0.value) }, until: deadline.share(seconds: 5))
+      state.withLock {
+        $0.absent[keywords] = nil
+        $0.next = host + 1
+      }
+      return Kept(settings: settings, host: host, connection: connection)
+    } catch {
+      state.withLock {
+        $0.count -= 1
+        $0.absent[keywords] = (Deadline(secondsFromNow: Self.pause), error)
+      }
+      throw error
+    }
+  }
+
+  /// Makes room for a connection to `host`: the idle one that was not used for the longest time goes.
+  private func reserve(_ host: [ConnectionSettings.Keyword]) throws(PostgresError) {
+    let result = state.withLock { state -> Result<Kept?, PostgresError> in
+      if let absent = state.absent[host], !absent.until.hasPassed { return .failure(absent.error) }
+      if state.count < limit {
+        state.count += 1
+        return .success(nil)
+      }
+      guard !state.idle.isEmpty else { return .failure(.notConnected("lookup_connections are in use")) }
+      return .success(state.idle.removeFirst())
+    }
+    // Closed here, when it goes, and not under the lock: that writes to the network.
+    _ = try result.get()
   }
 }

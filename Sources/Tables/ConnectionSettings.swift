@@ -2,11 +2,11 @@
 import Configuration
 
 /// How a table file wants to be connected. Tables with equal settings share a connection.
-struct ConnectionSettings: Hashable {
+struct ConnectionSettings: Hashable, Sendable {
   /// libpq's keywords for each host, in the order in which they are tried.
   let hosts: [[Keyword]]
 
-  struct Keyword: Hashable {
+  struct Keyword: Hashable, Sendable {
     let name: String
     let value: [UInt8]
   }

@@ -5,19 +5,21 @@ import Posix
 /// A table that is read whole: `inline:{ key=value, {key = text with blanks} }` or `texthash:/file`.
 final class EmbeddedTable: LookupTable {
   /// Bytes as keys: as `String`, different spellings of one letter would be the same key.
-  private var values: [[UInt8]: [UInt8]] = [:]
+  private let values: [[UInt8]: [UInt8]]
 
   init(inline reference: TableReference) throws(TableError) {
     guard let list = unbraced(reference.name) else {
       throw TableError(.configuration, reference.text, "expected inline:{ key=value, {key = value} }")
     }
+    var values: [[UInt8]: [UInt8]] = [:]
     for item in splitList(list) {
       let pair = unbraced(item).map { Array($0) } ?? item
       guard let (key, value) = splitAssignment(pair) else {
         throw TableError(.configuration, reference.text, "expected key=value, found \"\(item.text)\"")
       }
-      add(key, value)
+      Self.add(key, value, to: &values)
     }
+    self.values = values
   }
 
   /// Lines of a key and, after white space, its value. A key with blanks stands in double quotes (postmap(1)).
@@ -25,18 +27,20 @@ final class EmbeddedTable: LookupTable {
     let text = try readTableFile(reference, limit: 64 << 20, until: deadline)
     // Rather a writer who has just begun than a table of nothing.
     guard !text.isEmpty else { throw TableError(.temporary, reference.text, "the file is empty") }
+    var values: [[UInt8]: [UInt8]] = [:]
     for line in LogicalLine.split(text) {
       guard let (key, value) = Self.keyAndValue(line.text) else {
         throw TableError(.configuration, reference.text, "line \(line.number): expected a key and a value")
       }
-      add(key, value)
+      Self.add(key, value, to: &values)
     }
+    self.values = values
   }
 
   func lookup(_ key: [UInt8], until deadline: Deadline) throws(TableError) -> [UInt8]? { values[key] }
 
   /// Of two entries with one key the first holds, as in Postfix's own tables.
-  private func add(_ key: [UInt8], _ value: [UInt8]) {
+  private static func add(_ key: [UInt8], _ value: [UInt8], to values: inout [[UInt8]: [UInt8]]) {
     let key = foldCase(key)
     if values[key] == nil { values[key] = value }
   }

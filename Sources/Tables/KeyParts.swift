@@ -24,11 +24,11 @@ struct KeyParts: Equatable {
 }
 
 /// One piece of a template.
-enum TemplatePart: Equatable {
+enum TemplatePart: Equatable, Sendable {
   case literal([UInt8])
   case expansion(Expansion)
 
-  enum Expansion: Equatable {
+  enum Expansion: Equatable, Sendable {
     /// `%s`, `%u`, `%d`
     case whole, user, domain
     /// `%S`, `%U`, `%D`: of the key, also in a result format.

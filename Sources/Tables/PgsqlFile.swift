@@ -3,12 +3,12 @@ import Configuration
 
 /// A table file of pgsql_table(5), read as Postfix reads it: values are literal, the last of two equal names holds,
 /// names that nobody knows are passed over.
-struct PgsqlFile: Equatable {
+struct PgsqlFile: Sendable {
   let connection: ConnectionSettings
   let query: QueryTemplate
   let resultFormat: ResultTemplate
-  /// Only keys with a user name and one of these domains are looked up; nil when any key is.
-  let domains: DomainList?
+  /// `domain` as it is written: only keys with a user name and one of these domains are looked up. Nil when any key is.
+  let domains: (text: [UInt8], line: Int)?
   /// The largest number of results; zero means any.
   let expansionLimit: Int64
 
@@ -25,44 +25,32 @@ struct PgsqlFile: Equatable {
     connection = try ConnectionSettings(
       hosts: values["hosts"]?.value ?? [], user: values["user"]?.value ?? [], password: values["password"]?.value ?? [],
       database: values["dbname"]?.value ?? [], encoding: values["encoding"]?.value ?? Array("UTF8".utf8))
-    guard let template = values["query"], !template.value.isEmpty else {
-      throw ConfigurationError("query is missing (select_function and table are not supported yet)")
-    }
+    let template = try Self.query(values)
     query = try QueryTemplate(template.value, line: template.line)
     let format = values["result_format"]
     resultFormat = try ResultTemplate(format?.value ?? Array("%s".utf8), line: format?.line)
-    domains = try values["domain"].flatMap { domain throws(ConfigurationError) in
-      domain.value.isEmpty ? nil : try DomainList(domain.value, line: domain.line)
-    }
+    domains = values["domain"].flatMap { $0.value.isEmpty ? nil : ($0.value, $0.line) }
     let limit = values["expansion_limit"]
     guard let number = Int64(limit?.value.text ?? "0"), number >= 0 else {
       throw ConfigurationError(line: limit?.line, "expansion_limit must be a whole number")
     }
     expansionLimit = number
   }
-}
 
-/// `domain = example.org !example.com`: exact names; `!` excludes (pgsql_table(5)).
-struct DomainList: Equatable {
-  private var rules: [(name: [UInt8], included: Bool)] = []
+  private typealias Value = (value: [UInt8], line: Int)
 
-  init(_ text: [UInt8], line: Int) throws(ConfigurationError) {
-    for item in splitList(text) {
-      let excluded = item.prefix { $0 == UInt8(ascii: "!") }.count
-      let name = Array(item.dropFirst(excluded))
-      guard !name.contains(UInt8(ascii: "/")), !name.contains(UInt8(ascii: ":")) else {
-        throw ConfigurationError(line: line, "domain takes names only, not \"\(item.text)\"")
-      }
-      rules.append((foldCase(name), excluded.isMultiple(of: 2)))
+  /// `query`, or what Postfix makes of the names that stood for it before version 2.2, in the same order of precedence.
+  private static func query(_ values: [String: Value]) throws(ConfigurationError) -> (value: [UInt8], line: Int?) {
+    func given(_ name: String) -> Value? { values[name].flatMap { $0.value.isEmpty ? nil : $0 } }
+    if let query = given("query") { return query }
+    if let function = given("select_function") {
+      return (Array("SELECT ".utf8) + function.value + Array("('%s')".utf8), function.line)
     }
-  }
-
-  func contains(_ domain: [UInt8]) -> Bool {
-    let domain = foldCase(domain)
-    return rules.first { $0.name == domain }?.included ?? false
-  }
-
-  static func == (left: DomainList, right: DomainList) -> Bool {
-    left.rules.elementsEqual(right.rules) { $0.name == $1.name && $0.included == $1.included }
+    guard let table = given("table"), let field = given("select_field"), let key = given("where_field") else {
+      throw ConfigurationError("query is missing (or select_function, or table with select_field and where_field)")
+    }
+    let sql = [Array("SELECT ".utf8), field.value, Array(" FROM ".utf8), table.value, Array(" WHERE ".utf8), key.value]
+    let rest = given("additional_conditions")?.value ?? []
+    return (Array(sql.joined()) + Array("='%s' ".utf8) + rest, table.line)
   }
 }

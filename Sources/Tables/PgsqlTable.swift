@@ -6,27 +6,50 @@ import Postgres
 /// `pgsql:/file`: a table in PostgreSQL, described by a file of Postfix's own (pgsql_table(5)).
 final class PgsqlTable: LookupTable {
   private let file: PgsqlFile
+  private let domains: DomainList?
   private let name: String
   private let pool: ConnectionPool
+  /// Those that `domain` may name. They own this table.
+  private unowned let tables: TableSet
+  private let observer: TableSet.Observer?
 
-  init(_ reference: TableReference, pool: ConnectionPool, until deadline: Deadline) throws(TableError) {
+  init(
+    _ reference: TableReference, pool: ConnectionPool, tables: TableSet, observer: TableSet.Observer?,
+    until deadline: Deadline
+  ) throws(TableError) {
     name = reference.text
     self.pool = pool
+    self.tables = tables
+    self.observer = observer
     let text = try readTableFile(reference, limit: 1 << 20, until: deadline)
-    do { file = try PgsqlFile(parsing: text) } catch {
-      let place = error.line.map { "line \($0): " } ?? ""
-      throw TableError(.configuration, reference.text, place + error.message)
+    do { file = try PgsqlFile(parsing: text) } catch { throw Self.mistake(error, in: reference) }
+    do {
+      domains = try file.domains.map { domains throws(DomainListError) in
+        try DomainList(domains.text, line: domains.line) { path throws(TableError) in
+          try readTableFile(TableReference(type: "file", name: path), limit: 1 << 20, until: deadline)
+        }
+      }
+    } catch {
+      switch error {
+      case .list(let error): throw Self.mistake(error, in: reference)
+      case .file(let error): throw TableError(error.kind, name, "domain: \(error.text)")
+      }
     }
   }
 
+  private static func mistake(_ error: ConfigurationError, in reference: TableReference) -> TableError {
+    TableError(.configuration, reference.text, (error.line.map { "line \($0): " } ?? "") + error.message)
+  }
+
   func lookup(_ key: [UInt8], until deadline: Deadline) throws(TableError) -> [UInt8]? {
-    guard concerns(key) else { return nil }
+    guard try concerns(key, until: deadline) else { return nil }
     let result: Result<[UInt8]?, TableError>
     do {
       result = try pool.ask(file.connection, until: deadline) { connection throws(PostgresError) in
-        let sql = try file.query.sql(for: key) { text throws(PostgresError) in try connection.escape(text) }
+        let sql = try file.query.sql(for: key) { text throws(PostgresError) in try connection.escape(text) } ?? []
+        observer?(.statement(sql))
         let share = deadline.share(seconds: 5)
-        let rows = try connection.query(sql ?? [], until: share)
+        let rows = try connection.query(sql, until: share)
         let result = Result { () throws(TableError) in try value(of: rows, key: key) }
         // A row that is missing on a standby may exist: "unknown user" is for the primary to say.
         if case .success(nil) = result, try connection.isStandby(until: share) { return nil }
@@ -37,11 +60,14 @@ final class PgsqlTable: LookupTable {
   }
 
   /// Whether the key has what the query and the file's `domain` ask for; else it is not found without asking.
-  private func concerns(_ key: [UInt8]) -> Bool {
+  private func concerns(_ key: [UInt8], until deadline: Deadline) throws(TableError) -> Bool {
     guard !key.isEmpty, file.query.applies(to: key), file.resultFormat.applies(to: key) else { return false }
-    guard let domains = file.domains else { return true }
+    guard let domains else { return true }
     let parts = KeyParts(key)
-    return !parts.user.isEmpty && domains.contains(parts.domain ?? [])
+    guard let domain = parts.domain, !parts.user.isEmpty else { return false }
+    return try domains.contains(domain) { table throws(TableError) in
+      try tables.lookup(domain, in: [table], until: deadline) != nil
+    }
   }
 
   /// All columns of all rows, joined by commas. NULL is no result; nothing but empty texts is a mistake in the data,

@@ -2,12 +2,12 @@
 import Configuration
 
 /// The `query` of a table file: SQL in which parts of the key are put in, each escaped.
-struct QueryTemplate: Equatable {
+struct QueryTemplate: Equatable, Sendable {
   private let parts: [TemplatePart]
 
   /// - Throws: `ConfigurationError` also for an expansion that does not stand in an ordinary `'string'`: escaping makes
   ///   a text harmless there and nowhere else, and the address comes from a stranger.
-  init(_ text: [UInt8], line: Int) throws(ConfigurationError) {
+  init(_ text: [UInt8], line: Int?) throws(ConfigurationError) {
     parts = try TemplatePart.parse(text, line: line)
     var state = SQLState.code
     var before: [UInt8] = []
@@ -124,7 +124,7 @@ extension BidirectionalCollection {
 }
 
 /// The `result_format` of a table file: what becomes of each value.
-struct ResultTemplate: Equatable {
+struct ResultTemplate: Equatable, Sendable {
   private let parts: [TemplatePart]
 
   init(_ text: [UInt8], line: Int?) throws(ConfigurationError) {

@@ -19,11 +19,3 @@ package struct TableError: Error, Equatable, Sendable {
     self.text = "\(table): \(text)"
   }
 }
-
-/// Answers a key with a value.
-protocol LookupTable: AnyObject {
-  /// The value of `key`, or nil when the table has none.
-  ///
-  /// - Parameter key: folded to lower case, valid UTF-8.
-  func lookup(_ key: [UInt8], until deadline: Deadline) throws(TableError) -> [UInt8]?
-}

@@ -1,28 +1,58 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Configuration
 package import Posix
+import Synchronization
+
+/// What happens during a lookup, for whoever wants to show it.
+package enum LookupStep: Sendable {
+  case asked(TableReference, key: [UInt8])
+  /// The SQL that was sent, with the key in it.
+  case statement([UInt8])
+  case answered(Result<[UInt8]?, TableError>)
+}
 
 /// The tables that parameters name, each opened when it is first asked and only once.
-package final class TableSet {
-  private var tables: [TableReference: any LookupTable] = [:]
-  private let pool = ConnectionPool()
+package final class TableSet: Sendable {
+  package typealias Observer = @Sendable (LookupStep) -> Void
 
-  package init() {}
+  private let tables = Mutex<[TableReference: any LookupTable]>([:])
+  private let pool: ConnectionPool
+  private let observer: Observer?
+
+  /// - Parameters:
+  ///   - connections: the most connections to databases at once. Not more threads than that may ask.
+  ///   - spreadsHosts: begin with another host at each connection, not always with the first.
+  package init(connections: Int = 1, spreadsHosts: Bool = false, observer: Observer? = nil) {
+    pool = ConnectionPool(limit: connections, spreadsHosts: spreadsHosts)
+    self.observer = observer
+  }
 
   /// The first answer that one of `references` has for `key`, or nil when none has.
+  ///
+  /// - Parameter isPartial: `key` is a part of an address, which some kinds of table are not asked for.
   package func lookup(
-    _ key: [UInt8], in references: [TableReference], until deadline: Deadline
+    _ key: [UInt8], isPartial: Bool = false, in references: [TableReference], until deadline: Deadline
   ) throws(TableError) -> [UInt8]? {
     for reference in references {
-      if let value = try table(reference, until: deadline).lookup(key, until: deadline) { return value }
+      let table = try table(reference, until: deadline)
+      if isPartial, table.takesWholeAddressesOnly { continue }
+      observer?(.asked(reference, key: key))
+      let result = Result { () throws(TableError) in try table.lookup(key, until: deadline) }
+      observer?(.answered(result))
+      if let value = try result.get() { return value }
     }
     return nil
   }
 
+  /// Opens `references` now, so that what is wrong with them shows before somebody asks.
+  package func open(_ references: [TableReference], until deadline: Deadline) throws(TableError) {
+    for reference in references { _ = try table(reference, until: deadline) }
+  }
+
   private func table(_ reference: TableReference, until deadline: Deadline) throws(TableError) -> any LookupTable {
-    if let table = tables[reference] { return table }
+    if let table = tables.withLock({ $0[reference] }) { return table }
     let table = try open(reference, until: deadline)
-    tables[reference] = table
+    tables.withLock { $0[reference] = table }
     return table
   }
 
@@ -31,17 +61,15 @@ package final class TableSet {
     case "static": return StaticTable(reference)
     case "inline": return try EmbeddedTable(inline: reference)
     case "texthash": return try EmbeddedTable(file: reference, until: deadline)
-    case "pgsql": return try PgsqlTable(reference, pool: pool, until: deadline)
+    case "pgsql": return try PgsqlTable(reference, pool: pool, tables: self, observer: observer, until: deadline)
+    case "socketmap": return try SocketmapTable(reference)
     case "proxy":
       // proxymap(8) serves Postfix only; here the table itself is asked.
       guard let inner = TableReference(reference.name), inner.type != "proxy" else {
         throw TableError(.configuration, reference.text, "expected proxy: and a table, such as proxy:pgsql:/file")
       }
       return try table(inner, until: deadline)
-    default:
-      throw TableError(
-        .configuration, reference.text,
-        "tables of type \(reference.type) are not known; use pgsql, proxy:pgsql, texthash, inline or static")
+    default: return try PostmapTable(reference)
     }
   }
 }

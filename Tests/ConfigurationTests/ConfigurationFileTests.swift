@@ -116,7 +116,9 @@ struct ConfigurationFileTests {
     let lines =
       "virtual_mailbox_base = /m\nvirtual_mailbox_maps = pgsql:/a.cf, inline:{ a=b, {c = d e} }\n  texthash:/b\n"
     #expect(
-      try Settings(file(lines)).mailboxMaps.map(\.text) == ["pgsql:/a.cf", "inline:{ a=b, {c = d e} }", "texthash:/b"])
+      try Settings(file(lines)).tables(.virtual_mailbox_maps).map(\.text) == [
+        "pgsql:/a.cf", "inline:{ a=b, {c = d e} }", "texthash:/b",
+      ])
   }
 
   @Test("No bytes make the parser trap")

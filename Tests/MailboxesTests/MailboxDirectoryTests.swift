@@ -9,7 +9,7 @@ import Testing
 struct AddressKeysTests {
   private func keys(_ address: String, _ delimiters: String = "") -> [String]? {
     AddressKeys(Array(address.utf8), delimiters: Array(delimiters.utf8))?.keys.map {
-      String(decoding: $0, as: UTF8.self)
+      String(decoding: $0.text, as: UTF8.self)
     }
   }
 
@@ -30,9 +30,15 @@ struct AddressKeysTests {
     #expect(keys(address, delimiters) == expected)
   }
 
-  @Test("An address that is not UTF-8 has no keys")
-  func invalidUTF8() {
-    #expect(AddressKeys([0x61, 0xFF, 0x40, 0x64], delimiters: []) == nil)
+  @Test("Only the whole address, quoted or not, is no part of it")
+  func partial() {
+    let keys = AddressKeys(Array("a b+x@d".utf8), delimiters: [UInt8(ascii: "+")])?.keys
+    #expect(keys?.map(\.isPartial) == [false, false, true, true, true])
+  }
+
+  @Test("An address that is not UTF-8, or holds NUL, has no keys", arguments: [[0x61, 0xFF, 0x40, 0x64], [0x61, 0]])
+  func invalid(address: [UInt8]) {
+    #expect(AddressKeys(address, delimiters: []) == nil)
   }
 }
 

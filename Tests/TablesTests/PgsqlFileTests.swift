@@ -121,7 +121,7 @@ struct PgsqlFileTests {
       "dbname = d\n", "query = SELECT 1\n", "dbname = d\nquery =\n",
       "dbname = d\nquery = SELECT 1\nexpansion_limit = x\n",
       "dbname = d\nquery = SELECT 1\nno assignment\n", "dbname = d\nquery = SELECT %s\n",
-      "dbname = d\nquery = SELECT 1\nresult_format = %z\n", "dbname = d\nquery = SELECT 1\ndomain = hash:/x\n",
+      "dbname = d\nquery = SELECT 1\nresult_format = %z\n",
     ])
   func errors(text: String) {
     #expect(throws: ConfigurationError.self) { try parse(text) }
@@ -136,11 +136,25 @@ struct PgsqlFileTests {
     }
   }
 
-  @Test("domain lists names; ! excludes, the first that matches holds")
-  func domains() throws {
-    let domains = try DomainList(Array("!b.org, Example.ORG b.org".utf8), line: 1)
-    #expect(domains.contains(Array("example.org".utf8)))
-    #expect(!domains.contains(Array("b.org".utf8)))
-    #expect(!domains.contains(Array("sub.example.org".utf8)))
+  @Test(
+    "The names that stood for query before Postfix 2.2 make the same SQL, query first (pgsql_table(5))",
+    arguments: [
+      ("select_function = f", "SELECT f('k@d')"),
+      (
+        "table = t\nselect_field = a, b\nwhere_field = lower(x)\nadditional_conditions = AND active",
+        "SELECT a, b FROM t WHERE lower(x)='k@d' AND active"
+      ),
+      ("table = t\nselect_field = a\nwhere_field = x", "SELECT a FROM t WHERE x='k@d' "),
+      ("table = t\nselect_function = f\nselect_field = a\nwhere_field = x", "SELECT f('k@d')"),
+      ("query = SELECT '%s'\nselect_function = f", "SELECT 'k@d'"),
+    ])
+  func legacyNames(lines: String, sql: String) throws {
+    let file = try parse("dbname = d\n\(lines)\n")
+    #expect(file.query.sql(for: Array("k@d".utf8)) { $0 }?.text == sql)
+  }
+
+  @Test("A part of them alone is an error", arguments: ["table = t", "table = t\nselect_field = a", "where_field = x"])
+  func legacyParts(lines: String) {
+    #expect(throws: ConfigurationError.self) { try parse("dbname = d\n\(lines)\n") }
   }
 }

@@ -38,7 +38,10 @@ struct TableSetTests {
   @Test(
     "A table that cannot be used is an error, never not found",
     arguments: [
-      "hash:/x", "texthash:relative", "texthash:/nonexistent", "pgsql:/nonexistent", "inline:a=b", "inline:{ a }",
+      "nonsense:/x", "hash:/nonexistent", "nonsense:", "socketmap:x", "socketmap:unix:/nonexistent",
+      "socketmap:unix:/nonexistent:", "socketmap:unix:/nonexistent:m", "socketmap:inet:127.0.0.1:1:m",
+      "socketmap:inet:127.0.0.1:m", "socketmap:inet::1:m", "texthash:relative", "texthash:/nonexistent",
+      "pgsql:/nonexistent", "inline:a=b", "inline:{ a }",
       "proxy:x", "proxy:proxy:static:x", "texthash:/dev/null", "texthash:/",
     ])
   func unusable(table: String) {

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-import Posix
 
 /// Sends our lines to the system's log, facility mail, as one datagram each.
 ///
 /// syslog(3) has its socket's path built in and may wait. Here a socket that is absent or full costs nothing and delays
 /// nothing: the delivery counts, its log line does not.
-package struct DeliveryLog: ~Copyable {
+package struct SystemLog: ~Copyable {
   package enum Severity: Int, Sendable {
     case error = 3
     case warning = 4

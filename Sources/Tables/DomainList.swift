@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+import Configuration
+import Posix
+
+/// `domain = example.org !example.com /etc/domains texthash:/etc/more`: which domains' keys a table is asked for
+/// (pgsql_table(5)). `!` excludes, and the first that matches holds.
+struct DomainList {
+  private enum Pattern: Sendable {
+    case name([UInt8])
+    case table(TableReference)
+  }
+
+  private var rules: [(pattern: Pattern, included: Bool)] = []
+
+  /// - Parameter contents: reads a file whose contents stand for its name; `!/file` excludes what stands in it.
+  init(
+    _ text: [UInt8], line: Int?, contents: ([UInt8]) throws(TableError) -> [UInt8]
+  ) throws(DomainListError) {
+    try add(text, line: line, included: true, depth: 0, contents)
+  }
+
+  private mutating func add(
+    _ text: [UInt8], line: Int?, included: Bool, depth: Int, _ contents: ([UInt8]) throws(TableError) -> [UInt8]
+  ) throws(DomainListError) {
+    for item in splitList(text) {
+      let marks = item.prefix { $0 == UInt8(ascii: "!") }.count
+      let name = Array(item.dropFirst(marks))
+      let included = included == marks.isMultiple(of: 2)
+      guard !name.isEmpty else { throw .list(ConfigurationError(line: line, "domain: a name is missing behind !")) }
+      if name.first == UInt8(ascii: "/") {
+        guard depth < 8 else {
+          throw .list(ConfigurationError(line: line, "domain: \(name.text) and other files name each other"))
+        }
+        let file: [UInt8]
+        do { file = try contents(name) } catch { throw .file(error) }
+        for line in LogicalLine.split(file) {
+          try add(line.text, line: nil, included: included, depth: depth + 1, contents)
+        }
+      } else if name.contains(UInt8(ascii: ":")) {
+        guard let table = TableReference(name) else {
+          throw .list(ConfigurationError(line: line, "domain: expected type:table, found \"\(name.text)\""))
+        }
+        rules.append((.table(table), included))
+      } else {
+        rules.append((.name(foldCase(name)), included))
+      }
+    }
+  }
+
+  /// - Parameter isIn: whether a table has the domain.
+  func contains(
+    _ domain: [UInt8], isIn: (TableReference) throws(TableError) -> Bool
+  ) throws(TableError) -> Bool {
+    let domain = foldCase(domain)
+    for (pattern, included) in rules {
+      let matches =
+        switch pattern {
+        case .name(let name): name == domain
+        case .table(let table): try isIn(table)
+        }
+      if matches { return included }
+    }
+    return false
+  }
+}
+
+/// What is wrong with a list of domains: itself, or a file that it names.
+enum DomainListError: Error {
+  case list(ConfigurationError)
+  case file(TableError)
+}

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+import Configuration
+import Posix
+
+/// Any other type of table, asked through Postfix's own `postmap -q` (postmap(1)): one process a question.
+final class PostmapTable: LookupTable {
+  private let reference: TableReference
+  private let name: Path
+
+  /// The types that Postfix asks for whole addresses only.
+  private static let patternTypes: Set<String> = ["regexp", "pcre", "cidr", "tcp", "randmap", "fail"]
+  /// Where distributions put it; the search path of pipe(8) need not have it.
+  private static let programs: [Path] = ["/usr/sbin/postmap", "/usr/local/sbin/postmap"]
+  /// Bytes: what Postfix's own tables can hold in a line.
+  private static let longestOutput = 1 << 20
+
+  var takesWholeAddressesOnly: Bool { Self.patternTypes.contains(reference.type) }
+
+  init(_ reference: TableReference) throws(TableError) {
+    self.reference = reference
+    guard !reference.name.isEmpty, let name = Path(Array("\(reference.type):".utf8) + reference.name) else {
+      throw TableError(.configuration, reference.text, "the name is empty or holds NUL")
+    }
+    self.name = name
+  }
+
+  func lookup(_ key: [UInt8], until deadline: Deadline) throws(TableError) -> [UInt8]? {
+    // With "-" postmap would read keys from its input. An argument cannot hold NUL.
+    guard !key.isEmpty, !key.elementsEqual("-".utf8), let key = Path(key) else { return nil }
+    let ending = try run(key, until: deadline)
+    let complaints = ending.errors.split(separator: UInt8(ascii: "\n")).filter { !$0.text.contains(": warning: ") }
+    switch ending.status {
+    case 0:
+      guard ending.output.last == UInt8(ascii: "\n"), ending.output.count > 1 else {
+        throw TableError(.configuration, reference.text, "the result for \"\(key.bytes.text)\" is an empty text")
+      }
+      return ending.output.dropLast()
+    // Status 1 means "not found", but with a complaint it means that there is no telling.
+    case 1 where complaints.isEmpty && ending.output.isEmpty: return nil
+    default: throw failed(complaints.first?.text ?? ending.status.map { "status \($0)" } ?? "a signal ended it")
+    }
+  }
+
+  private func run(_ key: Path, until deadline: Deadline) throws(TableError) -> ChildProcess.Ending {
+    var failure = SystemError(.posix_spawn, "/usr/sbin/postmap".utf8, Errno.ENOENT)
+    for program in Self.programs {
+      do {
+        return try ChildProcess.run(program, ["-q", key, name], limit: Self.longestOutput, until: deadline)
+      } catch {
+        failure = error
+        guard error.number == Errno.ENOENT else { break }
+      }
+    }
+    let cure = failure.number == Errno.ENOENT ? "; tables of this type need Postfix's own programs" : ""
+    throw failed(failure.number == Errno.ETIMEDOUT ? "no answer in time" : failure.text.text + cure)
+  }
+
+  private func failed(_ reason: String) -> TableError {
+    TableError(.temporary, reference.text, "postmap -q failed: \(reason)")
+  }
+}

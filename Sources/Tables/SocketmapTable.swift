@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+package import Configuration
+import Posix
+import Socketmap
+import Synchronization
+
+/// `socketmap:unix:/path:name` and `socketmap:inet:host:port:name`: a table behind a server (socketmap_table(5)), such
+/// as our own lookup service.
+final class SocketmapTable: LookupTable {
+  private let reference: String
+  private let server: SocketmapServer
+  private let map: [UInt8]
+  /// Open between two questions, nil while one is being asked.
+  private let kept = Mutex<SocketmapConnection?>(nil)
+
+  /// Postfix asks these for whole addresses only.
+  var takesWholeAddressesOnly: Bool { true }
+
+  init(_ reference: TableReference) throws(TableError) {
+    self.reference = reference.text
+    // A map's name has no colon; a path, or an IPv6 address, may.
+    guard let colon = reference.name.lastIndex(of: UInt8(ascii: ":")), colon + 1 < reference.name.endIndex,
+      let server = Self.server(reference.name[..<colon])
+    else {
+      throw TableError(.configuration, reference.text, "expected socketmap:unix:/path:name or :inet:host:port:name")
+    }
+    self.server = server
+    map = Array(reference.name[(colon + 1)...])
+  }
+
+  private static func server(_ text: ArraySlice<UInt8>) -> SocketmapServer? {
+    if text.starts(with: "unix:/".utf8) { return Path(text.dropFirst(5)).map { .unix($0) } }
+    guard text.starts(with: "inet:".utf8) else { return nil }
+    let address = text.dropFirst(5)
+    guard let colon = address.lastIndex(of: UInt8(ascii: ":")), colon + 1 < address.endIndex else { return nil }
+    let name = address[..<colon]
+    let isBracketed = name.first == UInt8(ascii: "[") && name.last == UInt8(ascii: "]")
+    guard let host = Path(isBracketed ? name.dropFirst().dropLast() : name), !host.bytes.isEmpty,
+      let port = Path(address[(colon + 1)...])
+    else { return nil }
+    return .inet(host: host, port: port)
+  }
+
+  func lookup(_ key: [UInt8], until deadline: Deadline) throws(TableError) -> [UInt8]? {
+    let request = SocketmapRequest(map: map, key: key).payload
+    // More than a server reads is no address. As with Postfix, it does not exist.
+    guard request.count <= SocketmapRequest.longest else { return nil }
+    switch try ask(request, until: deadline) {
+    case .found(let value): return value
+    case .notFound: return nil
+    case .temporary(let reason): throw TableError(.temporary, reference, "the server has no answer: \(reason.text)")
+    case .permanent(let reason): throw TableError(.configuration, reference, "the server refuses: \(reason.text)")
+    }
+  }
+
+  private func ask(_ request: [UInt8], until deadline: Deadline) throws(TableError) -> SocketmapReply {
+    let open = kept.withLock { $0.take() }
+    // A second time when the server hangs up without an answer: it may have been restarted since the last question.
+    for kept in [open, nil] {
+      do throws(SocketmapError) {
+        let connection = if let kept { kept } else { try SocketmapConnection(to: server, until: deadline) }
+        guard let reply = try connection.exchange(request, until: deadline) else { continue }
+        self.kept.withLock { $0 = connection }
+        return reply
+      } catch {
+        switch error {
+        case .system(let error): throw failure(error)
+        case .garbled:
+          throw TableError(.temporary, reference, "the server's answer is not one of the socketmap protocol")
+        }
+      }
+    }
+    throw TableError(.temporary, reference, "the server hung up without an answer")
+  }
+
+  private func failure(_ error: SystemError) -> TableError {
+    switch error.number {
+    case Errno.ETIMEDOUT, Errno.EAGAIN:
+      TableError(.temporary, reference, "the server does not answer in time")
+    case Errno.EACCES:
+      TableError(
+        .configuration, reference,
+        "\(error.text.text) (as uid \(CurrentProcess.effectiveUser)); let that user, or its group, connect")
+    default: TableError(.temporary, reference, "\(error.text.text); is the server running?")
+    }
+  }
+}
+
+extension TableReference {
+  /// The map that the lookup service at `socket` offers for `parameter`.
+  package init(lookupService socket: [UInt8], _ parameter: Parameter) {
+    self.init(type: "socketmap", name: Array("unix:".utf8) + socket + Array(":\(parameter.rawValue)".utf8))
+  }
+}

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+import Configuration
+import Posix
+import TestSupport
+import Testing
+
+@testable import Tables
+
+struct DomainListTests {
+  private func contains(_ list: String, _ domain: String, files: [String: String] = [:]) throws -> Bool {
+    let domains = try DomainList(Array(list.utf8), line: 1) { name throws(TableError) in
+      guard let file = files[name.text] else { throw TableError(.configuration, name.text, "is missing") }
+      return Array(file.utf8)
+    }
+    return try domains.contains(Array(domain.utf8)) { table throws(TableError) in
+      try TableSet().lookup(Array(domain.utf8), in: [table], until: .never) != nil
+    }
+  }
+
+  @Test(
+    "Names are exact and folded, ! excludes, and the first that matches holds (pgsql_table(5))",
+    arguments: [
+      ("!b.org, Example.ORG b.org", "example.org", true), ("!b.org, Example.ORG b.org", "b.org", false),
+      ("example.org", "sub.example.org", false), ("!!a.org", "a.org", true), ("a.org", "A.org", true),
+    ])
+  func names(list: String, domain: String, result: Bool) throws {
+    #expect(try contains(list, domain) == result)
+  }
+
+  @Test(
+    "A file stands for what it holds, also excluded, and may name others",
+    arguments: [
+      ("/f", "a.org", true), ("/f", "b.org", true), ("/f", "c.org", false), ("!/f, c.org a.org", "a.org", false),
+      ("!/f c.org", "c.org", true), ("/g", "b.org", true), ("/g", "d.org", false), ("!/g d.org", "d.org", true),
+    ])
+  func files(list: String, domain: String, result: Bool) throws {
+    let files = ["/f": "# domains\na.org,\n  b.org\n", "/g": "!d.org /f\n"]
+    #expect(try contains(list, domain, files: files) == result)
+  }
+
+  @Test(
+    "A table matches when it has the domain",
+    arguments: [
+      ("inline:{a.org=x}", "a.org", true), ("inline:{a.org=x}", "b.org", false),
+      ("!inline:{a.org=x} a.org", "a.org", false),
+      ("inline:{a.org=x},b.org", "b.org", true),
+    ])
+  func tables(list: String, domain: String, result: Bool) throws {
+    #expect(try contains(list, domain) == result)
+  }
+
+  @Test(
+    "A file that is missing or names itself, a lone ! and a name with a bad type are errors",
+    arguments: ["/none", "/loop", "a.org !", "a.org :x", "!/loop"])
+  func errors(list: String) {
+    #expect(throws: (any Error).self) { try contains(list, "b.org", files: ["/loop": "/loop"]) }
+  }
+
+  @Test("A table that cannot be asked is an error, not another domain")
+  func tableError() {
+    #expect(throws: TableError.self) { try contains("texthash:/nonexistent", "a.org") }
+  }
+
+  @Test("A pgsql table asks for keys of its domains only, and the file for them is read when it is opened")
+  func fileOfTable() throws {
+    let sandbox = try Sandbox()
+    try sandbox.write("t.cf", "dbname = d\nquery = SELECT '%s'\ndomain = \(sandbox("none"))\n", mode: 0o644)
+    let table = try #require(TableReference(Array("pgsql:\(sandbox("t.cf"))".utf8)))
+    #expect(throws: TableError.self) { try TableSet().open([table], until: .never) }
+    try sandbox.write("none", "b.org\n", mode: 0o644)
+    let set = TableSet()
+    // Nothing is asked: there is no such database.
+    for key in ["you@a.org", "@b.org", "b.org", "you"] {
+      #expect(try set.lookup(Array(key.utf8), in: [table], until: .never) == nil)
+    }
+    #expect(throws: TableError.self) { try set.lookup(Array("you@b.org".utf8), in: [table], until: .never) }
+  }
+}
