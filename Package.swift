@@ -4,16 +4,38 @@ import PackageDescription
 
 // The runtime is linked in: a program whose Swift runtime is missing exits 127, and pipe(8) bounces the message then.
 let staticRuntime: [LinkerSetting] = [.unsafeFlags(["-static-stdlib"])]
+// ArgumentParser uses a part of Foundation, which does not name its own parts when it is linked in.
+let staticFoundation = ["_FoundationCShims", "_FoundationCollections"].map { LinkerSetting.linkedLibrary($0) }
 
 // Arrows point downwards only; scripts/check compares the imports with this list.
 let package = Package(
   name: "ullage",
   products: [
-    .executable(name: "ullage-deliver", targets: ["ullage-deliver"])
+    .executable(name: "ullage-deliver", targets: ["ullage-deliver"]),
+    .executable(name: "ullaged", targets: ["ullaged"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.14.0"),
+    .package(url: "https://github.com/apple/swift-nio", from: "2.80.0"),
+    .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.9.0"),
   ],
   targets: [
     .executableTarget(name: "ullage-deliver", dependencies: ["Delivery", "Posix"], linkerSettings: staticRuntime),
+    .executableTarget(
+      name: "ullaged",
+      dependencies: [
+        "Lookup", "Mailboxes", "Configuration", "Socketmap", "Posix",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+        .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+      ],
+      linkerSettings: staticRuntime + staticFoundation),
     .target(name: "Delivery", dependencies: ["Mailboxes", "Maildir", "Configuration", "Quota", "Posix"]),
+    .target(name: "Lookup", dependencies: ["Mailboxes", "Tables", "Configuration", "Socketmap", "Posix"]),
     .target(name: "Mailboxes", dependencies: ["Tables", "Configuration", "Quota", "Posix"]),
     .target(name: "Tables", dependencies: ["Postgres", "Configuration", "Socketmap", "Posix"]),
     .target(name: "Postgres", dependencies: ["CLibpq", "Posix"]),
@@ -30,6 +52,8 @@ let package = Package(
     .testTarget(name: "PosixTests", dependencies: ["Posix", "TestSupport"]),
     .testTarget(name: "PostgresTests", dependencies: ["Postgres"]),
     .testTarget(name: "TablesTests", dependencies: ["Tables", "Configuration", "Posix", "TestSupport"]),
+    .testTarget(
+      name: "LookupTests", dependencies: ["Lookup", "Mailboxes", "Configuration", "Socketmap", "Posix", "TestSupport"]),
     .testTarget(name: "MailboxesTests", dependencies: ["Mailboxes", "Configuration", "Quota", "Posix"]),
     .testTarget(name: "MaildirTests", dependencies: ["Maildir", "Quota", "Posix", "TestSupport"]),
     .testTarget(name: "DeliveryTests", dependencies: ["Delivery", "Quota", "TestSupport"]),

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+import Configuration
 
 /// What pipe(8) tells about a message on the command line. All of it is bytes that a sender may have chosen.
 package struct DeliveryRequest: Equatable, Sendable {
-  package var configurationFile = Array("/etc/ullage/ullage.cf".utf8)
+  package var configurationFile = Array(Ullage.configurationFile.utf8)
   /// Empty for a bounce.
   package var sender: [UInt8] = []
   package var recipient: [UInt8] = []

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
+import Configuration
 
 /// What a person at a terminal is told. pipe(8) never sees this: printed text with exit status 0 would mean that the
 /// message was delivered.
 package enum Manual {
-  package static let version = "0.1.0"
-
   /// The answer to `--help` or `--version`, nil for any other command line.
   package static func answer(to arguments: [[UInt8]]) -> String? {
     guard arguments.count == 1 else { return nil }
-    if arguments[0].elementsEqual("--version".utf8) { return "ullage-deliver \(version)\n" }
+    if arguments[0].elementsEqual("--version".utf8) { return "ullage-deliver \(Ullage.version)\n" }
     return arguments[0].elementsEqual("--help".utf8) ? help : nil
   }
 

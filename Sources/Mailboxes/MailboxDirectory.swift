@@ -27,16 +27,18 @@ package enum MailboxError: Error, Equatable, Sendable {
   case otherUser(Parameter, Int64, UInt32)
 }
 
-/// Answers what an address's mailbox is, from the tables of ullage.cf or the lookup service that asks them.
-package final class MailboxDirectory {
+/// Answers what an address's mailbox is.
+package struct MailboxDirectory {
   private let settings: Settings
-  private let tables = TableSet()
-  /// Why the lookup service was passed over, nil while it answers. It is not asked again then.
-  package private(set) var serviceFailure: String?
+  private let lookup: AddressLookup
 
   package init(_ settings: Settings) {
     self.settings = settings
+    lookup = AddressLookup(settings)
   }
+
+  /// Why the lookup service was passed over, nil when it was not.
+  package var serviceFailure: String? { lookup.serviceFailure }
 
   /// The mailbox of `recipient`, or nil when there is none.
   ///
@@ -69,26 +71,9 @@ package final class MailboxDirectory {
   private func value(
     _ parameter: Parameter, _ address: [UInt8], until deadline: Deadline
   ) throws(MailboxError) -> [UInt8]? {
-    guard !settings.tables(parameter).isEmpty else { return nil }
-    do {
-      guard let socket = settings.lookupSocket, serviceFailure == nil else {
-        return try AddressTables(settings, tables).value(of: parameter, for: address, until: deadline)
-      }
-      return try value(of: parameter, from: socket, for: address, until: deadline)
-    } catch { throw error.kind == .configuration ? .badTable(error.text) : .tableUnavailable(error.text) }
-  }
-
-  /// Asks the lookup service, and the tables themselves when it has no answer and `lookup_fallback` is set.
-  private func value(
-    of parameter: Parameter, from socket: [UInt8], for address: [UInt8], until deadline: Deadline
-  ) throws(TableError) -> [UInt8]? {
-    let service = TableReference(lookupService: socket, parameter)
-    let share = settings.lookupFallsBack ? deadline.share(seconds: 10) : deadline
-    do { return try tables.lookup(foldCase(address), in: [service], until: share) } catch {
-      guard settings.lookupFallsBack else { throw error }
-      serviceFailure = error.text
+    do { return try lookup.value(of: parameter, for: address, until: deadline) } catch {
+      throw error.kind == .configuration ? .badTable(error.text) : .tableUnavailable(error.text)
     }
-    return try AddressTables(settings, tables).value(of: parameter, for: address, until: deadline)
   }
 
   private func number(

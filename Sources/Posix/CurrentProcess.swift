@@ -19,6 +19,15 @@ package enum CurrentProcess {
   package static var effectiveUser: UInt32 { geteuid() }
   package static var effectiveGroup: UInt32 { getegid() }
 
+  /// getenv(3), empty when it is not set.
+  package static func environment(_ name: String) -> String {
+    guard let value = unsafe getenv(name) else { return "" }
+    return unsafe String(cString: value)
+  }
+
+  /// Whether a person reads what goes to standard error.
+  package static var hasErrorTerminal: Bool { isatty(STDERR_FILENO) == 1 }
+
   /// Whether a person may be watching: standard input or output is a terminal.
   package static var hasTerminal: Bool { isatty(STDIN_FILENO) == 1 || isatty(STDOUT_FILENO) == 1 }
 
@@ -52,6 +61,12 @@ package enum StandardStream {
     var status = Glibc.stat()
     let result = unsafe Glibc.fstat(STDIN_FILENO, &status)
     return result == 0 && FileKind(mode: status.st_mode) == .regular
+  }
+
+  /// Writes to standard error, for a program with a person or a service manager behind it; never on the delivery path.
+  package static func writeError(_ text: String) {
+    let bytes = Array(text.utf8)
+    _ = unsafe bytes.withUnsafeBytes { unsafe Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count) }
   }
 
   /// Reads at most `buffer.count` bytes of standard input; 0 is its end.

@@ -18,10 +18,10 @@
     private let action: String
 
     private init() {
-      let parts = Self.environment("ULLAGE_FAULT").split(separator: ":")
+      let parts = CurrentProcess.environment("ULLAGE_FAULT").split(separator: ":")
       index = parts.count == 2 ? Int(parts[0]) ?? -1 : -1
       action = parts.count == 2 ? String(parts[1]) : ""
-      treatsEveryFileSystemAsNetwork = Self.environment("ULLAGE_FILE_SYSTEM") == "nfs"
+      treatsEveryFileSystemAsNetwork = CurrentProcess.environment("ULLAGE_FILE_SYSTEM") == "nfs"
     }
 
     /// The `errno` that the next call is to fail with, 0 for none.
@@ -45,17 +45,12 @@
     var shortensNextCall: Bool { action == "short" && Self.calls.load(ordering: .relaxed) == index }
 
     private func note(_ call: SystemCall) {
-      guard let log = Path(Self.environment("ULLAGE_FAULT_LOG").utf8) else { return }
+      guard let log = Path(CurrentProcess.environment("ULLAGE_FAULT_LOG").utf8) else { return }
       let descriptor = unsafe log.withCString { unsafe open($0, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600) }
       guard descriptor >= 0 else { return }
       let line = Array("\(index) \(call.rawValue)\n".utf8)
       _ = unsafe line.withUnsafeBytes { unsafe write(descriptor, $0.baseAddress, $0.count) }
       close(descriptor)
-    }
-
-    private static func environment(_ name: String) -> String {
-      guard let value = unsafe getenv(name) else { return "" }
-      return unsafe String(cString: value)
     }
   }
 #endif

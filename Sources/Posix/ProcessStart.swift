@@ -38,4 +38,10 @@ package enum ProcessStart {
     signal(SIGPIPE, SIG_IGN)
     signal(SIGXFSZ, SIG_IGN)
   }
+
+  /// Lets owner and group, and nobody else, use what this process makes from now on: a socket above all, which exists
+  /// from the moment of bind(2) on.
+  package static func keepOthersOut() {
+    umask(0o007)
+  }
 }

@@ -4,7 +4,7 @@ import Postgres
 import Synchronization
 
 /// The connections to databases, kept from one question to the next, at most `limit` of them whatever they are to.
-final class ConnectionPool: Sendable {
+package final class ConnectionPool: Sendable {
   private struct Kept {
     let settings: ConnectionSettings
     /// Index in the settings' list of hosts.
@@ -29,10 +29,24 @@ final class ConnectionPool: Sendable {
   private let spreadsHosts: Bool
   private let state = Mutex(State())
 
-  /// - Parameter limit: not more threads than that may ask.
-  init(limit: Int, spreadsHosts: Bool) {
+  /// - Parameters:
+  ///   - limit: not more threads than that may ask.
+  ///   - spreadsHosts: begin with another host at each connection, not always with the first.
+  package init(limit: Int = 1, spreadsHosts: Bool = false) {
     self.limit = limit
     self.spreadsHosts = spreadsHosts
+  }
+
+  /// Closes the connections that nobody uses now.
+  package func closeIdle() {
+    let closed = state.withLock { state in
+      let idle = state.idle
+      state.count -= idle.count
+      state.idle = []
+      return idle
+    }
+    // They go here and not under the lock: that writes to the network.
+    _ = closed
   }
 
   /// Runs `body` on a connection that is open, or else on one host after the other until one answers.

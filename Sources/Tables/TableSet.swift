@@ -19,11 +19,8 @@ package final class TableSet: Sendable {
   private let pool: ConnectionPool
   private let observer: Observer?
 
-  /// - Parameters:
-  ///   - connections: the most connections to databases at once. Not more threads than that may ask.
-  ///   - spreadsHosts: begin with another host at each connection, not always with the first.
-  package init(connections: Int = 1, spreadsHosts: Bool = false, observer: Observer? = nil) {
-    pool = ConnectionPool(limit: connections, spreadsHosts: spreadsHosts)
+  package init(pool: ConnectionPool = ConnectionPool(), observer: Observer? = nil) {
+    self.pool = pool
     self.observer = observer
   }
 
@@ -42,6 +39,14 @@ package final class TableSet: Sendable {
       if let value = try result.get() { return value }
     }
     return nil
+  }
+
+  /// Asks one table as `postmap -q` does: for the key in lower case, unless the table matches patterns.
+  package func query(
+    _ key: [UInt8], in reference: TableReference, until deadline: Deadline
+  ) throws(TableError) -> [UInt8]? {
+    let foldsItself = try table(reference, until: deadline).takesWholeAddressesOnly
+    return try lookup(foldsItself ? key : foldCase(key), in: [reference], until: deadline)
   }
 
   /// Opens `references` now, so that what is wrong with them shows before somebody asks.

@@ -150,7 +150,7 @@ package struct TestError: Error, CustomStringConvertible {
 package enum MailUser {
   package static let id: uid_t = geteuid() == 0 ? 65534 : geteuid()
   package static let group: gid_t = geteuid() == 0 ? 65534 : getegid()
-  static var drop: [String] {
+  package static var drop: [String] {
     geteuid() == 0 ? ["setpriv", "--reuid=\(id)", "--regid=\(group)", "--clear-groups"] : []
   }
 }

@@ -116,21 +116,5 @@ package final class MailHost {
     return sum
   }
 
-  /// A copy of the program that the mail user can reach wherever the project lies.
-  package static let program: String = {
-    do {
-      let copy = TestRun.folder("ullage-deliver")
-      try Command.check(["install", "-m", "755", built, copy])
-      return copy
-    } catch { return "cannot copy ullage-deliver: \(error)" }
-  }()
-
-  /// ULLAGE_PROGRAM, or the debug build beside the tests.
-  private static var built: String {
-    get throws {
-      if let given = ProcessInfo.processInfo.environment["ULLAGE_PROGRAM"] { return given }
-      let tests = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
-      return URL(fileURLWithPath: tests).deletingLastPathComponent().path + "/ullage-deliver"
-    }
-  }
+  package static let program = Programs.path("ullage-deliver")
 }

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+import Socketmap
+
+/// The answers of the last while. It reads no clock: whoever asks tells the time.
+///
+/// Its size is bounded: when the younger half is full, it becomes the older half, and what was the older half goes.
+struct LookupCache {
+  private struct Entry {
+    let reply: SocketmapReply
+    let time: ContinuousClock.Instant
+  }
+
+  private var younger: [SocketmapRequest: Entry] = [:]
+  private var older: [SocketmapRequest: Entry] = [:]
+  /// Entries in each half.
+  private let half: Int
+  /// Bytes. An address has at most 320 (RFC 5321 §4.5.3.1); a client that makes up longer ones shall not fill memory.
+  private static let longestKey = 512
+
+  /// - Parameter capacity: the most answers that are held.
+  init(capacity: Int = 65_536) {
+    half = capacity / 2
+  }
+
+  /// The answer that was given to `request` less than `age` before `now`.
+  func reply(to request: SocketmapRequest, within age: Duration, of now: ContinuousClock.Instant) -> SocketmapReply? {
+    guard let entry = younger[request] ?? older[request], now - entry.time < age else { return nil }
+    return entry.reply
+  }
+
+  mutating func keep(_ reply: SocketmapReply, to request: SocketmapRequest, at now: ContinuousClock.Instant) {
+    guard request.key.count <= Self.longestKey else { return }
+    if younger.count >= half, younger[request] == nil {
+      older = younger
+      younger = [:]
+    }
+    younger[request] = Entry(reply: reply, time: now)
+  }
+
+  mutating func forget(_ request: SocketmapRequest) {
+    younger[request] = nil
+    older[request] = nil
+  }
+}

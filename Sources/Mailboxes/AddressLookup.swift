@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+package import Configuration
+package import Posix
+package import Tables
+
+/// What a parameter of ullage.cf has for an address: asked from the lookup service where `lookup_socket` names one, else
+/// from the tables themselves.
+package final class AddressLookup {
+  private let settings: Settings
+  private let tables: TableSet
+  private let addressTables: AddressTables
+  /// Why the lookup service was passed over, nil while it answers. It is not asked again then.
+  package private(set) var serviceFailure: String?
+
+  package init(_ settings: Settings, _ tables: TableSet = TableSet()) {
+    self.settings = settings
+    self.tables = tables
+    addressTables = AddressTables(delimiters: settings.recipientDelimiter, tables)
+  }
+
+  /// The value for `address`, or nil when there is none.
+  ///
+  /// With `lookup_fallback`, the service has 10 seconds, and the tables the rest of the time.
+  package func value(
+    of parameter: Parameter, for address: [UInt8], until deadline: Deadline
+  ) throws(TableError) -> [UInt8]? {
+    let references = settings.tables(parameter)
+    guard !references.isEmpty else { return nil }
+    if let socket = settings.lookupSocket, serviceFailure == nil {
+      let service = TableReference(lookupService: socket, parameter)
+      let share = settings.lookupFallsBack ? deadline.share(seconds: 10) : deadline
+      do { return try tables.lookup(foldCase(address), in: [service], until: share) } catch {
+        guard settings.lookupFallsBack else { throw error }
+        serviceFailure = error.text
+      }
+    }
+    return try addressTables.value(in: references, for: address, until: deadline)
+  }
+}

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+package import Configuration
+import Posix
+
+/// Why ullage.cf, or a table file that it names, is of no use.
+package struct SettingsError: Error, Sendable {
+  /// The file, the line where it is one line's fault, what is wrong and what to do.
+  package let text: String
+
+  package init(text: String) {
+    self.text = text
+  }
+}
+
+/// ullage.cf as a program reads it that a person or a service manager started.
+package struct SettingsFile: Sendable {
+  package let settings: Result<Settings, SettingsError>
+  /// Where to log, also when the rest of the file is of no use.
+  package let logSocket: [UInt8]
+
+  package init(_ name: String) {
+    let (settings, logSocket) = Self.read(name)
+    self.settings = settings
+    self.logSocket = logSocket ?? Array(Parameter.log_socket.definition.standard.utf8)
+  }
+
+  private static func read(_ name: String) -> (Result<Settings, SettingsError>, logSocket: [UInt8]?) {
+    guard let path = Path(name.utf8) else { return (.failure(SettingsError(text: "\(name): the name holds NUL")), nil) }
+    let text: [UInt8]
+    do { text = try File.contents(of: path, limit: 1 << 20, until: .never) } catch {
+      let cure = error.number == Errno.EACCES ? "; let uid \(CurrentProcess.effectiveUser) read it" : "; see --config"
+      return (.failure(SettingsError(text: error.text.text + cure)), nil)
+    }
+    let file = ConfigurationFile(parsing: text)
+    do { return (.success(try Settings(file)), file.logSocket) } catch {
+      let place = error.line.map { ", line \($0)" } ?? ""
+      return (.failure(SettingsError(text: "\(name)\(place): \(error.message)")), file.logSocket)
+    }
+  }
+}

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+import Logging
+import Lookup
+import Mailboxes
+import Posix
+import ServiceLifecycle
+import UnixSignals
+
+/// Reads ullage.cf and the table files again at SIGHUP. What cannot be used leaves everything as it was.
+struct ConfigurationReload: Service {
+  private let file: String
+  private let service: LookupService
+  private let logger: Logger
+
+  init(file: String, _ service: LookupService, _ logger: Logger) {
+    self.file = file
+    self.service = service
+    self.logger = logger
+  }
+
+  func run() async throws {
+    for await _ in await UnixSignalsSequence(trapping: .sighup).cancelOnGracefulShutdown() {
+      ServiceManager.notify(.reloading)
+      do throws(SettingsError) {
+        try service.reload(try SettingsFile(file).settings.get())
+        logger.notice("\(file) and its tables were read again")
+      } catch {
+        logger.error("the configuration stays as it was: \(error.text)")
+      }
+      ServiceManager.notify(.ready)
+    }
+  }
+}

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+import Lookup
+import NIOCore
+import NIOPosix
+import Posix
+import Socketmap
+
+/// One client of the lookup service: netstrings in, netstrings out, one question after the other.
+final class LookupHandler: ChannelInboundHandler {
+  typealias InboundIn = ByteBuffer
+  typealias OutboundOut = ByteBuffer
+
+  private let service: LookupService
+  private let threads: NIOThreadPool
+  private let clients: LookupClients
+  private var context: ChannelHandlerContext?
+  private var received = ByteBuffer()
+  /// A thread is asking the tables for this client.
+  private(set) var isAnswering = false
+  private(set) var lastUse = NIODeadline.now()
+  /// Seconds from a question to its answer, with the time that it waits for a thread: less than the 20 that
+  /// `ullage-deliver` waits.
+  private static let patience: Int64 = 15
+
+  init(_ service: LookupService, _ threads: NIOThreadPool, _ clients: LookupClients) {
+    self.service = service
+    self.threads = threads
+    self.clients = clients
+  }
+
+  func close() {
+    context?.close(promise: nil)
+  }
+
+  func channelActive(context: ChannelHandlerContext) {
+    self.context = context
+    clients.add(self)
+    context.read()
+  }
+
+  func channelInactive(context: ChannelHandlerContext) {
+    self.context = nil
+    clients.remove(self)
+  }
+
+  func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    var bytes = unwrapInboundIn(data)
+    received.writeBuffer(&bytes)
+  }
+
+  func channelReadComplete(context: ChannelHandlerContext) {
+    proceed(context)
+  }
+
+  /// A client that does not read its answers is not read from.
+  func channelWritabilityChanged(context: ChannelHandlerContext) {
+    if context.channel.isWritable { proceed(context) }
+  }
+
+  func errorCaught(context: ChannelHandlerContext, error: any Error) {
+    context.close(promise: nil)
+  }
+
+  /// Answers what has been asked so far, and reads on.
+  private func proceed(_ context: ChannelHandlerContext) {
+    while !isAnswering, context.channel.isWritable {
+      switch Netstring.parse(received.readableBytesView, limit: SocketmapRequest.longest) {
+      case .incomplete:
+        received.discardReadBytes()
+        if clients.isDraining { close() } else { context.read() }
+        return
+      case .invalid: return close()
+      case .complete(let payload, let length):
+        received.moveReaderIndex(forwardBy: length)
+        guard let request = SocketmapRequest(payload) else { return close() }
+        lastUse = .now()
+        answer(request, context)
+      }
+    }
+  }
+
+  private func answer(_ request: SocketmapRequest, _ context: ChannelHandlerContext) {
+    if let reply = service.heldReply(to: request) { return write(reply, context) }
+    isAnswering = true
+    let deadline = Deadline(secondsFromNow: Self.patience)
+    threads.runIfActive(eventLoop: context.eventLoop) { [service] in service.reply(to: request, until: deadline) }
+      .assumeIsolated().whenComplete { result in
+        self.isAnswering = false
+        guard let context = self.context else { return }
+        guard case .success(let reply) = result else { return self.close() }
+        self.write(reply, context)
+        self.proceed(context)
+      }
+  }
+
+  private func write(_ reply: SocketmapReply, _ context: ChannelHandlerContext) {
+    context.writeAndFlush(wrapOutboundOut(ByteBuffer(bytes: Netstring.frame(reply.payload))), promise: nil)
+  }
+}

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+import Configuration
+import Logging
+import Lookup
+import NIOCore
+import NIOPosix
+import Posix
+import ServiceLifecycle
+
+/// The lookup service's socket: one event loop moves bytes and answers from memory, as many threads as there may be
+/// connections to databases ask those and wait.
+struct LookupServer: Service {
+  enum Failure: Error, CustomStringConvertible {
+    case noSocket
+    case isServed(String)
+    case cannotListen(String, any Error)
+
+    var description: String {
+      switch self {
+      case .noSocket: "there is nothing to listen on; set lookup_socket in ullage.cf, such as /run/ullage/lookup"
+      case .isServed(let path): "\(path) is served by another process; stop that one first"
+      case .cannotListen(let path, let error):
+        "cannot listen on \(path): \(error); its directory must exist, and this user be able to write to it"
+      }
+    }
+  }
+
+  private let service: LookupService
+  private let settings: Settings
+  private let logger: Logger
+
+  init(_ service: LookupService, _ settings: Settings, _ logger: Logger) {
+    self.service = service
+    self.settings = settings
+    self.logger = logger
+  }
+
+  /// Serves until the group is told to shut down; then answers what was asked, and ends.
+  func run() async throws {
+    let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+    let threads = NIOThreadPool(numberOfThreads: settings.lookupConnections)
+    threads.start()
+    let clients = NIOLoopBoundBox.makeBoxSendingValue(LookupClients(), eventLoop: group.next())
+    do {
+      try await serve(group, threads, clients)
+    } catch {
+      try await threads.shutdownGracefully()
+      try await group.shutdownGracefully()
+      throw error
+    }
+    try await threads.shutdownGracefully()
+    try await group.shutdownGracefully()
+  }
+
+  private func serve(
+    _ group: MultiThreadedEventLoopGroup, _ threads: NIOThreadPool, _ clients: NIOLoopBoundBox<LookupClients>
+  ) async throws {
+    let bootstrap = ServerBootstrap(group: group)
+      .serverChannelOption(.backlog, value: 1024)
+      // A client is read from only when its last question has been answered.
+      .childChannelOption(.autoRead, value: false)
+      .childChannelInitializer { [service] channel in
+        channel.eventLoop.makeCompletedFuture {
+          try channel.pipeline.syncOperations.addHandler(LookupHandler(service, threads, clients.value))
+        }
+      }
+    let (listening, place) = try await listen(bootstrap)
+    ServiceManager.notify(.ready)
+    logger.notice("answers on \(place)")
+    try await withGracefulShutdownHandler {
+      try await listening.closeFuture.get()
+      try await group.next().flatSubmit { clients.value.allGone(group.next()) }.get()
+    } onGracefulShutdown: {
+      ServiceManager.notify(.stopping)
+      group.next().execute { clients.value.drain() }
+      listening.close(promise: nil)
+    }
+  }
+
+  private func listen(_ bootstrap: ServerBootstrap) async throws -> (any Channel, String) {
+    if let descriptor = ServiceManager.listeningSocket() {
+      return (try await bootstrap.withBoundSocket(descriptor).get(), "the socket of the service manager")
+    }
+    guard let socket = settings.lookupSocket, let path = Path(socket) else { throw Failure.noSocket }
+    // What a process left behind that was killed is replaced, a process that answers is not.
+    if (try? StreamSocket(unix: path, until: Deadline(secondsFromNow: 5))) != nil {
+      throw Failure.isServed(socket.text)
+    }
+    do {
+      let channel = try await bootstrap.bind(unixDomainSocketPath: socket.text, cleanupExistingSocketFile: true).get()
+      return (channel, socket.text)
+    } catch { throw Failure.cannotListen(socket.text, error) }
+  }
+}

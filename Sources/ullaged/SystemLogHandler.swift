@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+import Configuration
+import Logging
+import Lookup
+import Posix
+
+/// Sends log lines where the mail system's other lines go, and to a terminal that somebody started us from.
+struct SystemLogHandler: LogHandler {
+  /// A value that is not copyable, for a handler that is.
+  private final class Destination: Sendable {
+    let log: SystemLog
+    init(_ socket: [UInt8]) { log = SystemLog(socket: socket, name: Array("ullaged".utf8)) }
+  }
+
+  var metadata: Logger.Metadata = [:]
+  var logLevel = Logger.Level.info
+  private let destination: Destination
+
+  init(socket: [UInt8]) {
+    destination = Destination(socket)
+  }
+
+  subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+    get { metadata[key] }
+    set { metadata[key] = newValue }
+  }
+
+  func log(event: LogEvent) {
+    let severity: SystemLog.Severity =
+      switch event.level {
+      case .trace, .debug, .info, .notice: .information
+      case .warning: .warning
+      case .error, .critical: .error
+      }
+    let prefix = severity == .warning ? "warning: " : ""
+    destination.log.write(severity, queueID: [], Array("\(prefix)\(event.message)".utf8))
+    if CurrentProcess.hasErrorTerminal { StandardStream.writeError("ullaged: \(prefix)\(event.message)\n") }
+  }
+}
+
+extension Logger {
+  func report(_ event: LookupEvent) {
+    switch event {
+    case .outage(let parameter, let reason): warning("\(parameter.rawValue) has no answers: \(reason)")
+    case .stale(let parameter):
+      warning("\(parameter.rawValue): meanwhile old answers are given, no older than lookup_stale_time")
+    case .recovered(let parameter, let unanswered, let stale):
+      notice(
+        "\(parameter.rawValue) has answers again; \(unanswered) questions had none, \(stale) were answered from memory")
+    }
+  }
+}

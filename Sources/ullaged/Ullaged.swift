@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+import ArgumentParser
+import Configuration
+
+@main
+struct Ullaged: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "ullaged",
+    abstract: "Services around the mailboxes of ullage.cf.",
+    discussion: "See ullaged(8).",
+    version: "ullaged \(Ullage.version)",
+    subcommands: [LookupCommand.self])
+}

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+import Configuration
+import Posix
+import TestSupport
+import Testing
+
+@testable import Tables
+
+/// Our end of the socketmap protocol, before a server that may do anything.
+struct SocketmapTableTests {
+  private func table(_ server: MadeUpServer) throws -> [TableReference] {
+    [try #require(TableReference(Array("socketmap:unix:\(server.path):the map".utf8)))]
+  }
+
+  private func lookup(
+    _ server: MadeUpServer, _ key: String = "you@example.org", seconds: Int64 = 20
+  ) throws -> Result<String?, TableError> {
+    let table = try table(server)
+    return Result { () throws(TableError) in
+      try TableSet().lookup(Array(key.utf8), in: table, until: Deadline(secondsFromNow: seconds))?.text
+    }
+  }
+
+  @Test("The request is the map, a blank and the key (socketmap_table(5))")
+  func request() throws {
+    let server = try MadeUpServer { request in (netstring("OK [\(request)]"), false) }
+    #expect(try lookup(server, "a b").get() == "[the map a b]")
+  }
+
+  @Test(
+    "Each reply has its meaning; temporary and permanent errors are never not found (socketmap_table(5))",
+    arguments: [
+      ("OK v", .success("v")), ("OK ", .success("")), ("NOTFOUND ", .success(nil)), ("TEMP why", .failure(.temporary)),
+      ("TIMEOUT why", .failure(.temporary)), ("PERM why", .failure(.configuration)),
+    ] as [(String, Result<String?, KindOfError>)])
+  func replies(reply: String, expected: Result<String?, KindOfError>) throws {
+    let server = try MadeUpServer { _ in (netstring(reply), false) }
+    let answer = try lookup(server)
+    #expect(answer.mapError { KindOfError($0.kind) } == expected)
+    if case .failure(let error) = answer { #expect(error.text.contains("why")) }
+  }
+
+  enum KindOfError: Error, Equatable {
+    case temporary, configuration
+    init(_ kind: TableError.Kind) { self = kind == .temporary ? .temporary : .configuration }
+  }
+
+  @Test(
+    "A server that lies, breaks off or says too much is a temporary error, never an answer",
+    arguments: [
+      "", "5:OK v,", "4:OK v;", "4:OK v,4:OK w,", "4:OK v,x", "OK v", "4:ok v,", "0:,", "5:FOUND,", "999999:OK",
+      "99999999999999999999:", ":", "-4:OK v,", "04:OK v,", "4:OK ", "8:NOTFOUND", "\u{0}", "200000:",
+    ])
+  func liars(bytes: String) throws {
+    let server = try MadeUpServer { _ in (bytes, true) }
+    #expect(throws: TableError.self) { try lookup(server).get() }
+    if case .failure(let error) = try lookup(server) { #expect(error.kind == .temporary) }
+  }
+
+  @Test("A reply that comes in pieces is put together, up to 100,000 bytes of it (Postfix, socketmap_max_reply_size)")
+  func longReply() throws {
+    let value = String(repeating: "x", count: 99_997)
+    let server = try MadeUpServer { _ in (netstring("OK \(value)"), false) }
+    #expect(try lookup(server).get() == value)
+    server.answer { _ in (netstring("OK \(value)y"), false) }
+    #expect(throws: TableError.self) { try lookup(server).get() }
+  }
+
+  @Test("A server that says nothing, or half of a reply, is given up at the deadline", arguments: ["", "4:OK"])
+  func silence(bytes: String) throws {
+    let server = try MadeUpServer { _ in (bytes, false) }
+    let answer = try lookup(server, seconds: 1)
+    guard case .failure(let error) = answer else {
+      Issue.record("an answer came: \(answer)")
+      return
+    }
+    #expect(error.kind == .temporary && error.text.contains("in time"))
+  }
+
+  @Test("One connection serves many questions; after a hang-up the question is asked once more, and no third time")
+  func restart() throws {
+    let server = try MadeUpServer { _ in (netstring("OK v"), true) }
+    let set = TableSet()
+    let table = try table(server)
+    for _ in 0..<3 {
+      // The server hangs up after each answer, so that the kept connection is dead each time.
+      #expect(try set.lookup([1], in: table, until: Deadline(secondsFromNow: 20))?.text == "v")
+    }
+    server.answer { _ in ("", true) }
+    let before = server.requests.count
+    #expect(throws: TableError.self) { try lookup(server).get() }
+    #expect(server.requests.count - before == 2)
+  }
+
+  @Test("A key longer than any server reads is not found, and nobody is asked")
+  func longKey() throws {
+    let server = try MadeUpServer { _ in (netstring("OK v"), false) }
+    #expect(try lookup(server, String(repeating: "x", count: 5000)).get() == nil)
+    #expect(server.requests == [])
+  }
+
+  @Test("It is asked for whole addresses only, as by Postfix")
+  func partialKeys() throws {
+    let server = try MadeUpServer { _ in (netstring("OK v"), false) }
+    #expect(try TableSet().lookup([1], isPartial: true, in: table(server), until: .never) == nil)
+    #expect(server.requests == [])
+  }
+}

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+import Foundation
+
+/// A running `ullaged lookup`. It ends with the test.
+package final class LookupDaemon {
+  package let command: Command
+  private let socket: String
+
+  /// - Parameters:
+  ///   - configuration: the path of an ullage.cf.
+  ///   - socket: its `lookup_socket`.
+  ///   - launcher: a command in front of it.
+  package init(
+    _ configuration: String, socket: String, launcher: [String] = MailUser.drop, environment: [String: String] = [:]
+  ) throws {
+    self.socket = socket
+    command = try Command(
+      launcher + [Programs.path("ullaged"), "lookup", "--config=\(configuration)"], input: .closed,
+      environment: environment)
+    _ = try waitUntil("a connection to \(socket)") { try? UnixSocket(connectingTo: socket) }
+  }
+
+  deinit {
+    command.kill(SIGKILL)
+    _ = command.wait()
+  }
+
+  package func connect() throws -> UnixSocket { try UnixSocket(connectingTo: socket) }
+
+  /// The number of open descriptors.
+  package var descriptors: Int {
+    ((try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(command.process)/fd")) ?? []).count
+  }
+
+  /// The resident set in KiB.
+  package var memory: Int {
+    let status = String(
+      decoding: FileManager.default.contents(atPath: "/proc/\(command.process)/status") ?? Data(), as: UTF8.self)
+    let line = status.split(separator: "\n").first { $0.hasPrefix("VmRSS:") } ?? ""
+    return line.split(whereSeparator: \.isWhitespace).compactMap { Int($0) }.first ?? 0
+  }
+}

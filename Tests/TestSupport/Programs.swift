@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+import Foundation
+import Synchronization
+
+/// Copies of the programs that the mail user can reach wherever the project lies.
+package enum Programs {
+  private static let copies = Mutex<[String: String]>([:])
+
+  package static func path(_ name: String) -> String {
+    copies.withLock { copies in
+      if let copy = copies[name] { return copy }
+      do {
+        let copy = TestRun.folder(name)
+        try Command.check(["install", "-m", "755", built(name), copy])
+        copies[name] = copy
+        return copy
+      } catch { return "cannot copy \(name): \(error)" }
+    }
+  }
+
+  /// In the directory that ULLAGE_PROGRAMS names, or the debug build beside the tests.
+  private static func built(_ name: String) throws -> String {
+    if let given = ProcessInfo.processInfo.environment["ULLAGE_PROGRAMS"] { return "\(given)/\(name)" }
+    let tests = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+    return URL(fileURLWithPath: tests).deletingLastPathComponent().path + "/" + name
+  }
+}
