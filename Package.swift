@@ -12,6 +12,7 @@ let package = Package(
   name: "ullage",
   products: [
     .executable(name: "ullage-deliver", targets: ["ullage-deliver"]),
+    .executable(name: "ullage", targets: ["ullage"]),
     .executable(name: "ullaged", targets: ["ullaged"]),
   ],
   dependencies: [
@@ -32,6 +33,13 @@ let package = Package(
         .product(name: "NIOPosix", package: "swift-nio"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
         .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+      ],
+      linkerSettings: staticRuntime + staticFoundation),
+    .executableTarget(
+      name: "ullage",
+      dependencies: [
+        "Mailboxes", "Tables", "Configuration", "Posix",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       linkerSettings: staticRuntime + staticFoundation),
     .target(name: "Delivery", dependencies: ["Mailboxes", "Maildir", "Configuration", "Quota", "Posix"]),

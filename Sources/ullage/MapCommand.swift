@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+import ArgumentParser
+import Configuration
+import Mailboxes
+import Posix
+import Tables
+
+/// `ullage map`
+struct MapCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "map",
+    abstract: "Ask a table for a key, as postmap -q does.",
+    usage: """
+      ullage map KEY TABLE [--all-steps] [--config FILE]
+      """,
+    discussion: """
+      TABLE is type:name, and is asked for the key as it is, in lower case. Or it is the name of a parameter of \
+      ullage.cf that takes tables: then KEY is an address, and all happens as in a delivery. The lookup service or \
+      the tables are asked, for the whole address, the address without its extension, and @domain.
+
+      EXAMPLES:
+        ullage map you@example.org pgsql:/etc/postfix/pgsql/limits.cf
+        ullage map you+lists@example.org virtual_mailbox_maps --all-steps
+
+      EXIT STATUS: 0 found, 1 not found, 64 wrong call, 75 no answer now, 78 \
+      something has to be mended first.
+      """)
+
+  @Argument(help: "An address, or any other key.")
+  var key: String
+
+  @Argument(help: "type:name, or a parameter such as virtual_mailbox_maps.")
+  var table: Question
+
+  @Flag(
+    name: .customLong("all-steps"),
+    help: "Try all keys of an address, and show each: the SQL that was sent, the answer, the time.")
+  var showsSteps = false
+
+  @Option(
+    name: .customLong("config"),
+    help: ArgumentHelp("Where parameters are looked up, recipient_delimiter among them.", valueName: "file"))
+  var configurationFile = Ullage.configurationFile
+
+  /// What is asked.
+  enum Question: ExpressibleByArgument {
+    case table(TableReference)
+    case parameter(Parameter)
+
+    init?(argument: String) {
+      if let parameter = Parameter(rawValue: argument), Parameter.tables.contains(parameter) {
+        self = .parameter(parameter)
+      } else if let reference = TableReference(Array(argument.utf8)) {
+        self = .table(reference)
+      } else {
+        return nil
+      }
+    }
+  }
+
+  /// Seconds, as many as a delivery has for its lookups.
+  private static let patience: Int64 = 20
+
+  func run() throws {
+    ProcessStart.ignoreWriteSignals()
+    let value: [UInt8]?
+    do {
+      value = try lookUp(until: Deadline(secondsFromNow: Self.patience))
+    } catch let error as TableError {
+      StandardStream.writeError("ullage: map: \(error.text)\n")
+      throw ExitCode(error.kind == .configuration ? 78 : 75)  // EX_CONFIG, EX_TEMPFAIL
+    } catch let error as SettingsError {
+      StandardStream.writeError("ullage: map: \(error.text)\n")
+      throw ExitCode(78)
+    }
+    guard let value else { throw ExitCode(1) }
+    _ = StandardStream.write(value + [UInt8(ascii: "\n")])
+  }
+
+  private func lookUp(until deadline: Deadline) throws -> [UInt8]? {
+    let tables = TableSet(observer: showsSteps ? StepPrinter().observer : nil)
+    let key = Array(key.utf8)
+    switch table {
+    case .table(let reference) where showsSteps:
+      let settings = try? SettingsFile(configurationFile).settings.get()
+      let addressTables = AddressTables(delimiters: settings?.recipientDelimiter ?? [], tables)
+      return try addressTables.value(in: [reference], for: key, until: deadline)
+    case .table(let reference):
+      return try tables.query(key, in: reference, until: deadline)
+    case .parameter(let parameter):
+      let lookup = AddressLookup(try SettingsFile(configurationFile).settings.get(), tables)
+      let value = try lookup.value(of: parameter, for: key, until: deadline)
+      if let failure = lookup.serviceFailure {
+        StandardStream.writeError("ullage: map: warning: asked without the lookup service: \(failure)\n")
+      }
+      return value
+    }
+  }
+}
