@@ -7,10 +7,17 @@ package enum ProcessStart {
   /// Keeps descriptors 0 to 2 harmless: whatever is written to standard error would reach the sender of a refused
   /// message in front of our verdict, and a closed descriptor would be given to the next file opened.
   package static func silenceStandardError() {
+    openStandardStreams(replacing: 2)
+  }
+
+  /// Opens /dev/null in place of those of descriptors 0 to 2 that are closed.
+  ///
+  /// - Parameter silenced: one that is replaced although it is open.
+  package static func openStandardStreams(replacing silenced: Int32? = nil) {
     var null = unsafe open("/dev/null", O_RDWR | O_CLOEXEC)
     // Without /dev: a place in the tree, which refuses every read and write.
     if null < 0 { null = unsafe open("/", CPOSIX_O_PATH | O_CLOEXEC) }
-    for descriptor in Int32(0)...2 where descriptor == 2 || fcntl(descriptor, F_GETFD) < 0 {
+    for descriptor in Int32(0)...2 where descriptor == silenced || fcntl(descriptor, F_GETFD) < 0 {
       dup2(null, descriptor)
     }
     if null > 2 { close(null) }

@@ -62,6 +62,7 @@ struct MapCommand: ParsableCommand {
   private static let patience: Int64 = 20
 
   func run() throws {
+    ProcessStart.openStandardStreams()
     ProcessStart.ignoreWriteSignals()
     let value: [UInt8]?
     do {

@@ -30,6 +30,7 @@ struct LookupCommand: AsyncParsableCommand {
   var configurationFile = Ullage.configurationFile
 
   func run() async throws {
+    ProcessStart.openStandardStreams()
     ProcessStart.ignoreWriteSignals()
     ProcessStart.keepOthersOut()
     let file = SettingsFile(configurationFile)

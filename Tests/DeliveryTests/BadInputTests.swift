@@ -67,7 +67,6 @@ struct BadInputTests {
       ("virtual_maildir_filter = yes", "line 6: VDA's maildir filter does not exist here"),
       ("virtual_maildir_suffix = x", "line 6: virtual_maildir_suffix must end in /"),
       ("virtual_trash_name = $trash", "line 6: $trash is not defined"),
-      ("virtual_mailbox_limit_maps = mysql:/etc/x.cf", "tables of type mysql are not known"),
       ("virtual_mailbox_limit_maps = nonsense", "line 6: virtual_mailbox_limit_maps must be tables"),
     ])
   func configuration(line: String, log: String) throws {

@@ -15,7 +15,7 @@ package final class LookupDaemon {
   ) throws {
     self.socket = socket
     command = try Command(
-      launcher + [Programs.path("ullaged"), "lookup", "--config=\(configuration)"], input: .closed,
+      launcher + [Programs.path("ullaged"), "lookup", "--config=\(configuration)"], input: .file("/dev/null"),
       environment: environment)
     _ = try waitUntil("a connection to \(socket)") { try? UnixSocket(connectingTo: socket) }
   }
