@@ -21,30 +21,45 @@ package struct DeliveryRequest: Equatable, Sendable {
   ///
   /// Everything that can be read is kept for the log, also when something else is wrong.
   package mutating func parse(_ arguments: [[UInt8]]) throws(UsageError) {
-    var seen: Set<String> = []
+    var seen: [Option] = []
     var error: UsageError?
     for argument in arguments {
       let parts = argument.split(separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
-      guard parts.count == 2, let name = Self.options.first(where: { $0.key.utf8.elementsEqual(parts[0]) }) else {
+      guard parts.count == 2, let option = Option.allCases.first(where: { $0.rawValue.utf8.elementsEqual(parts[0]) })
+      else {
         error = error ?? .unknownOption(Array(parts[0]))
         continue
       }
-      guard seen.insert(name.key).inserted else {
-        error = error ?? (name.key == "--recipient" ? .severalRecipients : .twice(name.key))
+      guard !seen.contains(option) else {
+        error = error ?? (option == .recipient ? .severalRecipients : .twice(option.rawValue))
         continue
       }
-      self[keyPath: name.value] = Array(parts[1])
+      seen.append(option)
+      set(option, to: Array(parts[1]))
     }
     if let error { throw error }
-    for name in ["--sender", "--recipient"] where !seen.contains(name) { throw .missing(name) }
-    guard !recipient.isEmpty else { throw .missing("--recipient") }
+    for option in [Option.sender, .recipient] where !seen.contains(option) { throw .missing(option.rawValue) }
+    guard !recipient.isEmpty else { throw .missing(Option.recipient.rawValue) }
   }
 
-  private static var options: [String: WritableKeyPath<DeliveryRequest, [UInt8]>] {
-    [
-      "--config": \.configurationFile, "--sender": \.sender, "--recipient": \.recipient,
-      "--original-recipient": \.originalRecipient, "--queue-id": \.queueID, "--size": \.size,
-    ]
+  private enum Option: String, CaseIterable {
+    case configurationFile = "--config"
+    case sender = "--sender"
+    case recipient = "--recipient"
+    case originalRecipient = "--original-recipient"
+    case queueID = "--queue-id"
+    case size = "--size"
+  }
+
+  private mutating func set(_ option: Option, to value: [UInt8]) {
+    switch option {
+    case .configurationFile: configurationFile = value
+    case .sender: sender = value
+    case .recipient: recipient = value
+    case .originalRecipient: originalRecipient = value
+    case .queueID: queueID = value
+    case .size: size = value
+    }
   }
 }
 
