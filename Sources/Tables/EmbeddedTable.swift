@@ -22,7 +22,7 @@ final class EmbeddedTable: LookupTable {
     self.values = values
   }
 
-  /// Lines of a key and, after white space, its value. A key with blanks stands in double quotes (postmap(1)).
+  /// Lines of a key and, after white space, its value (postmap(1)).
   init(file reference: TableReference, until deadline: Deadline) throws(TableError) {
     let text = try readTableFile(reference, limit: 64 << 20, until: deadline)
     // Rather a writer who has just begun than a table of nothing.
@@ -45,20 +45,21 @@ final class EmbeddedTable: LookupTable {
     if values[key] == nil { values[key] = value }
   }
 
+  /// The key ends at the first white space outside of double quotes; a backslash takes the byte behind it as it is. Both
+  /// stay in the key: an address is looked up in its quoted form (virtual(5)).
+  ///
+  /// Nil where Postfix would warn and pass over the line, which could lose a mailbox.
   private static func keyAndValue(_ line: [UInt8]) -> (key: [UInt8], value: [UInt8])? {
-    var key: [UInt8] = []
     var rest = line.trimmed
-    if rest.first == UInt8(ascii: "\"") {
-      rest = rest.dropFirst()
-      while let byte = rest.popFirst(), byte != UInt8(ascii: "\"") {
-        key.append(byte == UInt8(ascii: "\\") ? rest.popFirst() ?? byte : byte)
-      }
-    } else {
-      key = Array(rest.prefix { !$0.isWhiteSpace })
-      rest = rest.dropFirst(key.count)
+    var key: [UInt8] = []
+    var isQuoted = false
+    while let byte = rest.first, isQuoted || !byte.isWhiteSpace {
+      key.append(rest.removeFirst())
+      if byte == UInt8(ascii: "\"") { isQuoted.toggle() }
+      if byte == UInt8(ascii: "\\"), let next = rest.popFirst() { key.append(next) }
     }
     let value = rest.trimmed
-    return key.isEmpty || value.isEmpty ? nil : (key, Array(value))
+    return isQuoted || key.isEmpty || value.isEmpty ? nil : (key, Array(value))
   }
 }
 

@@ -14,7 +14,7 @@ final class StepPrinter: Sendable {
     switch step {
     case .asked(let table, let key):
       start.withLock { $0 = .now }
-      print("\(Self.text(key)) in \(table.text)")
+      print("\(Self.text(key)) in \(Self.text(Array(table.text.utf8)))")
     case .statement(let sql):
       print("    \(Self.text(sql))")
     case .answered(let result):

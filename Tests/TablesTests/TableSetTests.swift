@@ -26,13 +26,16 @@ struct TableSetTests {
   @Test("texthash: reads lines of key and value, continued, commented and quoted (postmap(1))")
   func texthash() throws {
     let sandbox = try Sandbox()
-    try sandbox.write("t", "# c\nUser@D  1 2\n  3\n\"a b\"\tx\nuser@d 9\nü@d y\n", mode: 0o644)
+    try sandbox.write("t", "# c\nUser@D  1 2\n  3\n\"a b\"@d\tx\nuser@d 9\nü@d y\n\\ a z\n", mode: 0o644)
     #expect(try lookup("texthash:\(sandbox("t"))", "user@d") == "1 2  3")
-    #expect(try lookup("texthash:\(sandbox("t"))", "a b") == "x")
+    #expect(try lookup("texthash:\(sandbox("t"))", "\"a b\"@d") == "x")
+    #expect(try lookup("texthash:\(sandbox("t"))", "\\ a") == "z")
     #expect(try lookup("texthash:\(sandbox("t"))", "none") == nil)
     // A decomposed letter is another key than a composed one.
     #expect(try lookup("texthash:\(sandbox("t"))", "ü@d") == "y")
     #expect(try lookup("texthash:\(sandbox("t"))", "u\u{308}@d") == nil)
+    try sandbox.write("t", "\"a b@d x\n", mode: 0o644)
+    #expect(throws: TableError.self) { try lookup("texthash:\(sandbox("t"))", "a") }
   }
 
   @Test(
