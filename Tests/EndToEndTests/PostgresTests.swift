@@ -100,27 +100,18 @@ struct PostgresTests {
   func silentServer() throws {
     let cluster = try Shared.cluster()
     let host = try host(cluster)
-    let port = try freePort()
-    let script = """
-      import socket, sys, time
-      s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-      s.bind(('127.0.0.1', \(port))); s.listen(50); print('up', flush=True); sys.stdin.read()
-      """
-    let silent = try Command(["python3", "-c", script], input: .pipe)
-    _ = try waitUntil("the silent server") {
-      try Command.run(["python3", "-c", "import socket; socket.create_connection(('127.0.0.1', \(port)))"]).status == 0
-        ? () : nil
-    }
+    let silent = try SilentServer()
     try host.sandbox.write(
       "limits.cf",
-      cluster.tableFile(PostgresCluster.limitQuery, hosts: "127.0.0.1:\(port) inet:127.0.0.1:\(cluster.port)"))
+      cluster.tableFile(PostgresCluster.limitQuery, hosts: "127.0.0.1:\(silent.port) inet:127.0.0.1:\(cluster.port)"))
     let start = Date()
     #expect(try host.deliver(bytes: 10).status == 0)
     #expect((4.5..<9).contains(Date().timeIntervalSince(start)))
-    try host.sandbox.write("limits.cf", cluster.tableFile(PostgresCluster.limitQuery, hosts: "127.0.0.1:\(port)"))
+    try host.sandbox.write(
+      "limits.cf", cluster.tableFile(PostgresCluster.limitQuery, hosts: "127.0.0.1:\(silent.port)"))
     let delivery = try host.deliver(bytes: 10)
     #expect(delivery.output.hasPrefix("4.3.0 ") && delivery.warning.contains("no answer in time"))
-    _ = silent.wait()
+    withExtendedLifetime(silent) {}
   }
 
   @Test("A query that takes too long defers within its share")
@@ -256,19 +247,32 @@ struct PostgresTests {
       ("SELECT '%s'", "domain = example.org, !other.org"), ("SELECT 'a' WHERE '%s' = 'none'", ""),
       ("SELECT 'a' UNION ALL SELECT '%s'", "expansion_limit = 1"), ("SELECT '100%%' || '%s' || ';'", ""),
       ("SELECT broken '%s' FROM", ""),
+      ("SELECT '%s'", "domain = !sub.example.org, DIRECTORY/domains"),
+      ("SELECT '%s'", "domain = !DIRECTORY/domains x.example.org inline:{b.org=x} example.org"),
+      ("SELECT '%s'", "domain = texthash:DIRECTORY/table, !inline:{sub.example.org=x}, tld"),
+      ("SELECT '%s'", "domain = DIRECTORY/none"),
+      ("", "table = mailbox\nselect_field = quota\nwhere_field = username"),
+      ("", "table = mailbox\nselect_field = quota\nwhere_field = username\nadditional_conditions = AND quota < 5"),
+      ("", "select_function = quote_literal"), ("", "select_function = no_such_function"), ("", "table = mailbox"),
+      ("SELECT 'query'", "select_function = quote_literal"),
     ])
   func sameAsPostmap(query: String, extra: String) throws {
     let cluster = try Shared.cluster()
     let host = try MailHost()
-    try host.sandbox.write("table.cf", cluster.tableFile(query, extra: extra), mode: 0o644)
+    try host.sandbox.write("domains", "# domains\nexample.org,\n  other.org\n", mode: 0o644)
+    try host.sandbox.write("table", "tld x\na..org x\nsub.example.org x\n", mode: 0o644)
+    let lines = extra.replacing("DIRECTORY", with: host.sandbox.path)
+    let file = cluster.tableFile(query, extra: lines)
+    try host.sandbox.write("table.cf", query.isEmpty ? file.replacing("query = \n", with: "") : file, mode: 0o644)
     let keys = [
       "you@example.org", "o'brien@example.org", "a\\b@x.example.org", "%s@example.org", "plain", "@example.org", "x@",
       "ümlaut@example.org", "a@b@other.org", "'quoted'@sub.example.org", "a b@example.org", "u@tld", "u@a..org",
     ]
     try host.sandbox.write("postfix/main.cf", "compatibility_level = 3.6\n", mode: 0o644)
     let table = try #require(TableReference(Array("pgsql:\(host.sandbox("table.cf"))".utf8)))
-    for key in keys {
-      let postmap = try Command.run(["postmap", "-c", host.sandbox("postfix"), "-q", key, table.text])
+    // All at once: a postmap that fails pauses for seconds before it ends.
+    let commands = try keys.map { try Command(["postmap", "-c", host.sandbox("postfix"), "-q", $0, table.text]) }
+    for (key, postmap) in zip(keys, commands.map { $0.wait() }) {
       let isError = ["fatal:", "error:", "lookup error"].contains { postmap.errors.contains($0) }
       let expected = postmap.status == 0 ? String(postmap.output.dropLast()) : isError ? "error" : nil
       var answer: String?

@@ -6,6 +6,25 @@ package enum DeliverQuota {
   package static let path = "/usr/sbin/deliverquota.maildrop"
 }
 
+/// A server that takes connections on a loopback port and never says a word; it goes with the test.
+package final class SilentServer {
+  package let port: Int
+  private let command: Command
+
+  package init() throws {
+    port = try freePort()
+    let script = """
+      import socket, sys
+      s = socket.create_server(('127.0.0.1', \(port)), backlog=50); sys.stdin.read()
+      """
+    command = try Command(["python3", "-c", script], input: .pipe)
+    let connect = ["python3", "-c", "import socket; socket.create_connection(('127.0.0.1', \(port)))"]
+    _ = try waitUntil("the silent server") { try Command.run(connect).status == 0 ? () : nil }
+  }
+
+  deinit { _ = command.wait() }
+}
+
 /// A small file system of its own in a file; it goes with the test. Needs root.
 package final class LoopDisk {
   package let path: String
