@@ -40,6 +40,9 @@ static inline int cposix_pidfd_open(int process) {
   return (int)syscall(SYS_pidfd_open, process, 0);
 }
 
+// posix_spawn(3), glibc 2.34. The argument is a posix_spawn_file_actions_t *.
+int posix_spawn_file_actions_addclosefrom_np(void *actions, int from);
+
 // fcntl(2), open file description locks
 #define CPOSIX_F_OFD_SETLKW 38
 

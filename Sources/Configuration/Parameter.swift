@@ -81,7 +81,7 @@ package enum Parameter: String, CaseIterable, Sendable {
     case .mailbox_base_may_be_empty: (.yesNo, "no", "Mailboxes are made in an empty base, too.")
     case .lookup_socket: (.path, "", "The socket of the lookup service; when empty, tables are asked directly.")
     case .lookup_fallback: (.yesNo, "no", "Tables are asked directly while the lookup service does not answer.")
-    case .lookup_connections: (.integer(1...1000), "4", "The lookup service's most connections to databases.")
+    case .lookup_connections: (.integer(1...100), "4", "The lookup service's most connections to databases.")
     case .lookup_cache_time: (.seconds(0...3600), "5s", "How long the lookup service holds an answer.")
     case .lookup_stale_time:
       (.seconds(0...604_800), "0s", "How old an answer may be that the service gives while a database is away.")

@@ -50,6 +50,8 @@ package enum ChildProcess {
     unsafe posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
     unsafe posix_spawn_file_actions_adddup2(&actions, output.descriptor, 1)
     unsafe posix_spawn_file_actions_adddup2(&actions, errors.descriptor, 2)
+    // Others may have opened descriptors without close-on-exec: sockets of NIO's.
+    unsafe posix_spawn_file_actions_addclosefrom_np(&actions, 3)
     let vector = unsafe ([program] + arguments).map { path in unsafe path.withCString { unsafe strdup($0) } } + [nil]
     defer { unsafe vector.forEach { unsafe free($0) } }
     var process: pid_t = 0

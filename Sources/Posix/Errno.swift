@@ -7,9 +7,11 @@ package enum Errno {
   package static let EAGAIN = Glibc.EAGAIN
   package static let EBUSY = Glibc.EBUSY
   package static let ECONNRESET = Glibc.ECONNRESET
+  package static let ECONNREFUSED = Glibc.ECONNREFUSED
   package static let EDQUOT = Glibc.EDQUOT
   package static let EEXIST = Glibc.EEXIST
   package static let EFBIG = Glibc.EFBIG
+  package static let EINPROGRESS = Glibc.EINPROGRESS
   package static let EINVAL = Glibc.EINVAL
   package static let EISDIR = Glibc.EISDIR
   package static let ELOOP = Glibc.ELOOP

@@ -19,7 +19,7 @@ package struct StreamSocket: ~Copyable {
     self.file = file
   }
 
-  /// Connects by TCP to the first address of `host` that answers.
+  /// Connects by TCP to the first address of `host` that answers, each of which gets 5 seconds.
   ///
   /// - Throws: `SystemError` (`ENXIO` for a host or port that is not known). The resolver cannot be interrupted.
   package init(host: Path, port: Path, until deadline: Deadline) throws(SystemError) {
@@ -35,8 +35,9 @@ package struct StreamSocket: ~Copyable {
     var next = unsafe list
     while let entry = unsafe next {
       do {
-        let candidate = try Self.open(unsafe entry.pointee.ai_family, until: deadline)
-        _ = try systemCall(.connect, host, until: deadline) {
+        let share = deadline.share(seconds: 5)
+        let candidate = try Self.open(unsafe entry.pointee.ai_family, until: share)
+        _ = try systemCall(.connect, host, until: share) {
           unsafe Glibc.connect(candidate.descriptor, entry.pointee.ai_addr, entry.pointee.ai_addrlen)
         }
         self.file = candidate

@@ -7,8 +7,10 @@ package enum PostgresError: Error, Equatable, Sendable {
   case libraryMissing(String)
   /// No connection; libpq's own words, without a password.
   case notConnected(String)
-  /// The connection broke, or ran out of time, in mid-query.
+  /// The connection broke in mid-query.
   case lost(String)
+  /// The server did not connect, or not answer, in time; the connection is of no further use.
+  case timedOut
   /// The server refused the query.
   case query(String)
   /// The text is not valid in the connection's encoding.
@@ -19,6 +21,7 @@ package enum PostgresError: Error, Equatable, Sendable {
     case .libraryMissing(let text): "libpq cannot be loaded: \(text); install the package libpq5"
     case .notConnected(let text): "no connection: \(text)"
     case .lost(let text): "connection lost: \(text)"
+    case .timedOut: "no answer in time"
     case .query(let text): "query failed: \(text); see query in the table file"
     case .notEncodable: "the key cannot be written in the connection's encoding"
     }
@@ -73,12 +76,14 @@ package final class PostgresConnection: @unchecked Sendable {
       guard pending == 1 else { throw .lost(errorText) }
       try wait(for: .writing, until: deadline)
     }
-    var rows: Rows = []
+    var outcome: Result<Rows, PostgresError> = .success([])
+    // To the end also after an error: only then does libpq take the next statement.
     while let result = try unsafe nextResult(until: deadline) {
       defer { unsafe libpq.clear(result) }
-      rows = try unsafe self.rows(of: result)
+      outcome = Result { () throws(PostgresError) in try unsafe rows(of: result) }
+      if case .failure(.lost) = outcome { break }
     }
-    return rows
+    return try outcome.get()
   }
 
   /// `text` as it must stand between single quotes on this connection.
@@ -111,7 +116,7 @@ package final class PostgresConnection: @unchecked Sendable {
     var readiness = Readiness.writing
     while true {
       do { try poll(unsafe libpq.socket(handle), for: readiness, until: deadline) } catch {
-        throw .notConnected("no answer in time")
+        throw .timedOut
       }
       switch unsafe libpq.connectPoll(handle) {
       case PGRES_POLLING_OK: return
@@ -132,7 +137,7 @@ package final class PostgresConnection: @unchecked Sendable {
 
   private func wait(for readiness: Readiness, until deadline: Deadline) throws(PostgresError) {
     do { try poll(unsafe libpq.socket(handle), for: readiness, until: deadline) } catch {
-      throw .lost("no answer in time")
+      throw .timedOut
     }
   }
 

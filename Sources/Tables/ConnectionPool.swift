@@ -3,7 +3,8 @@ import Posix
 import Postgres
 import Synchronization
 
-/// The connections to databases, kept from one question to the next, at most `limit` of them whatever they are to.
+/// The connections to databases, kept from one question to the next, at most `limit` of them whatever they are to (and
+/// for a moment those that are being closed).
 package final class ConnectionPool: Sendable {
   private struct Kept {
     let settings: ConnectionSettings
@@ -20,10 +21,21 @@ package final class ConnectionPool: Sendable {
     var next = 0
     /// What a host said that could not be connected to, and until when that holds.
     var absent: [[ConnectionSettings.Keyword]: (until: Deadline, error: PostgresError)] = [:]
+
+    /// - Parameter deadline: the question's; when it has passed, the host may not have had its time.
+    mutating func leaveAlone(
+      _ host: [ConnectionSettings.Keyword], after error: PostgresError, _ deadline: Deadline
+    ) {
+      if error == .timedOut, deadline.hasPassed { return }
+      absent[host] = (Deadline(secondsFromNow: ConnectionPool.pause(after: error)), error)
+    }
   }
 
-  /// Seconds for which a host that could not be connected to is left alone.
-  private static let pause: Int64 = 1
+  /// Seconds for which a host that could not be connected to is left alone: longer if it was silent, since each try
+  /// costs the asker seconds, and a server that is stuck keeps what we have given up.
+  private static func pause(after error: PostgresError) -> Int64 { error == .timedOut ? 10 : 1 }
+  /// Seconds that one host has for a connection, and for a question.
+  static let patience: Int64 = 5
 
   private let limit: Int
   private let spreadsHosts: Bool
@@ -57,11 +69,11 @@ package final class ConnectionPool: Sendable {
     _ settings: ConnectionSettings, until deadline: Deadline,
     _ body: (PostgresConnection) throws(PostgresError) -> R?
   ) throws(PostgresError) -> R {
-    var failure = PostgresError.notConnected("no host")
+    var failure = PostgresError.timedOut
     var asked: Set<Int> = []
-    while let kept = take(settings, besides: asked) {
+    while !deadline.hasPassed, let kept = take(settings, besides: asked) {
       do {
-        if let answer = try use(kept, body) { return answer }
+        if let answer = try use(kept, until: deadline, body) { return answer }
         failure = Self.standbyOnly
       } catch {
         failure = error
@@ -72,7 +84,7 @@ package final class ConnectionPool: Sendable {
     }
     for host in order(settings) where !asked.contains(host) && !deadline.hasPassed {
       do {
-        if let answer = try use(try connect(settings, host, until: deadline), body) { return answer }
+        if let answer = try use(try connect(settings, host, until: deadline), until: deadline, body) { return answer }
         failure = Self.standbyOnly
       } catch { failure = error }
     }
@@ -83,15 +95,21 @@ package final class ConnectionPool: Sendable {
 
   /// Keeps the connection afterwards, unless it is lost.
   private func use<R>(
-    _ kept: Kept, _ body: (PostgresConnection) throws(PostgresError) -> R?
+    _ kept: Kept, until deadline: Deadline, _ body: (PostgresConnection) throws(PostgresError) -> R?
   ) throws(PostgresError) -> R? {
     do {
       let answer = try body(kept.connection)
       state.withLock { $0.idle.append(kept) }
       return answer
     } catch {
-      state.withLock {
-        if case .lost = error { $0.count -= 1 } else { $0.idle.append(kept) }
+      state.withLock { state in
+        switch error {
+        case .lost: state.count -= 1
+        case .timedOut:
+          state.count -= 1
+          state.leaveAlone(kept.settings.hosts[kept.host], after: error, deadline)
+        default: state.idle.append(kept)
+        }
       }
       throw error
     }
@@ -117,7 +135,7 @@ package final class ConnectionPool: Sendable {
     try reserve(keywords)
     do {
       let connection = try PostgresConnection(
-        keywords.map { ($0.name, $0.value) }, until: deadline.share(seconds: 5))
+        keywords.map { ($0.name, $0.value) }, until: deadline.share(seconds: Self.patience))
       state.withLock {
         $0.absent[keywords] = nil
         $0.next = host + 1
@@ -126,7 +144,7 @@ package final class ConnectionPool: Sendable {
     } catch {
       state.withLock {
         $0.count -= 1
-        $0.absent[keywords] = (Deadline(secondsFromNow: Self.pause), error)
+        $0.leaveAlone(keywords, after: error, deadline)
       }
       throw error
     }
@@ -135,7 +153,11 @@ package final class ConnectionPool: Sendable {
   /// Makes room for a connection to `host`: the idle one that was not used for the longest time goes.
   private func reserve(_ host: [ConnectionSettings.Keyword]) throws(PostgresError) {
     let result = state.withLock { state -> Result<Kept?, PostgresError> in
-      if let absent = state.absent[host], !absent.until.hasPassed { return .failure(absent.error) }
+      if let absent = state.absent[host] {
+        guard absent.until.hasPassed else { return .failure(absent.error) }
+        // One asker tries; the others need not wait with it.
+        state.absent[host]?.until = Deadline(secondsFromNow: Self.patience)
+      }
       if state.count < limit {
         state.count += 1
         return .success(nil)

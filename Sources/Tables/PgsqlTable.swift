@@ -48,7 +48,7 @@ final class PgsqlTable: LookupTable {
       result = try pool.ask(file.connection, until: deadline) { connection throws(PostgresError) in
         let sql = try file.query.sql(for: key) { text throws(PostgresError) in try connection.escape(text) } ?? []
         observer?(.statement(sql))
-        let share = deadline.share(seconds: 5)
+        let share = deadline.share(seconds: ConnectionPool.patience)
         let rows = try connection.query(sql, until: share)
         let result = Result { () throws(TableError) in try value(of: rows, key: key) }
         // A row that is missing on a standby may exist: "unknown user" is for the primary to say.

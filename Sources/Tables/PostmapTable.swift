@@ -31,6 +31,7 @@ final class PostmapTable: LookupTable {
     let complaints = ending.errors.split(separator: UInt8(ascii: "\n")).filter { !$0.text.contains(": warning: ") }
     switch ending.status {
     case 0:
+      guard ending.output.count < Self.longestOutput else { throw failed("the result is too long") }
       guard ending.output.last == UInt8(ascii: "\n"), ending.output.count > 1 else {
         throw TableError(.configuration, reference.text, "the result for \"\(key.bytes.text)\" is an empty text")
       }

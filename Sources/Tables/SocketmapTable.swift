@@ -75,7 +75,8 @@ final class SocketmapTable: LookupTable {
 
   private func failure(_ error: SystemError) -> TableError {
     switch error.number {
-    case Errno.ETIMEDOUT, Errno.EAGAIN:
+    // The last two: connect(2) on a Unix and on an Internet socket.
+    case Errno.ETIMEDOUT, Errno.EAGAIN, Errno.EINPROGRESS:
       TableError(.temporary, reference, "the server does not answer in time")
     case Errno.EACCES:
       TableError(

@@ -34,7 +34,9 @@ struct MapCommand: ParsableCommand {
 
   @Flag(
     name: .customLong("all-steps"),
-    help: "Try all keys of an address, and show each: the SQL that was sent, the answer, the time.")
+    help:
+      "Show each step: the key, the SQL that was sent, the answer, the time. A type:name is then asked for all keys of an address."
+  )
   var showsSteps = false
 
   @Option(
@@ -75,7 +77,15 @@ struct MapCommand: ParsableCommand {
       throw ExitCode(78)
     }
     guard let value else { throw ExitCode(1) }
-    _ = StandardStream.write(value + [UInt8(ascii: "\n")])
+    guard StandardStream.write(value + [UInt8(ascii: "\n")]) else { throw ExitCode(74) }  // EX_IOERR
+  }
+
+  /// A table can be asked also where there is no ullage.cf.
+  private var recipientDelimiter: [UInt8] {
+    do { return try SettingsFile(configurationFile).settings.get().recipientDelimiter } catch {
+      StandardStream.writeError("ullage: map: warning: no extension is taken off the address: \(error.text)\n")
+      return []
+    }
   }
 
   private func lookUp(until deadline: Deadline) throws -> [UInt8]? {
@@ -83,8 +93,7 @@ struct MapCommand: ParsableCommand {
     let key = Array(key.utf8)
     switch table {
     case .table(let reference) where showsSteps:
-      let settings = try? SettingsFile(configurationFile).settings.get()
-      let addressTables = AddressTables(delimiters: settings?.recipientDelimiter ?? [], tables)
+      let addressTables = AddressTables(delimiters: recipientDelimiter, tables)
       return try addressTables.value(in: [reference], for: key, until: deadline)
     case .table(let reference):
       return try tables.query(key, in: reference, until: deadline)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import NIOCore
 
-/// The clients of the lookup service that are connected now. All of it happens on the event loop.
+/// The clients of the lookup service that are connected now, or wait for an answer. All of it happens on the event loop.
 final class LookupClients {
   private var clients: [ObjectIdentifier: LookupHandler] = [:]
   private var whenAllGone: EventLoopPromise<Void>?
@@ -13,12 +13,12 @@ final class LookupClients {
   /// Makes room for one more: the client goes that has asked nothing for the longest time. Its program connects again
   /// when it has a question (`SocketmapTable`, Postfix's dict_sockmap).
   func add(_ client: LookupHandler) {
-    if clients.count >= Self.most {
-      let silent = clients.values.filter { !$0.isAnswering }.min { $0.lastUse < $1.lastUse }
-      (silent ?? client).close()
-    }
+    // Before it is closed: that removes it at once.
     clients[ObjectIdentifier(client)] = client
-    if isDraining { client.close() }
+    guard !isDraining else { return client.close() }
+    guard clients.count > Self.most else { return }
+    let silent = clients.values.filter { !$0.isAnswering && $0 !== client }.min { $0.lastUse < $1.lastUse }
+    (silent ?? client).close()
   }
 
   func remove(_ client: LookupHandler) {

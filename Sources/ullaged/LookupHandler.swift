@@ -18,9 +18,10 @@ final class LookupHandler: ChannelInboundHandler {
   /// A thread is asking the tables for this client.
   private(set) var isAnswering = false
   private(set) var lastUse = NIODeadline.now()
-  /// Seconds from a question to its answer, with the time that it waits for a thread: less than the 20 that
-  /// `ullage-deliver` waits.
-  private static let patience: Int64 = 15
+  /// Seconds from a question to its answer, with the time that it waits for a thread: less than the 10 after which
+  /// `ullage-deliver` with `lookup_fallback` asks the tables itself (`AddressLookup`), so that a database that is slow
+  /// does not get its connections on top.
+  private static let patience: Int64 = 8
 
   init(_ service: LookupService, _ threads: NIOThreadPool, _ clients: LookupClients) {
     self.service = service
@@ -40,7 +41,9 @@ final class LookupHandler: ChannelInboundHandler {
 
   func channelInactive(context: ChannelHandlerContext) {
     self.context = nil
-    clients.remove(self)
+    received.clear()
+    // It counts until its answer is there, or who hangs up at once could make the tables' queue grow without end.
+    if !isAnswering { clients.remove(self) }
   }
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -86,10 +89,10 @@ final class LookupHandler: ChannelInboundHandler {
     threads.runIfActive(eventLoop: context.eventLoop) { [service] in service.reply(to: request, until: deadline) }
       .assumeIsolated().whenComplete { result in
         self.isAnswering = false
-        guard let context = self.context else { return }
+        guard let context = self.context else { return self.clients.remove(self) }
         guard case .success(let reply) = result else { return self.close() }
         self.write(reply, context)
-        self.proceed(context)
+        if self.clients.isDraining { self.close() } else { self.proceed(context) }
       }
   }
 

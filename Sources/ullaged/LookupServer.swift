@@ -13,7 +13,7 @@ struct LookupServer: Service {
   enum Failure: Error, CustomStringConvertible {
     case noSocket
     case isServed(String)
-    case cannotListen(String, any Error)
+    case cannotListen(String, String)
 
     var description: String {
       switch self {
@@ -82,13 +82,18 @@ struct LookupServer: Service {
       return (try await bootstrap.withBoundSocket(descriptor).get(), "the socket of the service manager")
     }
     guard let socket = settings.lookupSocket, let path = Path(socket) else { throw Failure.noSocket }
-    // What a process left behind that was killed is replaced, a process that answers is not.
-    if (try? StreamSocket(unix: path, until: Deadline(secondsFromNow: 5))) != nil {
+    do {
+      _ = try StreamSocket(unix: path, until: Deadline(secondsFromNow: 5))
       throw Failure.isServed(socket.text)
+    } catch let error as SystemError {
+      // What a killed process left behind is replaced; a process that only does not answer is not.
+      guard [Errno.ECONNREFUSED, Errno.ENOENT].contains(error.number) else {
+        throw Failure.cannotListen(socket.text, error.text.text)
+      }
     }
     do {
       let channel = try await bootstrap.bind(unixDomainSocketPath: socket.text, cleanupExistingSocketFile: true).get()
       return (channel, socket.text)
-    } catch { throw Failure.cannotListen(socket.text, error) }
+    } catch { throw Failure.cannotListen(socket.text, "\(error)") }
   }
 }

@@ -288,6 +288,32 @@ struct LookupServiceTests {
     #expect(daemon.memory - memory < 30_000, "\(memory) KiB before, \(daemon.memory) KiB after")
   }
 
+  @Test("With 512 questions unanswered, and many of those who asked gone, the next are turned away, and SIGTERM drains")
+  func allWaiting() throws {
+    let gate = DispatchSemaphore(value: 0)
+    let slow = try MadeUpServer { _ in
+      gate.wait()
+      gate.signal()
+      return (netstring("OK 5"), false)
+    }
+    let daemon = try start("virtual_uid_maps = socketmap:unix:\(slow.path):x")
+    for round in 0..<3 {
+      var crowd: [UnixSocket] = []
+      for number in 0..<300 {
+        let client = try daemon.connect()
+        client.send(netstring("virtual_uid_maps \(round).\(number)@example.org"))
+        crowd.append(client)
+      }
+      withExtendedLifetime(crowd) {}
+    }
+    let late = try daemon.connect()
+    #expect(late.receive() == [])
+    #expect(daemon.descriptors < 100)
+    daemon.command.kill(SIGTERM)
+    gate.signal()
+    #expect(daemon.command.wait().status == 0)
+  }
+
   @Test("A client that asks without end and never reads is not read from, and does not make the service grow")
   func deafClient() throws {
     let daemon = try start()

@@ -202,4 +202,71 @@ struct PostfixTests {
     let files = host.newMessages().reduce(0) { $0 + $1.count }
     #expect(total == [files, host.new.count] && files <= 20_000 && files > 20_000 - 3300)
   }
+
+  // MARK: the lookup service
+
+  /// Starts the lookup service as the mail user, with a socket that Postfix's user may connect to.
+  private func startService(_ lines: String = "") throws -> LookupDaemon {
+    let socket = host.sandbox("lookup")
+    try host.configure(
+      """
+      virtual_mailbox_limit_maps = pgsql:\(host.sandbox("limits.cf"))
+      recipient_delimiter = +
+      lookup_socket = \(socket)
+      \(lines)
+      """, maps: "pgsql:\(host.sandbox("mailboxes.cf"))")
+    try Command.check(["chmod", "755", host.sandbox.path])
+    let daemon = try LookupDaemon(host.sandbox("ullage.cf"), socket: socket)
+    try Command.check(["chmod", "777", socket])
+    return daemon
+  }
+
+  @Test(
+    "Postfix itself asks the service, directly and through proxymap(8)",
+    arguments: ["", "proxy:"])
+  func socketmap(prefix: String) throws {
+    let daemon = try startService()
+    try postfix.setParameter(
+      "virtual_mailbox_maps=\(prefix)socketmap:unix:\(host.sandbox("lookup")):virtual_mailbox_maps")
+    try postfix.setParameter("smtpd_recipient_restrictions=reject_unlisted_recipient, permit_mynetworks, reject")
+    try postfix.send(message(100))
+    #expect(try postfix.nextStatus().contains("status=sent"))
+    let refused = #expect(throws: TestError.self) { try postfix.send(message(100), to: ["none@example.org"]) }
+    #expect(refused?.description.contains("550") == true && refused?.description.contains("User unknown") == true)
+    // Without the service nobody is refused for good.
+    daemon.command.kill(SIGTERM)
+    #expect(daemon.command.wait().status == 0)
+    let deferred = #expect(throws: TestError.self) { try postfix.send(message(100), to: ["none@example.org"]) }
+    #expect(deferred?.description.contains("451") == true, "\(String(describing: deferred))")
+  }
+
+  @Test("The service killed and PostgreSQL restarted, again and again in mid-stream: nothing lost, nothing bounced")
+  func serviceKilled() throws {
+    try cluster.sql("UPDATE mailbox SET quota = 0")
+    var daemon = try startService("lookup_cache_time = 0")
+    try postfix.setParameter("virtual_mailbox_maps=static:example.org/you/")
+    let total = 60
+    for number in 0..<total {
+      switch number % 20 {
+      case 5:
+        daemon.command.kill(SIGKILL)
+        _ = daemon.command.wait()
+      case 10: daemon = try startService("lookup_cache_time = 0")
+      case 12: try cluster.stop()
+      case 17: try cluster.start()
+      default: break
+      }
+      try postfix.send(message(200, subject: "stream \(number)"))
+    }
+    try waitUntil("the delivery of everything") {
+      try postfix.flush()
+      return host.new.count >= total ? () : nil
+    }
+    #expect(!postfix.log.contains("status=bounced") && postfix.log.contains("status=deferred"))
+    let subjects = host.newMessages().compactMap {
+      String(decoding: $0, as: UTF8.self).components(separatedBy: "\n").first { $0.hasPrefix("Subject: stream ") }
+    }
+    #expect(Set(subjects).count == total && subjects.count == total)
+    withExtendedLifetime(daemon) {}
+  }
 }
