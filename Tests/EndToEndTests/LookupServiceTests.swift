@@ -206,6 +206,19 @@ struct LookupServiceTests {
     withExtendedLifetime(daemon) {}
   }
 
+  @Test("A query that fails leaves the connection in use")
+  func queryError() throws {
+    let query = "SELECT pg_backend_pid() / (CASE '%s' WHEN 'bad@example.org' THEN 0 ELSE 1 END)"
+    try host.sandbox.write("limits.cf", cluster.tableFile(query))
+    let daemon = try start("lookup_cache_time = 0")
+    let client = try daemon.connect()
+    let process = client.ask("virtual_mailbox_limit_maps", "you@example.org")
+    #expect(process?.hasPrefix("OK ") == true)
+    #expect(client.ask("virtual_mailbox_limit_maps", "bad@example.org")?.contains("division by zero") == true)
+    #expect(client.ask("virtual_mailbox_limit_maps", "you@example.org") == process)
+    withExtendedLifetime(daemon) {}
+  }
+
   @Test("Only a primary says that a mailbox is not there; connections spread over the hosts")
   func standby() throws {
     let standby = try PostgresCluster(following: cluster)
