@@ -38,11 +38,6 @@ struct LookupServiceTests {
     Int(try cluster.sql("SELECT count(*) FROM pg_stat_activity WHERE usename = 'postfix'").dropLast()) ?? -1
   }
 
-  private func deliver(to address: String, bytes: Int = 10) throws -> MailHost.Delivery {
-    let arguments = host.arguments.map { $0.hasPrefix("--recipient=") ? "--recipient=\(address)" : $0 }
-    return try host.deliver(MailHost.message(bytes), arguments: arguments)
-  }
-
   // MARK: deliveries
 
   @Test("A delivery gets path and limit from the service, and does not load libpq")
@@ -50,7 +45,7 @@ struct LookupServiceTests {
     let daemon = try start()
     #expect(try host.deliver(bytes: 600).status == 0)
     #expect(try host.deliver(bytes: 600).output.hasPrefix("4.2.2 "))
-    #expect(try deliver(to: "none@example.org").output.hasPrefix("5.1.1 "))
+    #expect(try host.deliver(to: "none@example.org").output.hasPrefix("5.1.1 "))
     let trace = ["strace", "-f", "-e", "trace=openat", "-o", host.sandbox("trace")]
     let ending = try Command.run(trace + host.arguments, input: .bytes([10]), asMailUser: true)
     #expect(ending.status == 0)
@@ -104,10 +99,10 @@ struct LookupServiceTests {
   @Test("A mailbox made a moment ago is there, although the service was just asked for it in vain")
   func newMailbox() throws {
     let daemon = try start("lookup_cache_time = 1h")
-    #expect(try deliver(to: "new@example.org").output.hasPrefix("5.1.1 "))
+    #expect(try host.deliver(to: "new@example.org").output.hasPrefix("5.1.1 "))
     try cluster.sql(
       "INSERT INTO mailbox (username, maildir, domain) VALUES ('new@example.org', 'example.org/new/', 'example.org')")
-    #expect(try deliver(to: "new@example.org").status == 0)
+    #expect(try host.deliver(to: "new@example.org").status == 0)
     withExtendedLifetime(daemon) {}
   }
 
@@ -147,7 +142,7 @@ struct LookupServiceTests {
     #expect(delivered.status == 0)
     #expect(delivered.warning.contains("the tables were asked without the lookup service"))
     // Also a refusal is looked up: and it is said that the service was not asked.
-    let unknown = try deliver(to: "none@example.org")
+    let unknown = try host.deliver(to: "none@example.org")
     #expect(unknown.output.hasPrefix("5.1.1 ") && unknown.warning.contains("without the lookup service"))
   }
 
@@ -177,17 +172,17 @@ struct LookupServiceTests {
   func stale() throws {
     let daemon = try start("lookup_cache_time = 0\nlookup_stale_time = 1h")
     #expect(try host.deliver(bytes: 10).status == 0)
-    #expect(try deliver(to: "none@example.org").output.hasPrefix("5.1.1 "))
+    #expect(try host.deliver(to: "none@example.org").output.hasPrefix("5.1.1 "))
     try cluster.stop()
     let delivery = try host.deliver(bytes: 20)
     #expect(delivery.status == 0)
     #expect(delivery.log.contains { $0.contains("virtual_mailbox_maps: meanwhile old answers are given") })
-    #expect(try deliver(to: "none@example.org").output.hasPrefix("4.3.0 "))
-    #expect(try deliver(to: "new@example.org").output.hasPrefix("4.3.0 "))
+    #expect(try host.deliver(to: "none@example.org").output.hasPrefix("4.3.0 "))
+    #expect(try host.deliver(to: "new@example.org").output.hasPrefix("4.3.0 "))
     try cluster.start()
     // A host that could not be connected to is left alone for a second.
     try waitUntil("an answer from the database") {
-      try deliver(to: "none@example.org").output.hasPrefix("5.1.1 ") ? () : nil
+      try host.deliver(to: "none@example.org").output.hasPrefix("5.1.1 ") ? () : nil
     }
     #expect(host.log.lines().isEmpty)
     withExtendedLifetime(daemon) {}
@@ -232,11 +227,11 @@ struct LookupServiceTests {
     let daemon = try start("lookup_cache_time = 0")
     #expect(try host.deliver(bytes: 10).status == 0)
     // The standby had no such row: the primary was asked, on a connection beside the first.
-    #expect(try deliver(to: "none@example.org").output.hasPrefix("5.1.1 "))
+    #expect(try host.deliver(to: "none@example.org").output.hasPrefix("5.1.1 "))
     let count = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'postfix'"
     #expect(try cluster.sql(count) == "1\n" && standby.sql(count) == "1\n")
     try cluster.stop()
-    let delivery = try deliver(to: "none@example.org")
+    let delivery = try host.deliver(to: "none@example.org")
     #expect(delivery.output.hasPrefix("4.3.0 "), "\(delivery)")
     #expect(try host.deliver(bytes: 10).status == 0)
     withExtendedLifetime(daemon) {}

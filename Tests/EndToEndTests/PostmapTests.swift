@@ -14,29 +14,24 @@ struct PostmapTests {
     try Command.check(["postmap", "hash:\(host.sandbox("mailboxes"))"], asMailUser: true)
   }
 
-  private func deliver(to address: String) throws -> MailHost.Delivery {
-    let arguments = host.arguments.map { $0.hasPrefix("--recipient=") ? "--recipient=\(address)" : $0 }
-    return try host.deliver(MailHost.message(300), arguments: arguments)
-  }
-
   @Test("A hash: table gives the path; a key it has not is not found; one like an option is a key")
   func hash() throws {
     try host.configure("recipient_delimiter = +", maps: "hash:\(host.sandbox("mailboxes"))")
-    #expect(try deliver(to: "You+box@example.org").status == 0)
+    #expect(try host.deliver(to: "You+box@example.org", bytes: 300).status == 0)
     // postmap has not read the message from our standard input.
     #expect(host.newMessages() == [MailHost.message(300)])
-    #expect(try deliver(to: "-v@example.org").status == 0)
-    #expect(try deliver(to: "none@example.org").output.hasPrefix("5.1.1 "))
+    #expect(try host.deliver(to: "-v@example.org").status == 0)
+    #expect(try host.deliver(to: "none@example.org").output.hasPrefix("5.1.1 "))
     // With this key postmap would read keys from its input.
-    #expect(try deliver(to: "-").output.hasPrefix("5.1.1 "))
+    #expect(try host.deliver(to: "-").output.hasPrefix("5.1.1 "))
   }
 
   @Test("A regexp: table is asked for the whole address only, as Postfix asks it, and sees its capitals")
   func regexp() throws {
     try host.sandbox.write("patterns", "/^you@/ example.org/short/\n/^You\\+/ example.org/you/\n")
     try host.configure("recipient_delimiter = +", maps: "regexp:\(host.sandbox("patterns"))")
-    #expect(try deliver(to: "you+x@example.org").status == 0)
-    #expect(try deliver(to: "she+you@example.org").output.hasPrefix("5.1.1 "))
+    #expect(try host.deliver(to: "you+x@example.org").status == 0)
+    #expect(try host.deliver(to: "she+you@example.org").output.hasPrefix("5.1.1 "))
     #expect(host.new.count == 1)
   }
 
@@ -48,7 +43,7 @@ struct PostmapTests {
     ])
   func failures(table: String, text: String) throws {
     try host.configure("", maps: table)
-    let delivery = try deliver(to: "you@example.org")
+    let delivery = try host.deliver(to: "you@example.org")
     #expect(delivery.status == 75 && delivery.output.hasPrefix("4.3.0 "), "\(delivery)")
     #expect(delivery.warning.contains(table) && delivery.warning.contains(text), "\(delivery.log)")
   }
@@ -64,7 +59,7 @@ struct PostmapTests {
   func hangs() throws {
     let silent = try SilentServer()
     try host.configure("delivery_time_limit = 2s", maps: "tcp:127.0.0.1:\(silent.port)")
-    let delivery = try deliver(to: "you@example.org")
+    let delivery = try host.deliver(to: "you@example.org")
     #expect(delivery.output.hasPrefix("4.3.0 ") && delivery.warning.contains("no answer in time"), "\(delivery.log)")
     let others = try Command.check(["sh", "-c", "cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' '; true"])
     #expect(!others.contains("tcp:127.0.0.1:\(silent.port)"))

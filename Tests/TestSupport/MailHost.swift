@@ -69,6 +69,12 @@ package final class MailHost {
     try deliver(Self.message(count), environment: environment)
   }
 
+  /// Delivers `bytes` bytes to another address than `recipient`.
+  package func deliver(to address: String, bytes: Int = 10) throws -> Delivery {
+    let arguments = arguments.map { $0.hasPrefix("--recipient=") ? "--recipient=\(address)" : $0 }
+    return try deliver(Self.message(bytes), arguments: arguments)
+  }
+
   /// Delivers as seen by a process whose view of the file system root has changed by `script`, lines of sh(1).
   package func deliver(bytes count: Int, behind script: String, arguments: [String]? = nil) throws -> Delivery {
     guard geteuid() == 0 else { throw TestError("a mount namespace takes root") }
