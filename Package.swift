@@ -43,11 +43,15 @@ let package = Package(
     .executableTarget(
       name: "ullage",
       dependencies: [
-        "Mailboxes", "Tables", "Configuration", "Posix",
+        "Audit", "Reports", "Mailboxes", "Tables", "Maildir", "Configuration", "Quota", "Posix",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       linkerSettings: staticRuntime + staticFoundation),
     .target(name: "Delivery", dependencies: ["Mailboxes", "Maildir", "Configuration", "Quota", "Posix"]),
+    .target(
+      name: "Audit",
+      dependencies: ["Mailboxes", "Tables", "Maildir", "Postgres", "Configuration", "Quota", "Posix"]),
+    .target(name: "Reports"),
     .target(name: "Lookup", dependencies: ["Mailboxes", "Tables", "Configuration", "Socketmap", "Posix"]),
     .target(name: "Mailboxes", dependencies: ["Tables", "Configuration", "Quota", "Posix"]),
     .target(name: "Tables", dependencies: ["Postgres", "Configuration", "Socketmap", "Posix"]),
@@ -70,6 +74,8 @@ let package = Package(
     .testTarget(name: "MailboxesTests", dependencies: ["Mailboxes", "Configuration", "Quota", "Posix"]),
     .testTarget(name: "MaildirTests", dependencies: ["Maildir", "Quota", "Posix", "TestSupport"]),
     .testTarget(name: "DeliveryTests", dependencies: ["Delivery", "Quota", "TestSupport"]),
+    .testTarget(name: "ToolTests", dependencies: ["TestSupport"]),
+    .testTarget(name: "ReportsTests", dependencies: ["Reports"]),
     .systemLibrary(name: "CPosix"),
   ],
   swiftLanguageModes: [.v6]

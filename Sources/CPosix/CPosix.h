@@ -43,6 +43,13 @@ static inline int cposix_pidfd_open(int process) {
 // posix_spawn(3), glibc 2.34. The argument is a posix_spawn_file_actions_t *.
 int posix_spawn_file_actions_addclosefrom_np(void *actions, int from);
 
+// pipe2(2)
+int pipe2(int ends[2], int flags);
+
+// setresuid(2), setresgid(2)
+int setresuid(unsigned int real, unsigned int effective, unsigned int saved);
+int setresgid(unsigned int real, unsigned int effective, unsigned int saved);
+
 // fcntl(2), open file description locks
 #define CPOSIX_F_OFD_SETLKW 38
 

@@ -17,6 +17,8 @@ package enum Parameter: String, CaseIterable, Sendable {
   case virtual_maildir_limit_message_maps
   case virtual_trash_count
   case virtual_trash_name
+  case virtual_trash_subfolders
+  case maildir_count_profile
   case virtual_uid_maps
   case virtual_gid_maps
   case virtual_minimum_uid
@@ -26,6 +28,8 @@ package enum Parameter: String, CaseIterable, Sendable {
   case message_size_limit
   case recipient_delimiter
   case mailbox_base_may_be_empty
+  case mailbox_list_database
+  case mailbox_list_query
   case lookup_socket
   case lookup_fallback
   case lookup_connections
@@ -41,6 +45,7 @@ package enum Parameter: String, CaseIterable, Sendable {
     /// Begins with a slash.
     case path
     case yesNo
+    case choice([String])
     /// `type:name`, several separated by blanks or commas.
     case tables
     case integer(ClosedRange<Int64>)
@@ -69,7 +74,13 @@ package enum Parameter: String, CaseIterable, Sendable {
       )
     case .virtual_maildir_limit_message_maps: (.tables, "", "Address to a text of its own.")
     case .virtual_trash_count: (.yesNo, "no", "The trash folder counts, too.")
-    case .virtual_trash_name: (.text, ".Trash", "The folder that is the trash.")
+    case .virtual_trash_name: (.text, ".Trash", "The folder that is the trash, or several.")
+    case .virtual_trash_subfolders: (.yesNo, "no", "Folders below the trash are trash, too.")
+    case .maildir_count_profile:
+      (
+        .choice(["maildir++", "courier", "dovecot", "exim", "vda"]), "maildir++",
+        "Which program's way of counting holds."
+      )
     case .virtual_uid_maps: (.tables, "", "Address to user id; it must be the one that we run as.")
     case .virtual_gid_maps: (.tables, "", "Address to group id; it must be the one that we run as.")
     case .virtual_minimum_uid: (.integer(1...4_294_967_294), "100", "Below this user id nothing is delivered.")
@@ -79,6 +90,16 @@ package enum Parameter: String, CaseIterable, Sendable {
     case .message_size_limit: (.integer(0...Int64.max), "10240000", "See virtual_mailbox_limit_override.")
     case .recipient_delimiter: (.text, "", "The characters that part an address extension from the user name.")
     case .mailbox_base_may_be_empty: (.yesNo, "no", "Mailboxes are made in an empty base, too.")
+    case .mailbox_list_database:
+      (
+        .text, "",
+        "The pgsql: table whose database has the list of mailboxes; when empty, that of virtual_mailbox_maps."
+      )
+    case .mailbox_list_query:
+      (
+        .text, "SELECT username, maildir, quota FROM mailbox WHERE active",
+        "Lists all mailboxes: address, path, limit in bytes, and perhaps the largest number of messages."
+      )
     case .lookup_socket: (.path, "", "The socket of the lookup service; when empty, tables are asked directly.")
     case .lookup_fallback: (.yesNo, "no", "Tables are asked directly while the lookup service does not answer.")
     case .lookup_connections: (.integer(1...100), "4", "The lookup service's most connections to databases.")

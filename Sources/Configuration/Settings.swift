@@ -12,13 +12,20 @@ package struct Settings: Sendable {
   package let limitsInboxOnly: Bool
   package let overquotaBounces: Bool
   package let limitMessage: [UInt8]
-  /// The folder that does not count, nil when every folder does.
-  package let uncountedFolder: [UInt8]?
+  /// The folders that do not count, by their exact names; empty when every folder does.
+  package let uncountedFolders: [[UInt8]]
+  /// Folders below those do not count either.
+  package let leavesOutSubfolders: Bool
+  /// The name of a counting profile.
+  package let countProfile: String
   package let minimumUser: Int64
   /// Bytes; zero means no limit.
   package let messageSizeLimit: Int64
   package let recipientDelimiter: [UInt8]
   package let baseMayBeEmpty: Bool
+  /// The table whose database is asked for the list of mailboxes, nil where no table is in PostgreSQL.
+  package let listDatabase: TableReference?
+  package let listQuery: [UInt8]
   /// Where the lookup service is asked, nil when the tables are asked directly.
   package let lookupSocket: [UInt8]?
   package let lookupFallsBack: Bool
@@ -46,12 +53,16 @@ package struct Settings: Sendable {
     limitsInboxOnly = try file.yesNo(.virtual_mailbox_limit_inbox)
     overquotaBounces = try file.yesNo(.virtual_overquota_bounce)
     limitMessage = try file.value(of: .virtual_maildir_limit_message)
-    let trashName = try file.value(of: .virtual_trash_name)
-    uncountedFolder = try file.yesNo(.virtual_trash_count) ? nil : trashName
+    let trashNames = Self.folders(try file.value(of: .virtual_trash_name))
+    uncountedFolders = try file.yesNo(.virtual_trash_count) ? [] : trashNames
+    leavesOutSubfolders = try file.yesNo(.virtual_trash_subfolders)
+    countProfile = try file.choice(.maildir_count_profile)
     minimumUser = try file.integer(.virtual_minimum_uid)
     messageSizeLimit = try file.integer(.message_size_limit)
     recipientDelimiter = try file.value(of: .recipient_delimiter)
     baseMayBeEmpty = try file.yesNo(.mailbox_base_may_be_empty)
+    listDatabase = try Self.listDatabase(file, tables[.virtual_mailbox_maps] ?? [])
+    listQuery = try file.value(of: .mailbox_list_query)
     let socket = try file.path(.lookup_socket)
     lookupSocket = socket.isEmpty ? nil : socket
     lookupFallsBack = try file.yesNo(.lookup_fallback)
@@ -65,6 +76,34 @@ package struct Settings: Sendable {
 
   /// The tables that `parameter` names, in the order in which they are asked.
   package func tables(_ parameter: Parameter) -> [TableReference] { tables[parameter] ?? [] }
+
+  /// The names in `list`, parted by commas with a dot behind them. A name that holds any other comma, or a blank, stays
+  /// whole: `.Deleted Items` is one folder.
+  private static func folders(_ list: [UInt8]) -> [[UInt8]] {
+    var folders: [[UInt8]] = [[]]
+    for part in list.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false) {
+      let name = part.drop { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") }
+      if folders == [[]] {
+        folders = [Array(part)]
+      } else if name.first == UInt8(ascii: ".") {
+        folders.append(Array(name))
+      } else {
+        folders[folders.count - 1] += [UInt8(ascii: ",")] + part
+      }
+    }
+    return folders
+  }
+
+  private static func listDatabase(
+    _ file: ConfigurationFile, _ mailboxTables: [TableReference]
+  ) throws(ConfigurationError) -> TableReference? {
+    let value = try file.value(of: .mailbox_list_database)
+    guard !value.isEmpty else { return mailboxTables.lazy.compactMap(\.inPostgres).first }
+    guard let table = TableReference(value)?.inPostgres else {
+      throw file.bad(.mailbox_list_database, value, "be a pgsql: table, such as pgsql:/etc/file.cf")
+    }
+    return table
+  }
 
   /// What no single value shows.
   private func checkWhole(_ file: ConfigurationFile) throws(ConfigurationError) {
@@ -119,6 +158,13 @@ extension ConfigurationFile {
     }
   }
 
+  func choice(_ parameter: Parameter) throws(ConfigurationError) -> String {
+    guard case .choice(let names) = parameter.definition.kind else { preconditionFailure("not a choice") }
+    let value = try value(of: parameter)
+    guard names.contains(value.text) else { throw bad(parameter, value, "be one of \(names.joined(separator: ", "))") }
+    return value.text
+  }
+
   func integer(_ parameter: Parameter) throws(ConfigurationError) -> Int64 {
     guard case .integer(let range) = parameter.definition.kind else { preconditionFailure("not an integer") }
     let value = try value(of: parameter)
@@ -155,7 +201,7 @@ extension ConfigurationFile {
     return tables
   }
 
-  private func bad(_ parameter: Parameter, _ value: [UInt8], _ rule: String) -> ConfigurationError {
+  fileprivate func bad(_ parameter: Parameter, _ value: [UInt8], _ rule: String) -> ConfigurationError {
     ConfigurationError(line: line(of: parameter), "\(parameter.rawValue) must \(rule), not \"\(value.text)\"")
   }
 }

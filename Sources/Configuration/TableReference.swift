@@ -23,6 +23,12 @@ package struct TableReference: Hashable, Sendable {
     return type == "socketmap" && name.starts(with: socket)
   }
 
+  /// The `pgsql:` table that this is, also by way of `proxy:`.
+  var inPostgres: TableReference? {
+    if type == "proxy" { return TableReference(name)?.inPostgres }
+    return type == "pgsql" ? self : nil
+  }
+
   /// `pgsql:/etc/postfix/limits.cf`, for a log line.
   package var text: String { "\(type):\(name.text)" }
 }

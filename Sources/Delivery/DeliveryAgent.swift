@@ -85,11 +85,9 @@ package struct DeliveryAgent {
     guard let base = Path(settings.mailboxBase) else { throw MaildirError.baseMissing }
     var maildir = try Maildir.open(
       base: base, components: mailbox.components, owner: CurrentProcess.effectiveUser,
-      baseMayBeEmpty: settings.baseMayBeEmpty)
+      absent: settings.baseMayBeEmpty ? .made : .madeUnlessBaseIsEmpty)
     var account = MailboxAccount(
-      limit: mailbox.limit,
-      rule: CountingRule(uncountedFolder: settings.uncountedFolder, inboxOnly: settings.limitsInboxOnly),
-      names: names, countTimeLimit: settings.recountTimeLimit)
+      limit: mailbox.limit, rule: settings.countingRule, names: names, countTimeLimit: settings.recountTimeLimit)
     do {
       // S1: the bytes are in a file without a name.
       let message: MessageFile

@@ -34,7 +34,8 @@ extension DeliveryError {
 
   private static func deferral(for error: MaildirError) -> Disposition.Deferral {
     switch error {
-    case .baseMissing, .baseEmpty, .foreignSymlink, .symlinkInside, .notADirectory, .wrongOwner, .ledgerIsDirectory:
+    case .baseMissing, .baseEmpty, .foreignSymlink, .symlinkInside, .notADirectory, .missing, .wrongOwner,
+      .ledgerIsDirectory:
       .badConfiguration
     case .system(let error): deferral(for: error.number)
     case .replaced, .ledgerUnsteady, .appendedInPart, .countUnfinished, .possibleDuplicate: .systemProblem

@@ -9,6 +9,8 @@ package struct Mailbox: Equatable, Sendable {
   /// The directories below the base that lead to the Maildir, at least one.
   package let components: [Path]
   package let limit: QuotaLimit
+  /// A table gave the limit; else it is `virtual_mailbox_limit`.
+  package let limitIsOwn: Bool
   /// The table's limit was below `message_size_limit`, and `virtual_mailbox_limit` holds instead.
   package let limitWasSetAside: Bool
 }
@@ -43,10 +45,11 @@ package struct MailboxDirectory {
   /// The mailbox of `recipient`, or nil when there is none.
   ///
   /// - Parameters:
-  ///   - user: the uid that this process runs as, which `virtual_uid_maps` must confirm where it is set.
+  ///   - user: the uid that this process runs as, which `virtual_uid_maps` must confirm where it is set; nil when that
+  ///     does not matter.
   ///   - group: likewise the gid.
   package func mailbox(
-    of recipient: [UInt8], user: UInt32, group: UInt32, until deadline: Deadline
+    of recipient: [UInt8], user: UInt32?, group: UInt32?, until deadline: Deadline
   ) throws(MailboxError) -> Mailbox? {
     guard let path = try value(.virtual_mailbox_maps, recipient, until: deadline) else { return nil }
     let components = try Self.components(of: path, suffix: settings.maildirSuffix)
@@ -54,12 +57,10 @@ package struct MailboxDirectory {
     try check(.virtual_gid_maps, is: group, for: recipient, until: deadline)
     let bytes = try number(.virtual_mailbox_limit_maps, recipient, until: deadline)
     let messages = try number(.virtual_mailbox_message_limit_maps, recipient, until: deadline)
-    let rule = LimitRule(
-      fallback: settings.mailboxLimit, messageSizeLimit: settings.messageSizeLimit, overrides: settings.limitOverrides)
-    let limit = rule.limit(for: bytes)
+    let limit = settings.limitRule.limit(for: bytes)
     return Mailbox(
       components: components, limit: QuotaLimit(bytes: limit.bytes, messages: max(0, messages ?? 0)),
-      limitWasSetAside: limit.setAside)
+      limitIsOwn: (bytes ?? -1) >= 0 && !limit.setAside, limitWasSetAside: limit.setAside)
   }
 
   /// The text of `recipient`'s own that the sender is told over quota, nil when there is none.
@@ -85,15 +86,16 @@ package struct MailboxDirectory {
   }
 
   private func check(
-    _ parameter: Parameter, is expected: UInt32, for address: [UInt8],
+    _ parameter: Parameter, is expected: UInt32?, for address: [UInt8],
     until deadline: Deadline
   ) throws(MailboxError) {
-    guard !settings.tables(parameter).isEmpty else { return }
+    guard let expected, !settings.tables(parameter).isEmpty else { return }
     let number = try number(parameter, address, until: deadline) ?? -1
     guard number == Int64(expected) else { throw .otherUser(parameter, number, expected) }
   }
 
-  private static func components(of path: [UInt8], suffix: [UInt8]) throws(MailboxError) -> [Path] {
+  /// The directories below the base that `path`, a table's answer, leads through.
+  package static func components(of path: [UInt8], suffix: [UInt8]) throws(MailboxError) -> [Path] {
     let slash = UInt8(ascii: "/")
     guard path.last == slash else { throw .badPath(path, "it must end in / (mbox files are not supported)") }
     var components: [Path] = []

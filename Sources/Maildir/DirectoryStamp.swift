@@ -38,6 +38,9 @@ struct DirectoryStamp: Equatable {
     return Timestamp(seconds: latest.seconds, nanoseconds: 0).adding(seconds: 2)
   }
 
+  /// Whether the directory was changed less than `seconds` ago, or in the future.
+  func isYounger(than seconds: Int64) -> Bool { lookedAt < max(modified, changed).adding(seconds: seconds) }
+
   /// This stamp, or a later one for which the next tick or two were waited, so that it is settled where it can be.
   func settled(_ status: () throws(SystemError) -> FileStatus) throws(SystemError) -> DirectoryStamp {
     var stamp = self

@@ -94,6 +94,17 @@ struct Ledger: ~Copyable {
     } catch { throw .system(error) }
   }
 
+  /// Whether an entry or a new status came less than `seconds` ago.
+  func wasChanged(within seconds: Int64) throws(MaildirError) -> Bool {
+    do {
+      guard let status = try file?.fstat(Self.name) else { return true }
+      return Timestamp.now < max(status.modified, status.changed).adding(seconds: seconds)
+    } catch { throw .system(error) }
+  }
+
+  /// When the file had last been changed when it was opened; nil when it was not.
+  var modifiedWhenRead: Timestamp? { isOpen ? modifiedWhenOpened : nil }
+
   /// Adds a line by one write(2). A part of a line is ended with LF, which makes every reader count anew.
   func append(_ entry: [UInt8]) throws(MaildirError) {
     guard file != nil else { return }

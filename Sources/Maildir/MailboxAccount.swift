@@ -18,11 +18,11 @@ package struct MailboxAccount: ~Copyable {
   /// The usage was counted during this delivery.
   package private(set) var wasCounted = false
 
-  private let rule: CountingRule
+  let rule: CountingRule
   private let names: UniqueName
   /// Seconds.
   private let countTimeLimit: Int64
-  private var ledger: Ledger
+  var ledger: Ledger
 
   package init(limit: QuotaLimit, rule: CountingRule, names: UniqueName, countTimeLimit: Int64) {
     self.limit = limit
@@ -113,8 +113,10 @@ package struct MailboxAccount: ~Copyable {
     return .system(error)
   }
 
+  mutating func noteUnreadable(_ directories: [Path]) { unreadable = directories }
+
   /// One count a mailbox: a lock on `cur/`, taken before the Maildir's own, never after it.
-  private func waitForTurn(in maildir: borrowing Maildir, until deadline: Deadline) throws(MaildirError) -> File {
+  func waitForTurn(in maildir: borrowing Maildir, until deadline: Deadline) throws(MaildirError) -> File {
     do {
       let current = try File(openat: maildir.directory, "cur", [.directory, .noFollow])
       try current.flockExclusive(until: deadline)
@@ -152,10 +154,7 @@ package struct MailboxAccount: ~Copyable {
     let deadline = deadline.share(seconds: countTimeLimit)
     var count = MaildirCount(rule)
     for _ in 0..<3 {
-      if !maildir.isOnNetwork {
-        _ = try count.look(in: maildir, all: false, until: deadline)
-        while Timestamp.coarse <= count.settledAt, !deadline.hasPassed { waitForTick() }
-      }
+      if !maildir.isOnNetwork { try count.lookUntilSettled(in: maildir, until: deadline) }
       try lock(&maildir, until: deadline)
       if !rule.inboxOnly { try ledger.mark(in: maildir) }
       guard try confirm(&count, in: maildir, until: deadline) else {
@@ -169,16 +168,16 @@ package struct MailboxAccount: ~Copyable {
     throw .countUnfinished
   }
 
-  /// Looks again, under the lock, until nothing changes any more: at most 3 times and 2 seconds. Stamps of network
+  /// Looks again, under the lock, until nothing changes any more: at most 3 times and for `seconds`. Stamps of network
   /// file systems tell nothing, so there everything is counted, once.
-  private func confirm(
-    _ count: inout MaildirCount, in maildir: borrowing Maildir, until deadline: Deadline
+  func confirm(
+    _ count: inout MaildirCount, in maildir: borrowing Maildir, seconds: Int64 = 2, until deadline: Deadline
   ) throws(MaildirError) -> Bool {
     if maildir.isOnNetwork {
       _ = try count.look(in: maildir, all: true, until: deadline)
       return true
     }
-    let share = deadline.share(seconds: 2)
+    let share = deadline.share(seconds: seconds)
     do {
       for _ in 0..<3 where try !count.look(in: maildir, all: false, until: share) { return true }
     } catch .countUnfinished where !deadline.hasPassed {
@@ -202,7 +201,7 @@ package struct MailboxAccount: ~Copyable {
     return .overQuota(usage)
   }
 
-  private mutating func publish(counted usage: QuotaUsage, in maildir: borrowing Maildir) throws(MaildirError) {
+  mutating func publish(counted usage: QuotaUsage, in maildir: borrowing Maildir) throws(MaildirError) {
     guard ledger.marked?.kind != .directory else { throw .ledgerIsDirectory }
     let text = LedgerContents.counted(usage, limit: limit)
     let replacement = try LedgerReplacement.write(text, in: maildir, names: names)
@@ -221,10 +220,10 @@ package struct MailboxAccount: ~Copyable {
   ///
   /// Another program's limit is corrected once an hour at most: it may have been told another one, and would count
   /// the mailbox each time it found ours.
-  private mutating func rewriteIfNeeded(
-    _ text: LedgerText, in maildir: inout Maildir, until deadline: Deadline
+  mutating func rewriteIfNeeded(
+    _ text: LedgerText, force: Bool = false, in maildir: inout Maildir, until deadline: Deadline
   ) throws(MaildirError) {
-    if text.bytes.count < 3600 {
+    if text.bytes.count < 3600, !force {
       var isNeeded = try mayCorrectLimit(text.contents)
       if text.contents.isOurs, !text.contents.isCompacted, try ledger.wasRestored() { isNeeded = true }
       guard isNeeded else { return }
@@ -250,7 +249,7 @@ package struct MailboxAccount: ~Copyable {
     return try !ledger.isYounger(than: 3600)
   }
 
-  private mutating func lock(_ maildir: inout Maildir, until deadline: Deadline) throws(MaildirError) {
+  mutating func lock(_ maildir: inout Maildir, until deadline: Deadline) throws(MaildirError) {
     try maildir.lock(until: deadline.share(seconds: 30))
     do { try maildir.checkPath() } catch {
       unlock(&maildir)

@@ -8,20 +8,30 @@ package struct Maildir: ~Copyable {
   package let new: File
   /// Locks and stamps hold for this kernel only (NFS, FUSE and their like).
   package let isOnNetwork: Bool
+  let owner: UInt32
   let permissions: UInt32
   let group: UInt32
   private let identity: FileIdentity
   private var networkLock: File?
 
-  /// Opens the Maildir `components` below `base`, making what is missing: directories of mode 0700, synced.
+  /// What happens to directories that are not there.
+  package enum Absent: Sendable {
+    /// They are made, with mode 0700, and synced.
+    case made
+    /// The same, but nothing is made in an empty base: that is how an unmounted volume looks.
+    case madeUnlessBaseIsEmpty
+    /// `MaildirError.missing` is thrown: for who only looks.
+    case refused
+  }
+
+  /// Opens the Maildir `components` below `base`, which itself is never made.
   ///
-  /// No symlink is followed below `base` but one that root owns, and none inside the Maildir. `base` itself is never
-  /// made, and nothing in it while it is empty, unless `baseMayBeEmpty`: that is how an unmounted volume looks.
+  /// No symlink is followed below `base` but one that root owns, and none inside the Maildir.
   /// - Throws: `wrongOwner` before anything is written when the Maildir is not `owner`'s.
   package static func open(
-    base: Path, components: [Path], owner: UInt32, baseMayBeEmpty: Bool = false
+    base: Path, components: [Path], owner: UInt32, absent: Absent = .madeUnlessBaseIsEmpty
   ) throws(MaildirError) -> Maildir {
-    var walk = try MaildirWalk(base: base, baseMayBeEmpty: baseMayBeEmpty)
+    var walk = try MaildirWalk(base: base, absent: absent)
     for component in components.dropLast() { try walk.enter(component) }
     guard let last = components.last else { throw .notADirectory(Array(base.bytes)) }
     let directory = try walk.open(last)
@@ -31,8 +41,20 @@ package struct Maildir: ~Copyable {
     guard status.owner == owner else { throw .wrongOwner(status.owner) }
     let isOnNetwork: Bool
     do { isOnNetwork = try directory.isOnNetworkFileSystem() } catch { throw .system(error) }
-    let new = try openNew(in: directory)
+    let new = try openNew(in: directory, absent)
     return Maildir(path: path, directory: directory, new: new, isOnNetwork: isOnNetwork, status: status)
+  }
+
+  /// Throws when `base` is missing, or empty as an unmounted volume is: all mailboxes would seem to be gone.
+  package static func checkBase(_ base: Path) throws(MaildirError) {
+    try MaildirWalk(base: base, absent: .refused).checkBaseIsNotEmpty()
+  }
+
+  /// What the directory of a Maildir is: whose above all. Nothing is made, and nothing needs to be readable.
+  package static func status(base: Path, components: [Path]) throws(MaildirError) -> FileStatus {
+    var walk = try MaildirWalk(base: base, absent: .refused)
+    for component in components { try walk.enter(component) }
+    return try walk.status()
   }
 
   private init(path: Path, directory: consuming File, new: consuming File, isOnNetwork: Bool, status: FileStatus) {
@@ -40,6 +62,7 @@ package struct Maildir: ~Copyable {
     self.directory = directory
     self.new = new
     self.isOnNetwork = isOnNetwork
+    owner = status.owner
     permissions = status.permissions
     group = status.group
     identity = status.identity
@@ -76,13 +99,19 @@ package struct Maildir: ~Copyable {
   }
 
   /// Opens `new/` and makes sure of `cur/`; `tmp/` is seen to when a file is made in it.
-  private static func openNew(in directory: borrowing File) throws(MaildirError) -> File {
-    if try !isThere("cur", in: directory) { try make("cur", in: directory) }
+  private static func openNew(in directory: borrowing File, _ absent: Absent) throws(MaildirError) -> File {
+    if try !isThere("cur", in: directory) {
+      guard absent != .refused else { throw .missing(Array("cur".utf8)) }
+      try make("cur", in: directory)
+    }
     do { return try File(openat: directory, "new", [.directory, .noFollow]) } catch {
       guard [Errno.ENOENT, Errno.ENOTDIR, Errno.ELOOP].contains(error.number) else { throw .system(error) }
     }
     // Missing: it is made again. Not a directory: that is refused here.
-    if try !isThere("new", in: directory) { try make("new", in: directory) }
+    if try !isThere("new", in: directory) {
+      guard absent != .refused else { throw .missing(Array("new".utf8)) }
+      try make("new", in: directory)
+    }
     do { return try File(openat: directory, "new", [.directory, .noFollow]) } catch { throw .system(error) }
   }
 

@@ -2,31 +2,22 @@
 import Posix
 import Quota
 
-/// Which messages of a Maildir count.
-package struct CountingRule: Sendable {
-  /// The folder that is left out, by its exact name with the dot (`.Trash`).
-  package let uncountedFolder: [UInt8]?
-  /// Only `new/` and `cur/` of the Maildir itself.
-  package let inboxOnly: Bool
-
-  package init(uncountedFolder: [UInt8]?, inboxOnly: Bool) {
-    self.uncountedFolder = uncountedFolder
-    self.inboxOnly = inboxOnly
-  }
-}
-
 /// A count of the messages in a Maildir, directory by directory, of which only what changed is counted again.
 ///
-/// Counted are the regular files in `new/` and `cur/` of the Maildir and of each real directory `.Name` in it whose
-/// name does not begin with a dot. Their size is in the name (`,S=`) or else the file's.
+/// What counts is the rule's to say. The size of a message is in its name (`,S=`) or else the file's.
 struct MaildirCount: ~Copyable {
   private let rule: CountingRule
   private var listing = DirectoryListing()
-  /// Of the Maildir itself, whose names are the folders.
-  private var root: DirectoryStamp?
+  /// The directories in which folders are looked for: the Maildir itself, and folders where they nest.
+  private var containers: [Container] = []
   private var parts: [Part] = [Part("new"), Part("cur")]
   /// Directories that we may not read: they count for nothing, and somebody should know.
   private(set) var unreadable: [Path] = []
+  private let checksSizes: Bool
+  /// Messages whose names tell another size than the files have.
+  private(set) var wrongSizes = 0
+  /// One of them, with both sizes.
+  private(set) var wrongSizeExample = ""
 
   /// One `new/` or `cur/`. Its identity is in the stamp, so that a folder that was replaced shows as changed.
   private struct Part {
@@ -38,10 +29,24 @@ struct MaildirCount: ~Copyable {
     init(_ path: Path) {
       self.path = path
     }
+
+    /// The `tmp/` beside a `cur/`, nil for any other part.
+    var tmp: Path? {
+      let cur = Array("cur".utf8)
+      guard path.bytes.suffix(3).elementsEqual(cur) else { return nil }
+      return Path(path.bytes.dropLast(3) + Array("tmp".utf8))
+    }
   }
 
-  init(_ rule: CountingRule) {
+  private struct Container {
+    let path: Path
+    let stamp: DirectoryStamp
+  }
+
+  /// - Parameter checksSizes: each file is asked for its size, although its name tells one.
+  init(_ rule: CountingRule, checksSizes: Bool = false) {
     self.rule = rule
+    self.checksSizes = checksSizes
   }
 
   var usage: QuotaUsage {
@@ -52,7 +57,33 @@ struct MaildirCount: ~Copyable {
 
   /// When every stamp seen can be relied on.
   var settledAt: Timestamp {
-    parts.compactMap { $0.stamp?.settledAt }.reduce(root?.settledAt ?? .distantPast, max)
+    (parts.compactMap { $0.stamp?.settledAt } + containers.map(\.stamp.settledAt)).reduce(.distantPast, max)
+  }
+
+  /// Counts what is not known, and waits until the stamps can be relied on.
+  mutating func lookUntilSettled(in maildir: borrowing Maildir, until deadline: Deadline) throws(MaildirError) {
+    _ = try look(in: maildir, all: false, until: deadline)
+    while Timestamp.coarse <= settledAt, !deadline.hasPassed { waitForTick() }
+  }
+
+  /// Whether nothing has been going on for a minute: in no directory that was counted, and in no `tmp/` beside one,
+  /// where another program's message may lie that it has already noted in the ledger.
+  mutating func isAtRest(in maildir: borrowing Maildir) throws(MaildirError) -> Bool {
+    guard !containers.contains(where: { $0.stamp.isYounger(than: 60) }),
+      !parts.contains(where: { $0.stamp?.isYounger(than: 60) ?? false })
+    else { return false }
+    for part in parts {
+      guard let tmp = part.tmp else { continue }
+      do throws(SystemError) {
+        let directory = try File(openat: maildir.directory, tmp, [.directory, .noFollow])
+        let stamp = try DirectoryStamp { () throws(SystemError) in try directory.fstat(tmp) }
+        if stamp.isYounger(than: 60) { return false }
+        if try StaleFiles.look(in: directory, &listing).younger > 0 { return false }
+      } catch {
+        guard error.number == Errno.ENOENT else { throw .system(error) }
+      }
+    }
+    return true
   }
 
   /// Counts every directory that is not known to be unchanged, or all of them.
@@ -71,57 +102,107 @@ struct MaildirCount: ~Copyable {
   }
 
   private mutating func lookForFolders(in maildir: borrowing Maildir, all: Bool) throws(MaildirError) -> Bool {
-    var stamp: DirectoryStamp
-    do { stamp = try DirectoryStamp { () throws(SystemError) in try maildir.directory.fstat() } } catch {
-      throw .system(error)
-    }
-    if !all, let root, root.isSettled, root == stamp { return false }
-    var folders: [Path] = []
-    let uncounted = rule.uncountedFolder
     do {
-      stamp = try stamp.settled { () throws(SystemError) in try maildir.directory.fstat() }
-      let directory = try File(openat: maildir.directory, ".", [.directory])
-      try listing.forEach(in: directory, size: stamp.size) { name, kind in
-        guard name[0] == UInt8(ascii: "."), kind != .regular, kind != .other else { return }
-        let bytes = Array(copying: name)
-        if bytes != uncounted, let folder = Path(bytes) { folders.append(folder) }
-      }
+      if !all, !containers.isEmpty, try !containersHaveChanged(in: maildir) { return false }
     } catch { throw .system(error) }
     var found: [Part] = [parts[0], parts[1]]
-    for folder in folders where try isFolder(folder, in: maildir) {
-      for name in [Path("new"), "cur"] {
-        let path = folder.appending(name)
-        found.append(parts.first { $0.path == path } ?? Part(path))
+    var folders: [Path] = ["."]
+    containers = []
+    while let folder = folders.popLast() {
+      for name in try names(in: folder, of: maildir) {
+        let path = folder == "." ? name : folder.appending(name)
+        if rule.profile.holdsMessages(name.bytes.span) {
+          if !found.contains(where: { $0.path == path }) { found.append(parts.first { $0.path == path } ?? Part(path)) }
+          continue
+        }
+        guard try isFolder(path, in: maildir) else { continue }
+        if rule.profile.nests {
+          folders.append(path)
+        } else {
+          for name in [Path("new"), "cur"] {
+            let path = path.appending(name)
+            found.append(parts.first { $0.path == path } ?? Part(path))
+          }
+        }
       }
     }
     parts = found
-    root = stamp
     return true
   }
 
-  /// A real directory. A symlink to one is refused: it would count another mailbox's mail, or one message twice.
-  /// One to a file is somebody's settings (`.dovecot.sieve`).
-  private func isFolder(_ name: Path, in maildir: borrowing Maildir) throws(MaildirError) -> Bool {
+  private func containersHaveChanged(in maildir: borrowing Maildir) throws(SystemError) -> Bool {
+    for container in containers {
+      let stamp: DirectoryStamp
+      do {
+        stamp = try DirectoryStamp { () throws(SystemError) in try maildir.directory.fstatat(container.path) }
+      } catch {
+        guard error.number == Errno.ENOENT else { throw error }
+        return true
+      }
+      if !container.stamp.isSettled || container.stamp != stamp { return true }
+    }
+    return false
+  }
+
+  /// The names in `folder` that may be folders or hold messages. A folder that vanished or that we may not read has
+  /// none.
+  private mutating func names(in folder: Path, of maildir: borrowing Maildir) throws(MaildirError) -> [Path] {
+    var names: [Path] = []
+    let rule = rule
+    do throws(SystemError) {
+      let stamp = try DirectoryStamp { () throws(SystemError) in try maildir.directory.fstatat(folder) }
+      let directory = try File(openat: maildir.directory, folder, [.directory])
+      let settled = try stamp.settled { () throws(SystemError) in try directory.fstat(folder) }
+      try listing.forEach(in: directory, size: settled.size) { name, kind in
+        guard kind != .regular, kind != .other, rule.profile.isFolder(name) || rule.profile.holdsMessages(name) else {
+          return
+        }
+        let bytes = Array(copying: name)
+        if !rule.leavesOut(bytes), let name = Path(bytes) { names.append(name) }
+      }
+      containers.append(Container(path: folder, stamp: settled))
+    } catch {
+      switch error.number {
+      case Errno.ENOENT where folder != ".": return []
+      case Errno.EACCES where folder != ".":
+        if !unreadable.contains(folder) { unreadable.append(folder) }
+        return []
+      default: throw .system(error)
+      }
+    }
+    return names
+  }
+
+  /// A directory. A symlink to one is refused by the common rule: it would count another mailbox's mail, or one message
+  /// twice. One to a file is somebody's settings (`.dovecot.sieve`).
+  private func isFolder(_ path: Path, in maildir: borrowing Maildir) throws(MaildirError) -> Bool {
     let kind: FileKind
-    do { kind = try maildir.directory.fstatat(name).kind } catch {
+    do { kind = try maildir.directory.fstatat(path).kind } catch {
       guard error.number == Errno.ENOENT else { throw .system(error) }
       return false
     }
     guard kind == .symlink else { return kind == .directory }
-    guard (try? File(openat: maildir.directory, name, [.pathOnly, .directory])) != nil else { return false }
-    throw .symlinkInside(Array(name.bytes))
+    guard (try? File(openat: maildir.directory, path, [.pathOnly, .directory])) != nil else { return false }
+    switch rule.profile.linkedFolder {
+    case .refused: throw .symlinkInside(Array(path.bytes))
+    case .passedOver: return false
+    case .counted: return true
+    }
   }
 
   private mutating func lookAtPart(
     _ index: Int, in maildir: borrowing Maildir, all: Bool, until deadline: Deadline
   ) throws(MaildirError) -> Bool {
     let path = parts[index].path
+    let follows = rule.profile.followsSymlinks
     do throws(SystemError) {
-      let stamp = try DirectoryStamp { () throws(SystemError) in try maildir.directory.fstatat(path) }
+      let stamp = try DirectoryStamp { () throws(SystemError) in
+        try maildir.directory.fstatat(path, following: follows)
+      }
       if stamp.kind == .symlink { throw SystemError(.fstatat, path.bytes, Errno.ELOOP) }
       guard stamp.kind == .directory else { return forget(index) }
       if !all, let known = parts[index].stamp, known.isSettled, known == stamp { return false }
-      let directory = try File(openat: maildir.directory, path, [.directory, .noFollow])
+      let directory = try File(openat: maildir.directory, path, follows ? [.directory] : [.directory, .noFollow])
       let settled = try stamp.settled { () throws(SystemError) in try directory.fstat(path) }
       parts[index].usage = try count(directory, size: settled.size, until: deadline)
       parts[index].stamp = settled
@@ -151,26 +232,34 @@ struct MaildirCount: ~Copyable {
     _ directory: borrowing File, size: Int64, until deadline: Deadline
   ) throws(SystemError) -> QuotaUsage {
     var usage = QuotaUsage.none
+    let rule = rule
+    let profile = rule.profile
+    let checksSizes = checksSizes
+    var wrong = (count: 0, example: "")
     try listing.forEach(in: directory, size: size) { (name, kind) throws(SystemError) in
-      guard name[0] != UInt8(ascii: "."), kind == .regular || kind == .unknown else { return }
-      var bytes = MessageFileName.size(in: name)
-      if bytes == nil || kind == .unknown {
+      guard profile.counts(name), rule.countsTrashed || !MessageFileName.isTrashed(name) else { return }
+      guard profile.countsEveryKind || kind == .regular || kind == .unknown || kind == .symlink && profile == .vda
+      else { return }
+      var bytes = profile.size(in: name)
+      if bytes == nil || kind == .unknown && !profile.countsEveryKind {
         try deadline.check()
-        guard let path = Path(Array(copying: name)), let status = try Self.status(path, in: directory) else { return }
-        guard status.kind == .regular else { return }
-        bytes = bytes ?? status.size
+        guard let path = Path(Array(copying: name)),
+          let status = try directory.fstatatIfThere(path, following: profile.followsSymlinks)
+        else { return }
+        guard profile.countsEveryKind || status.kind == .regular else { return }
+        bytes = bytes ?? (profile.sharesLinks ? status.size / max(1, status.links) : status.size)
+      }
+      if checksSizes, let bytes, let path = Path(Array(copying: name)),
+        let status = try directory.fstatatIfThere(path, following: profile.followsSymlinks), status.size != bytes
+      {
+        wrong.count += 1
+        if wrong.count == 1 { wrong.example = "\(path.text): \(status.size) bytes" }
       }
       usage += QuotaUsage(bytes: bytes ?? 0, messages: 1)
     }
+    if wrongSizes == 0 { wrongSizeExample = wrong.example }
+    wrongSizes += wrong.count
     return usage
-  }
-
-  /// Nil for a file that has gone since it was listed.
-  private static func status(_ name: Path, in directory: borrowing File) throws(SystemError) -> FileStatus? {
-    do { return try directory.fstatat(name) } catch {
-      guard error.number == Errno.ENOENT else { throw error }
-      return nil
-    }
   }
 }
 

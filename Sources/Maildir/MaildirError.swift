@@ -11,6 +11,8 @@ package enum MaildirError: Error, Equatable, Sendable {
   /// `cur`, `new`, `tmp` or a folder is a symlink.
   case symlinkInside([UInt8])
   case notADirectory([UInt8])
+  /// A directory that is not there, and was not to be made.
+  case missing([UInt8])
   /// The Maildir belongs to the user with this id.
   case wrongOwner(UInt32)
   /// The path leads to another Maildir than when the delivery began.
@@ -33,6 +35,7 @@ package enum MaildirError: Error, Equatable, Sendable {
     case .foreignSymlink(let name): Array("symlink not owned by root on the way: ".utf8) + name
     case .symlinkInside(let name): Array("symlink inside the Maildir: ".utf8) + name
     case .notADirectory(let name): Array("not a directory: ".utf8) + name
+    case .missing(let name): Array("there is no ".utf8) + name
     case .wrongOwner(let owner): Array("the Maildir belongs to uid \(owner)".utf8)
     case .replaced: Array("the Maildir was replaced during the delivery".utf8)
     case .ledgerIsDirectory: Array("maildirsize is a directory".utf8)

@@ -4,16 +4,16 @@ import Posix
 /// The way from the base directory down to a Maildir.
 struct MaildirWalk: ~Copyable {
   private let base: Path
-  private let baseMayBeEmpty: Bool
+  private let absent: Maildir.Absent
   private var place: File
 
-  init(base: Path, baseMayBeEmpty: Bool) throws(MaildirError) {
+  init(base: Path, absent: Maildir.Absent) throws(MaildirError) {
     let place: File
     do { place = try File(open: base, [.pathOnly, .directory]) } catch {
       throw error.number == Errno.ENOENT ? .baseMissing : .system(error)
     }
     self.base = base
-    self.baseMayBeEmpty = baseMayBeEmpty
+    self.absent = absent
     self.place = place
   }
 
@@ -25,9 +25,15 @@ struct MaildirWalk: ~Copyable {
     try open(name, [.directory])
   }
 
+  /// Of the place reached.
+  func status() throws(MaildirError) -> FileStatus {
+    do { return try place.fstat() } catch { throw .system(error) }
+  }
+
   private func open(_ name: Path, _ flags: File.Flags) throws(MaildirError) -> File {
     do { return try File(openat: place, name, flags.union(.noFollow)) } catch {
       switch error.number {
+      case Errno.ENOENT where absent == .refused: throw .missing(Array(name.bytes))
       case Errno.ENOENT: try create(name)
       case Errno.ENOTDIR, Errno.ELOOP: try checkSymlink(name)
       default: throw .system(error)
@@ -37,14 +43,14 @@ struct MaildirWalk: ~Copyable {
   }
 
   private func create(_ name: Path) throws(MaildirError) {
-    if !baseMayBeEmpty { try checkBaseIsNotEmpty() }
+    if absent == .madeUnlessBaseIsEmpty { try checkBaseIsNotEmpty() }
     // A descriptor that only marks a place can be neither synced nor searched for names.
     let parent: File
     do { parent = try File(openat: place, ".", [.directory]) } catch { throw .system(error) }
     try Maildir.make(name, in: parent)
   }
 
-  private func checkBaseIsNotEmpty() throws(MaildirError) {
+  func checkBaseIsNotEmpty() throws(MaildirError) {
     var count = 0
     do {
       let directory = try File(open: base, [.directory])

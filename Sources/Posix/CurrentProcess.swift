@@ -31,6 +31,23 @@ package enum CurrentProcess {
   /// Whether a person may be watching: standard input or output is a terminal.
   package static var hasTerminal: Bool { isatty(STDIN_FILENO) == 1 || isatty(STDOUT_FILENO) == 1 }
 
+  /// Whether standard output is a terminal.
+  package static var hasOutputTerminal: Bool { isatty(STDOUT_FILENO) == 1 }
+
+  /// Columns of the terminal that standard error is, 80 where it does not say.
+  package static var terminalWidth: Int {
+    var size = winsize()
+    let result = unsafe ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size)
+    return result == 0 && size.ws_col > 0 ? Int(size.ws_col) : 80
+  }
+
+  /// Ends as a program does that writes into a pipe which nobody reads any more.
+  package static func endByBrokenPipe() -> Never {
+    signal(SIGPIPE, SIG_DFL)
+    kill(getpid(), SIGPIPE)
+    _exit(128 + SIGPIPE)
+  }
+
   /// gethostname(2), or `localhost` when the kernel has no name for us.
   package static var hostName: [UInt8] {
     var name = [UInt8](repeating: 0, count: 256)
@@ -76,6 +93,19 @@ package enum StandardStream {
     try unsafe buffer.withUnsafeMutableBytes { bytes throws(SystemError) in
       try systemCall(.read, "standard input", until: deadline) {
         unsafe Glibc.read(STDIN_FILENO, bytes.baseAddress, bytes.count)
+      }
+    }
+  }
+
+  /// Writes all of `bytes`, by as many calls as it takes.
+  package static func writeAll(_ bytes: [UInt8]) throws(SystemError) {
+    var done = 0
+    while done < bytes.count {
+      let rest = bytes.span.extracting(done..<bytes.count)
+      done += try unsafe rest.withUnsafeBytes { buffer throws(SystemError) in
+        try systemCall(.write, "standard output") {
+          unsafe Glibc.write(STDOUT_FILENO, buffer.baseAddress, buffer.count)
+        }
       }
     }
   }

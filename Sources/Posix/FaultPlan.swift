@@ -7,7 +7,7 @@
   ///
   /// `ULLAGE_FAULT=17:ENOSPC` fails the 17th wrapped call (from 0), `17:short` halves it if it is a write, `17:KILL`
   /// ends the process before it. A fault that was used is noted in the file that `ULLAGE_FAULT_LOG` names, so that a
-  /// walk knows when it has passed the last call. `ULLAGE_FILE_SYSTEM=nfs` makes every file system behave like NFS: no
+  /// walk knows when it has passed the last call. `17:KILL:worker` holds only where `worker` is the first argument. `ULLAGE_FILE_SYSTEM=nfs` makes every file system behave like NFS: no
   /// unnamed files, no renaming but the plain one, locks and stamps of this kernel only.
   struct FaultPlan: Sendable {
     static let current = FaultPlan()
@@ -19,8 +19,9 @@
 
     private init() {
       let parts = CurrentProcess.environment("ULLAGE_FAULT").split(separator: ":")
-      index = parts.count == 2 ? Int(parts[0]) ?? -1 : -1
-      action = parts.count == 2 ? String(parts[1]) : ""
+      let isMeant = parts.count == 2 || parts.count == 3 && CommandLine.arguments.dropFirst().first == String(parts[2])
+      index = isMeant ? Int(parts[0]) ?? -1 : -1
+      action = isMeant ? String(parts[1]) : ""
       treatsEveryFileSystemAsNetwork = CurrentProcess.environment("ULLAGE_FILE_SYSTEM") == "nfs"
     }
 

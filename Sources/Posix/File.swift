@@ -91,6 +91,15 @@ package struct File: ~Copyable {
     }
   }
 
+  /// Reads into `buffer` behind its first `offset` bytes; 0 is the end of the file.
+  package func read(into buffer: inout [UInt8], from offset: Int) throws(SystemError) -> Int {
+    let room = buffer.count - offset
+    var span = buffer.mutableSpan
+    return try unsafe span.withUnsafeMutableBytes { bytes throws(SystemError) in
+      try systemCall(.read) { unsafe Glibc.read(descriptor, bytes.baseAddress?.advanced(by: offset), room) }
+    }
+  }
+
   /// Reads up to `count` bytes from `offset` on; fewer only at the end of the file.
   package func pread(upTo count: Int, at offset: Int64 = 0) throws(SystemError) -> [UInt8] {
     var bytes = [UInt8](repeating: 0, count: count)

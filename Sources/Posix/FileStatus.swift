@@ -12,6 +12,8 @@ package struct FileStatus: Sendable {
   package let group: UInt32
   /// Bytes.
   package let size: Int64
+  /// How many names it has.
+  package let links: Int64
   package let modified: Timestamp
   package let changed: Timestamp
 
@@ -22,6 +24,7 @@ package struct FileStatus: Sendable {
     owner = status.st_uid
     group = status.st_gid
     size = Int64(status.st_size)
+    links = Int64(status.st_nlink)
     modified = Timestamp(status.st_mtim)
     changed = Timestamp(status.st_ctim)
   }
@@ -66,13 +69,23 @@ extension File {
     return FileStatus(status)
   }
 
-  /// The file called `name` in this directory; a symlink itself, not what it leads to.
-  package func fstatat(_ name: Path) throws(SystemError) -> FileStatus {
+  /// The file called `name` in this directory; a symlink itself, not what it leads to, unless that is asked for.
+  package func fstatat(_ name: Path, following: Bool = false) throws(SystemError) -> FileStatus {
     var status = stat()
     _ = try systemCall(.fstatat, name) {
-      unsafe name.withCString { unsafe Glibc.fstatat(descriptor, $0, &status, AT_SYMLINK_NOFOLLOW) }
+      unsafe name.withCString {
+        unsafe Glibc.fstatat(descriptor, $0, &status, following ? 0 : AT_SYMLINK_NOFOLLOW)
+      }
     }
     return FileStatus(status)
+  }
+
+  /// As `fstatat`, nil when there is no such file (any more).
+  package func fstatatIfThere(_ name: Path, following: Bool = false) throws(SystemError) -> FileStatus? {
+    do { return try fstatat(name, following: following) } catch {
+      guard error.number == Errno.ENOENT else { throw error }
+      return nil
+    }
   }
 
   /// When the inode was made, or nil where the file system does not record it (statx(2), STATX_BTIME).

@@ -16,6 +16,9 @@ package struct Path: Sendable, Hashable {
   /// The name without the NUL.
   package var bytes: ArraySlice<UInt8> { terminated.dropLast() }
 
+  /// For people: control characters and what is not UTF-8 are written as `\ooo`.
+  package var text: String { String(decoding: SystemLog.escaped(bytes, limit: 4096), as: UTF8.self) }
+
   /// `self/name`
   package func appending(_ name: Path) -> Path {
     Path(joined: bytes + [UInt8(ascii: "/")] + name.terminated)

@@ -60,6 +60,11 @@ package struct LedgerContents: Equatable, Sendable {
     Array((removing ? "-\(size) -1\n" : "\(size) 1\n").utf8)
   }
 
+  /// The entry that corrects the total by `difference`, of which either number may be negative.
+  package static func correction(_ difference: QuotaUsage) -> [UInt8] {
+    Array("\(difference.bytes) \(difference.messages)\n".utf8)
+  }
+
   /// `1000S`, `1000S,5C`, `0S,5C`, or `0S` for no limit: the forms that all programs take as they are.
   private static func header(of limit: QuotaLimit) -> String {
     let published = limit.published
@@ -103,30 +108,19 @@ package struct LedgerContents: Equatable, Sendable {
 }
 
 /// Why a ledger cannot be believed. Each of these means: count the mailbox, never "no quota".
-package enum LedgerFault: Error, Equatable, Sendable {
-  case missing, unreadable, notAFile, empty, headerOnly, tooLong, holdsNUL, holdsCR, torn, badHeader, badEntry
-  case overflow, negative, lopsided
+package enum LedgerFault: String, Error, Sendable {
+  case missing, unreadable, empty, torn, overflow, negative
+  case notAFile = "not-a-file"
+  case headerOnly = "header-only"
+  case tooLong = "too-long"
+  case holdsNUL = "NUL-bytes"
+  case holdsCR = "CR-line-ends"
+  case badHeader = "bad-header"
+  case badEntry = "bad-entry"
+  case lopsided = "bytes-without-messages"
   /// The header says "no limit" though there is one: VDA invented the totals of such files.
-  case unlimited
+  case unlimited = "headed-unlimited"
 
   /// For the log line.
-  package var text: String {
-    switch self {
-    case .missing: "missing"
-    case .unreadable: "unreadable"
-    case .notAFile: "not-a-file"
-    case .empty: "empty"
-    case .headerOnly: "header-only"
-    case .tooLong: "too-long"
-    case .holdsNUL: "NUL-bytes"
-    case .holdsCR: "CR-line-ends"
-    case .torn: "torn"
-    case .badHeader: "bad-header"
-    case .badEntry: "bad-entry"
-    case .overflow: "overflow"
-    case .negative: "negative"
-    case .lopsided: "bytes-without-messages"
-    case .unlimited: "headed-unlimited"
-    }
-  }
+  package var text: String { rawValue }
 }

@@ -46,6 +46,17 @@ package struct QuotaUsage: Equatable, Sendable {
     self.messages = messages
   }
 
+  package func plus(_ other: QuotaUsage) -> QuotaUsage {
+    var sum = self
+    sum += other
+    return sum
+  }
+
+  package func minus(_ other: QuotaUsage) -> QuotaUsage {
+    QuotaUsage(
+      bytes: bytes.subtractingSaturating(other.bytes), messages: messages.subtractingSaturating(other.messages))
+  }
+
   /// Adds another usage; what is beyond Int64 stays at its end.
   package static func += (left: inout QuotaUsage, right: QuotaUsage) {
     left.bytes = left.bytes.addingSaturating(right.bytes)

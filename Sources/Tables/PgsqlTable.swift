@@ -37,7 +37,7 @@ final class PgsqlTable: LookupTable {
     }
   }
 
-  private static func mistake(_ error: ConfigurationError, in reference: TableReference) -> TableError {
+  static func mistake(_ error: ConfigurationError, in reference: TableReference) -> TableError {
     TableError(.configuration, reference.text, (error.line.map { "line \($0): " } ?? "") + error.message)
   }
 

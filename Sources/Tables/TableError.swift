@@ -14,6 +14,11 @@ package struct TableError: Error, Equatable, Sendable {
   /// What happened and what to do, for the log; never a password.
   package let text: String
 
+  package init(configuration text: String) {
+    kind = .configuration
+    self.text = text
+  }
+
   init(_ kind: Kind, _ table: String, _ text: String) {
     self.kind = kind
     self.text = "\(table): \(text)"

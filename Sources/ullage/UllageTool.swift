@@ -1,13 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 import ArgumentParser
+import Audit
 import Configuration
+import Posix
 
 @main
+enum Program {
+  static func main() {
+    // Not a subcommand, so that neither help nor completions name it.
+    if CurrentProcess.arguments == [Array(Worker.argument.bytes)] { Worker.run() }
+    UllageTool.main()
+  }
+}
+
 struct UllageTool: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "ullage",
     abstract: "Looks after the mailboxes of ullage.cf.",
     discussion: "See ullage(1).",
     version: "ullage \(Ullage.version)",
-    subcommands: [MapCommand.self])
+    subcommands: [RecomputeCommand.self, MapCommand.self])
 }

@@ -28,6 +28,8 @@ struct LogicalLineTests {
 }
 
 struct ConfigurationFileTests {
+  private let base = "virtual_mailbox_base = /m\nvirtual_mailbox_maps = static:x/\n"
+
   @Test(
     "$name and its relatives are replaced (postconf(5))",
     arguments: [
@@ -71,7 +73,6 @@ struct ConfigurationFileTests {
 
   @Test("An unknown name is an error, but for the administrator's own macro and for Postfix's and VDA's other names")
   func unknownNames() throws {
-    let base = "virtual_mailbox_base = /m\nvirtual_mailbox_maps = static:x/\n"
     #expect(throws: ConfigurationError.self) { try Settings(file(base + "virtual_trash_nam = x\n")) }
     _ = try Settings(
       file(
@@ -86,7 +87,32 @@ struct ConfigurationFileTests {
     let text = "virtual_mailbox_base = /m\nvirtual_mailbox_maps = static:x/\n" + lines.joined(separator: "\n")
     let settings = try Settings(file(text))
     #expect(settings.mailboxLimit == 51_200_000 && settings.messageSizeLimit == 10_240_000)
-    #expect(settings.uncountedFolder == Array(".Trash".utf8) && settings.deliveryTimeLimit == 120)
+    #expect(settings.uncountedFolders == [Array(".Trash".utf8)] && settings.deliveryTimeLimit == 120)
+  }
+
+  @Test(
+    "virtual_trash_name may list several folders; one plain name means what it did, with blanks and commas",
+    arguments: [
+      (".Trash", [".Trash"]), (".Deleted Items", [".Deleted Items"]),
+      (".Trash, .Deleted Items", [".Trash", ".Deleted Items"]),
+      (".A,.B,.C", [".A", ".B", ".C"]), (".A,B", [".A,B"]), (".A, B,.C", [".A, B", ".C"]), (".A,", [".A,"]),
+      ("Bin", ["Bin"]),
+    ])
+  func trashNames(value: String, names: [String]) throws {
+    let settings = try Settings(file(base + "virtual_trash_name = \(value)\n"))
+    #expect(settings.uncountedFolders.map { String(decoding: $0, as: UTF8.self) } == names)
+    #expect(
+      try Settings(file(base + "virtual_trash_name = \(value)\nvirtual_trash_count = yes\n")).uncountedFolders == [])
+  }
+
+  @Test("maildir_count_profile takes the names in the manual and no other")
+  func countProfile() throws {
+    #expect(try Settings(file(base + "maildir_count_profile = courier\n")).countProfile == "courier")
+    #expect {
+      try Settings(file(base + "maildir_count_profile = Courier\n"))
+    } throws: {
+      "\($0)".contains("maildir_count_profile must be one of maildir++, courier, dovecot, exim, vda, not")
+    }
   }
 
   @Test(

@@ -24,7 +24,7 @@ struct MailboxAccountTests {
 
   private func account(_ bytes: Int64) -> MailboxAccount {
     MailboxAccount(
-      limit: QuotaLimit(bytes: bytes), rule: CountingRule(uncountedFolder: nil, inboxOnly: false), names: names,
+      limit: QuotaLimit(bytes: bytes), rule: CountingRule(), names: names,
       countTimeLimit: 60)
   }
 
@@ -173,7 +173,7 @@ struct MaildirCountTests {
     }
     let maildir = try Maildir.open(
       base: try #require(Path(sandbox.path.utf8)), components: ["m"], owner: UInt32(MailUser.id))
-    var count = MaildirCount(CountingRule(uncountedFolder: Array(".Trash".utf8), inboxOnly: false))
+    var count = MaildirCount(CountingRule(uncountedFolders: [Array(".Trash".utf8)]))
     func look() throws -> Bool { try count.look(in: maildir, all: false, until: .never) }
     #expect(try look() && count.usage == .none)
     let changes: [(String, Int64, Int64)] = [
@@ -201,7 +201,7 @@ struct MaildirCountTests {
     for name in ["cur", "new", "tmp"] { try sandbox.makeDirectory("m/\(name)") }
     let maildir = try Maildir.open(
       base: try #require(Path(sandbox.path.utf8)), components: ["m"], owner: UInt32(MailUser.id))
-    var count = MaildirCount(CountingRule(uncountedFolder: nil, inboxOnly: false))
+    var count = MaildirCount(CountingRule())
     for number in 1...20 {
       try sandbox.write("m/cur/\(number),S=10", "")
       _ = try count.look(in: maildir, all: false, until: .never)

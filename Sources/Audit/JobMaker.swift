@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+package import Configuration
+import Mailboxes
+package import Maildir
+package import Posix
+package import Quota
+
+/// Makes jobs of mailboxes: finds out where the Maildir is, and, for root, whose it is.
+package struct JobMaker: Sendable {
+  private let base: Path
+  private let suffix: [UInt8]
+  private let minimumUser: Int64
+  private let work: MailboxTask.Work
+  private let isRoot = CurrentProcess.effectiveUser == 0
+
+  /// - Throws: when the base is not there, or empty as an unmounted volume is.
+  package init(_ settings: Settings, work: MailboxTask.Work) throws(MaildirError) {
+    guard let base = Path(settings.mailboxBase) else { throw .baseMissing }
+    if !settings.baseMayBeEmpty { try Maildir.checkBase(base) }
+    self.init(base: base, settings, work: work)
+  }
+
+  /// For directories that need not be below the configured base.
+  package init(base: Path, _ settings: Settings, work: MailboxTask.Work) {
+    self.base = base
+    self.work = work
+    suffix = settings.maildirSuffix
+    minimumUser = settings.minimumUser
+  }
+
+  /// For a row of the list.
+  package func job(_ row: MailboxRow) -> MailboxJob {
+    do throws(MailboxError) {
+      return job(row, components: try MailboxDirectory.components(of: row.path, suffix: suffix), limit: row.limit)
+    } catch {
+      let reason = if case .badPath(_, let reason) = error { reason } else { "it is of no use" }
+      return MailboxJob(
+        row.with(.path(reason)), MailboxTask(base: base, components: [], limit: row.limit, work: work), owner: nil,
+        known: MailboxReport(.broken("its path in the list: \(reason)")))
+    }
+  }
+
+  /// - Parameter limit: nil for the one that the ledger has.
+  package func job(_ row: MailboxRow, components: [Path], limit: QuotaLimit?) -> MailboxJob {
+    let task = MailboxTask(base: base, components: components, limit: limit, work: work)
+    guard isRoot else { return MailboxJob(row, task, owner: nil) }
+    do throws(MaildirError) {
+      let status = try Maildir.status(base: base, components: components)
+      guard Int64(status.owner) >= max(1, minimumUser) else {
+        return MailboxJob(row, task, owner: nil, known: MailboxReport(.foreign(status.owner)))
+      }
+      return MailboxJob(row, task, owner: Owner(user: status.owner, group: status.group))
+    } catch {
+      return MailboxJob(row, task, owner: nil, known: MailboxReport(MailboxExaminer.state(for: error, task)))
+    }
+  }
+}

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+import Maildir
+import Posix
+import Quota
+
+/// Does the work on Maildirs: in a worker process, as their owner.
+struct MailboxExaminer {
+  let rule: CountingRule
+  let names: UniqueName
+
+  /// Seconds that one mailbox may take.
+  private static let timeLimit: Int64 = 3600
+
+  func report(on task: MailboxTask) -> MailboxReport {
+    do throws(MaildirError) { return try examine(task) } catch {
+      return MailboxReport(Self.state(for: error, task))
+    }
+  }
+
+  static func state(for error: MaildirError, _ task: MailboxTask) -> MailboxReport.State {
+    let text = String(decoding: SystemLog.escaped(error.text), as: UTF8.self)
+    switch error {
+    case .missing(let name):
+      // A directory on the way there, or the Maildir itself, or a part of it.
+      let isPart =
+        task.components.last.map { $0.bytes.elementsEqual(name) } == false
+        && ["cur", "new"].contains {
+          name.elementsEqual($0.utf8)
+        }
+      return isPart ? .broken(text + " in it") : .absent
+    case .wrongOwner(let user): return .foreign(user)
+    case .baseMissing, .baseEmpty, .foreignSymlink, .symlinkInside, .notADirectory, .ledgerIsDirectory:
+      return .broken(text)
+    case .countUnfinished: return .failed("the mailbox changed again and again while it was counted")
+    case .replaced: return .failed("the Maildir was replaced meanwhile")
+    case .system(let error) where error.number == Errno.ENOENT: return .failed("it vanished meanwhile (\(text))")
+    case .system, .ledgerUnsteady, .appendedInPart, .possibleDuplicate: return .failed(text)
+    }
+  }
+
+  private func examine(_ task: MailboxTask) throws(MaildirError) -> MailboxReport {
+    var maildir = try Maildir.open(
+      base: task.base, components: task.components, owner: CurrentProcess.effectiveUser, absent: .refused)
+    let inspection = try MaildirInspection(maildir, limit: task.limit ?? .none)
+    var report = MailboxReport(.examined)
+    report.note(inspection)
+    let limit = task.limit ?? report.headerLimit ?? .none
+    let counts = task.work.contains(.count) || task.work.contains(.countIfOdd) && report.isOdd(limit: limit)
+    if counts, !rule.inboxOnly { try count(task, limit, &maildir, &report) }
+    if task.work.contains(.cleanTmp) { report.removedFiles = try inspection.removeStale(from: maildir) }
+    return report
+  }
+
+  private func count(
+    _ task: MailboxTask, _ limit: QuotaLimit, _ maildir: inout Maildir, _ report: inout MailboxReport
+  ) throws(MaildirError) {
+    var account = MailboxAccount(limit: limit, rule: rule, names: names, countTimeLimit: Self.timeLimit)
+    var mode: MailboxAccount.RepairMode = []
+    if !task.work.contains(.repair) { mode.insert(.dryRun) }
+    if task.work.contains(.force) { mode.insert(.force) }
+    let deadline = Deadline(secondsFromNow: Self.timeLimit)
+    report.repair = try account.repair(&maildir, mode, until: deadline)
+    report.unreadable = account.unreadable.map { String(decoding: SystemLog.escaped($0.bytes), as: UTF8.self) }
+    guard task.work.contains(.checkSizes) else { return }
+    let check = try account.checkSizes(in: maildir, until: deadline)
+    report.wrongSizes = check.count
+    report.wrongSizeExample = check.example
+  }
+}
+
+extension MailboxReport {
+  fileprivate mutating func note(_ inspection: MaildirInspection) {
+    switch inspection.ledger {
+    case .success(let contents):
+      usage = contents.usage
+      headerLimit = contents.limit
+      isOurs = contents.isOurs
+    case .failure(let fault): self.fault = fault
+    }
+    ledgerModified = inspection.ledgerModified?.seconds
+    wrongRights = inspection.wrongRights
+    hasFolderMark = inspection.hasFolderMark
+    staleFiles = inspection.stale.names.count
+    staleBytes = inspection.stale.bytes
+  }
+
+  /// Whether the ledger alone gives reason to count.
+  fileprivate func isOdd(limit: QuotaLimit) -> Bool {
+    guard let usage, fault == nil else { return true }
+    return limit != .none && (limit.room(beside: usage) < 0 || headerLimit != limit.published)
+  }
+}

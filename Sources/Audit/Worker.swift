@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+import Maildir
+package import Posix
+import Quota
+
+/// Whose rights a Maildir's work is done with.
+package struct Owner: Hashable, Sendable {
+  package let user: UInt32
+  package let group: UInt32
+
+  package init(user: UInt32, group: UInt32) {
+    self.user = user
+    self.group = group
+  }
+}
+
+/// What a worker process is told first.
+struct WorkerSetup: WireValue {
+  /// Whom it becomes; nil to stay who it is.
+  let owner: Owner?
+  let rule: CountingRule
+
+  init(owner: Owner?, rule: CountingRule) {
+    self.owner = owner
+    self.rule = rule
+  }
+
+  func write(to wire: inout WireWriter) {
+    wire.write(owner)
+    wire.write(rule.profile.rawValue)
+    wire.write(rule.uncountedFolders.map { WireText(bytes: $0) })
+    wire.write(rule.leavesOutSubfolders)
+    wire.write(rule.inboxOnly)
+  }
+
+  init(from wire: inout WireReader) {
+    owner = wire.optional()
+    let profile = CountingProfile(rawValue: wire.string()) ?? .common
+    let folders = wire.values(WireText.self).map(\.bytes)
+    let leavesOutSubfolders = wire.flag()
+    rule = CountingRule(
+      profile: profile, uncountedFolders: folders, leavesOutSubfolders: leavesOutSubfolders, inboxOnly: wire.flag())
+  }
+}
+
+extension Owner: WireValue {
+  func write(to wire: inout WireWriter) {
+    wire.write(Int64(user))
+    wire.write(Int64(group))
+  }
+
+  init(from wire: inout WireReader) {
+    user = UInt32(wire.number())
+    group = UInt32(wire.number())
+  }
+}
+
+private struct WireText: WireValue {
+  let bytes: [UInt8]
+
+  init(bytes: [UInt8]) {
+    self.bytes = bytes
+  }
+
+  func write(to wire: inout WireWriter) { wire.write(bytes) }
+  init(from wire: inout WireReader) { bytes = wire.text() }
+}
+
+/// The worker process: takes tasks from its standard input and answers on its standard output, until the input ends.
+///
+/// A process of its own, because it becomes the owner of the Maildirs, and because a mailbox that kills it (a failing
+/// disk, a mistake of ours) must not end the audit of all others.
+package enum Worker {
+  /// The tool calls itself with this argument.
+  package static let argument: Path = "worker"
+
+  package static func run() -> Never {
+    ProcessStart.openStandardStreams()
+    ProcessStart.ignoreWriteSignals()
+    ProcessStart.interruptWaitsEverySecond()
+    Interruption.ignore()
+    do { try serve() } catch {
+      StandardStream.writeError("ullage: worker: \(String(decoding: error.text, as: UTF8.self))\n")
+      CurrentProcess.exit(71)  // EX_OSERR
+    }
+    CurrentProcess.exit(0)
+  }
+
+  private static func serve() throws(SystemError) {
+    let input = File(owning: 0)
+    let output = File(owning: 1)
+    guard let first = try WireFrame.receive(from: input) else { return }
+    var reader = WireReader(first)
+    let setup = reader.value(WorkerSetup.self)
+    if let owner = setup.owner { try CurrentProcess.become(user: owner.user, group: owner.group) }
+    let examiner = MailboxExaminer(rule: setup.rule, names: UniqueName(host: CurrentProcess.hostName))
+    while let frame = try WireFrame.receive(from: input) {
+      var reader = WireReader(frame)
+      let tasks = reader.values(MailboxTask.self)
+      // The tool needs no more of this process.
+      guard !tasks.isEmpty else { return }
+      var wire = WireWriter()
+      for task in tasks { wire.write(examiner.report(on: task)) }
+      do { try WireFrame.send(wire.bytes, to: output) } catch {
+        // The tool has gone; the work is done.
+        guard error.number == Errno.EPIPE else { throw error }
+        return
+      }
+    }
+  }
+}

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+import Posix
+package import Quota
+
+/// A mailbox on its way through the workers.
+package struct MailboxJob: Sendable {
+  package let row: MailboxRow
+  package let task: MailboxTask
+  /// With whose rights; nil for our own.
+  package let owner: Owner?
+  /// Where no work is needed to know it.
+  package let known: MailboxReport?
+
+  package init(_ row: MailboxRow, _ task: MailboxTask, owner: Owner?, known: MailboxReport? = nil) {
+    self.row = row
+    self.task = task
+    self.owner = owner
+    self.known = known
+  }
+}
+
+/// Hands jobs to worker processes, and gives the reports back in the order of the jobs.
+package final class WorkerPool {
+  /// Jobs in one message to a worker.
+  private let batchSize: Int
+  private let workerCount: Int
+  private let rule: CountingRule
+  /// Mailboxes a second, nil for as many as there are.
+  private let rate: Double?
+  private var workers: [WorkerProcess] = []
+  /// In the order in which their reports are given out.
+  private var batches: [Batch] = []
+  private var waiting: [Unit] = []
+  private var handedOut = 0
+  private let start = ContinuousClock.now
+
+  package init(workers: Int, batchSize: Int, rule: CountingRule, rate: Int? = nil) {
+    workerCount = workers
+    self.rule = rule
+    self.rate = rate.map(Double.init)
+    self.batchSize = rate.map { max(1, min(batchSize, $0 / 20)) } ?? batchSize
+  }
+
+  /// Jobs whose reports are given out together.
+  private final class Batch {
+    let jobs: [MailboxJob]
+    var reports: [MailboxReport?]
+
+    init(_ jobs: [MailboxJob]) {
+      self.jobs = jobs
+      reports = jobs.map(\.known)
+    }
+
+    var isDone: Bool { reports.allSatisfy { $0 != nil } }
+  }
+
+  /// Jobs of one batch that go to a worker together.
+  private struct Unit {
+    let batch: Batch
+    let indices: [Int]
+
+    var owner: Owner? { batch.jobs[indices[0]].owner }
+    var tasks: [MailboxTask] { indices.map { batch.jobs[$0].task } }
+  }
+
+  /// Hands out the jobs that `next` gives, until it gives nil or a signal asks for an end, and calls `take` with each
+  /// report, in the order of the jobs.
+  ///
+  /// - Parameter idle: called at least once a second.
+  package func run(
+    next: () throws -> MailboxJob?, take: (MailboxJob, MailboxReport) throws -> Void, idle: () -> Void = {}
+  ) throws {
+    defer { workers.forEach { _ = $0.end() } }
+    var isExhausted = false
+    while true {
+      while !isExhausted, Interruption.received == 0, batches.count < workerCount * 2, !isAheadOfRate {
+        guard let batch = try nextBatch(next) else {
+          isExhausted = true
+          break
+        }
+        batches.append(batch)
+      }
+      while let unit = waiting.first, let worker = try worker(for: unit.owner) {
+        waiting.removeFirst()
+        worker.send(unit)
+      }
+      while let batch = batches.first, batch.isDone {
+        batches.removeFirst()
+        for (job, report) in zip(batch.jobs, batch.reports) { if let report { try take(job, report) } }
+      }
+      if batches.isEmpty, isExhausted || Interruption.received != 0 { return }
+      idle()
+      try collect()
+    }
+  }
+
+  private func nextBatch(_ next: () throws -> MailboxJob?) throws -> Batch? {
+    var jobs: [MailboxJob] = []
+    while jobs.count < batchSize, let job = try next() { jobs.append(job) }
+    guard !jobs.isEmpty else { return nil }
+    handedOut += jobs.count
+    let batch = Batch(jobs)
+    let open = jobs.indices.filter { jobs[$0].known == nil }
+    for (_, indices) in Dictionary(grouping: open, by: { jobs[$0].owner }) {
+      waiting.append(Unit(batch: batch, indices: indices))
+    }
+    return batch
+  }
+
+  /// More has been handed out than the time since the start allows.
+  private var isAheadOfRate: Bool {
+    guard let rate else { return false }
+    return Double(handedOut) > rate * ((ContinuousClock.now - start) / .seconds(1))
+  }
+
+  /// One that has nothing to do and these rights: a new one while there may be more, in place of another owner's if
+  /// need be.
+  private func worker(for owner: Owner?) throws(SystemError) -> WorkerProcess? {
+    if let worker = workers.first(where: { $0.unit == nil && $0.owner == owner }) { return worker }
+    if workers.count >= workerCount {
+      guard let index = workers.firstIndex(where: { $0.unit == nil }) else { return nil }
+      _ = workers.remove(at: index).end()
+    }
+    let worker = try WorkerProcess(owner, rule)
+    workers.append(worker)
+    return worker
+  }
+
+  /// Waits for answers and takes them.
+  private func collect() throws(SystemError) {
+    let busy = workers.filter { $0.unit != nil }
+    let readable = try PipedProcess.waitForOutput(busy.map(\.output), milliseconds: isAheadOfRate ? 20 : 1000)
+    for worker in busy where readable.contains(worker.output) {
+      guard let unit = worker.unit else { continue }
+      if let reports = worker.receive() {
+        for (index, report) in zip(unit.indices, reports) { unit.batch.reports[index] = report }
+      } else {
+        workers.removeAll { $0 === worker }
+        isolate(unit, worker.end())
+      }
+    }
+  }
+
+  /// A worker has died of one of these mailboxes: each is tried alone, and the one that it dies of again is reported.
+  private func isolate(_ unit: Unit, _ ending: String) {
+    if unit.indices.count == 1 {
+      unit.batch.reports[unit.indices[0]] = MailboxReport(.failed("the process that examined it ended \(ending)"))
+    } else {
+      waiting = unit.indices.map { Unit(batch: unit.batch, indices: [$0]) } + waiting
+    }
+  }
+
+  private final class WorkerProcess {
+    let owner: Owner?
+    private let process: PipedProcess
+    /// What it works on, nil while it waits.
+    private(set) var unit: Unit?
+
+    init(_ owner: Owner?, _ rule: CountingRule) throws(SystemError) {
+      self.owner = owner
+      process = try PipedProcess([Worker.argument])
+      var wire = WireWriter()
+      wire.write(WorkerSetup(owner: owner, rule: rule))
+      // One that has ended already shows when its answer is read.
+      try? WireFrame.send(wire.bytes, to: process.input)
+    }
+
+    var output: Int32 { process.output.descriptor }
+
+    func send(_ unit: Unit) {
+      self.unit = unit
+      var wire = WireWriter()
+      wire.write(unit.tasks)
+      try? WireFrame.send(wire.bytes, to: process.input)
+    }
+
+    /// The answer to what was sent, nil when the worker has ended.
+    func receive() -> [MailboxReport]? {
+      guard let unit, let frame = try? WireFrame.receive(from: process.output) else { return nil }
+      self.unit = nil
+      var reader = WireReader(frame)
+      return unit.indices.map { _ in reader.value(MailboxReport.self) }
+    }
+
+    /// Lets it end, and tells how it did.
+    func end() -> String {
+      // Its answer must not fill the pipe while we wait.
+      if unit != nil { _ = receive() }
+      var wire = WireWriter()
+      wire.write([MailboxTask]())
+      try? WireFrame.send(wire.bytes, to: process.input)
+      let status: Int32? = (try? process.wait()) ?? nil
+      return status.map { "with exit status \($0)" } ?? "by a signal"
+    }
+  }
+}

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+package import Posix
+
+/// Files in a `tmp/`: what is older than 36 hours was left by a delivery that was broken off (Maildir).
+package struct StaleFiles: Sendable, Equatable {
+  /// Seconds.
+  private static let age: Int64 = 36 * 3600
+
+  package private(set) var names: [Path] = []
+  /// Bytes that they take.
+  package private(set) var bytes: Int64 = 0
+  /// Files that are not as old: somebody may be writing them.
+  package private(set) var younger = 0
+
+  /// By the last change of the file or of its status, as Courier and Dovecot do: a restored file is young.
+  static func look(in tmp: borrowing File, _ listing: inout DirectoryListing) throws(SystemError) -> StaleFiles {
+    var found = StaleFiles()
+    try listing.forEach(in: tmp, size: 0) { (name, kind) throws(SystemError) in
+      guard kind == .regular || kind == .unknown, let path = Path(Array(copying: name)),
+        let status = try tmp.fstatatIfThere(path), status.kind == .regular
+      else { return }
+      if Timestamp.now < max(status.modified, status.changed).adding(seconds: age) {
+        found.younger += 1
+      } else {
+        found.names.append(path)
+        found.bytes += status.size
+      }
+    }
+    return found
+  }
+
+  /// Removes them.
+  ///
+  /// - Returns: how many.
+  func remove(from tmp: borrowing File) throws(SystemError) -> Int {
+    for name in names { try tmp.unlinkat(name) }
+    return names.count
+  }
+}

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+import Glibc
+import Synchronization
+
+/// SIGINT and SIGTERM as a wish: whoever works looks whether it was expressed, and comes to an orderly end. The second
+/// one ends the process at once.
+package enum Interruption {
+  private static let signal = Atomic<Int32>(0)
+
+  /// The signal that came, 0 for none.
+  package static var received: Int32 { signal.load(ordering: .relaxed) }
+
+  package static func listen() {
+    for number in [SIGINT, SIGTERM] {
+      var action = sigaction()
+      unsafe action.__sigaction_handler.sa_handler = { Interruption.signal.store($0, ordering: .relaxed) }
+      // Without SA_RESTART: waits come back. With SA_RESETHAND: the next one is deadly.
+      action.sa_flags = Int32(bitPattern: UInt32(SA_RESETHAND))
+      unsafe sigaction(number, &action, nil)
+    }
+  }
+
+  /// Sleeps; a signal cuts it short.
+  package static func wait(seconds: Int64) {
+    var time = timespec(tv_sec: Int(seconds), tv_nsec: 0)
+    unsafe nanosleep(&time, nil)
+  }
+
+  /// For a helper process: its parent gets the signal too, and decides.
+  package static func ignore() {
+    Glibc.signal(SIGINT, SIG_IGN)
+    Glibc.signal(SIGTERM, SIG_IGN)
+  }
+}

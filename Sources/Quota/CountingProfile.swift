@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Which messages count and what they weigh: programs that share a Maildir disagree on it.
+///
+/// The one that is configured must be the IMAP server's, or each of the two corrects what the other counted.
+package enum CountingProfile: String, CaseIterable, Sendable {
+  /// What all agree on: regular files whose names do not begin with a dot, in `new/` and `cur/` of the Maildir and of
+  /// each `.Folder`.
+  case common = "maildir++"
+  /// Courier IMAP, maildrop: without messages that have the flag T, with whatever else has a name in `cur/`.
+  case courier
+  /// Dovecot's `maildir` driver: names that begin with one dot, and folders that are symlinks, count too.
+  case dovecot
+  /// Exim's appendfile: as Dovecot, and folders in folders.
+  case exim
+  /// The VDA patch: `tmp/`, and directories at any depth; the size is always the file's.
+  case vda
+
+  /// Messages that have the flag T, which are about to be expunged.
+  package var countsTrashed: Bool { self != .courier }
+
+  /// Directories, FIFOs and symlinks in `cur/` count like messages.
+  package var countsEveryKind: Bool { self == .courier || self == .dovecot || self == .exim }
+
+  /// Whether a symlink weighs what it leads to, and leads to where messages are.
+  package var followsSymlinks: Bool { self != .common }
+
+  /// A file without a size in its name, of several links, weighs its part.
+  package var sharesLinks: Bool { self == .exim }
+
+  /// What a folder that is a symlink counts for.
+  package enum LinkedFolder: Sendable {
+    case refused, passedOver, counted
+  }
+
+  package var linkedFolder: LinkedFolder {
+    switch self {
+    case .common, .vda: .refused
+    case .courier: .passedOver
+    case .dovecot, .exim: .counted
+    }
+  }
+
+  /// Folders are looked for inside folders, too.
+  package var nests: Bool { self == .exim || self == .vda }
+
+  /// Whether a directory called `name` is a folder.
+  package func isFolder(_ name: Span<UInt8>) -> Bool {
+    self == .vda ? !holdsMessages(name) : name[0] == UInt8(ascii: ".")
+  }
+
+  /// Whether files in a directory called `name` are messages.
+  package func holdsMessages(_ name: Span<UInt8>) -> Bool {
+    Self.isEqual(name, Self.new) || Self.isEqual(name, Self.cur) || self == .vda && Self.isEqual(name, Self.tmp)
+  }
+
+  /// Whether a file called `name` is a message.
+  package func counts(_ name: Span<UInt8>) -> Bool {
+    guard name[0] == UInt8(ascii: ".") else { return true }
+    switch self {
+    case .common, .courier: return false
+    case .dovecot: return name.count > 1 && name[1] != UInt8(ascii: ".")
+    case .exim, .vda: return true
+    }
+  }
+
+  /// The size in the name of a message, bytes, or nil when the file itself must be asked.
+  package func size(in name: Span<UInt8>) -> Int64? {
+    switch self {
+    case .common: MessageFileName.size(in: name)
+    case .courier: MessageFileName.sizeAsCourier(in: name)
+    case .dovecot: MessageFileName.firstSize(in: name, mayBeEmpty: true)
+    case .exim: MessageFileName.firstSize(in: name, mayBeEmpty: false)
+    case .vda: nil
+    }
+  }
+
+  private static let new = Array("new".utf8), cur = Array("cur".utf8), tmp = Array("tmp".utf8)
+
+  private static func isEqual(_ name: Span<UInt8>, _ other: [UInt8]) -> Bool {
+    name.count == other.count && name.indices.allSatisfy { name[$0] == other[$0] }
+  }
+}

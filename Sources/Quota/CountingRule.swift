@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Which messages of a Maildir count.
+package struct CountingRule: Equatable, Sendable {
+  package var profile: CountingProfile
+  /// The folders that are left out, by their exact names with the dot (`.Trash`).
+  package var uncountedFolders: [[UInt8]]
+  /// Folders below those (`.Trash.2024`) are left out, too.
+  package var leavesOutSubfolders: Bool
+  /// Messages that have the flag T.
+  package var countsTrashed: Bool
+  /// Only `new/` and `cur/` of the Maildir itself.
+  package let inboxOnly: Bool
+
+  package init(
+    profile: CountingProfile = .common, uncountedFolders: [[UInt8]] = [], leavesOutSubfolders: Bool = false,
+    inboxOnly: Bool = false
+  ) {
+    self.profile = profile
+    self.uncountedFolders = uncountedFolders
+    self.leavesOutSubfolders = leavesOutSubfolders
+    self.inboxOnly = inboxOnly
+    countsTrashed = profile.countsTrashed
+  }
+
+  /// Whether the folder of this name is left out.
+  package func leavesOut(_ folder: [UInt8]) -> Bool {
+    uncountedFolders.contains {
+      folder == $0 || leavesOutSubfolders && folder.starts(with: $0 + [UInt8(ascii: ".")])
+    }
+  }
+}

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+import ArgumentParser
+import Audit
+import Configuration
+import Mailboxes
+import Maildir
+import Posix
+import Quota
+import Reports
+import Tables
+
+/// Exit statuses (sysexits(3)); those of a check plugin and of the audit stand with their commands.
+enum ExitStatus {
+  static let done: Int32 = 0
+  static let incomplete: Int32 = 2
+  static let usage: Int32 = 64
+  static let noUser: Int32 = 67
+  static let inputOutput: Int32 = 74
+  static let tryAgain: Int32 = 75
+  static let configuration: Int32 = 78
+  /// As a shell gives it for a program that SIGINT or SIGTERM ended.
+  static func signal(_ number: Int32) -> Int32 { 128 + number }
+}
+
+/// Why a command could not do its work.
+struct CommandError: Error {
+  let status: Int32
+  /// What happened, why, what to do.
+  let text: String
+}
+
+extension ParsableCommand {
+  /// Runs `body`, prints what it throws as one line, and ends with the exit status that fits.
+  func perform(_ body: () throws -> Int32) throws {
+    ProcessStart.openStandardStreams()
+    ProcessStart.ignoreWriteSignals()
+    let status: Int32
+    do { status = try body() } catch {
+      let failure = Self.failure(error)
+      StandardStream.writeError("ullage: \(Self.configuration.commandName ?? ""): \(failure.text)\n")
+      throw ExitCode(failure.status)
+    }
+    if status != 0 { throw ExitCode(status) }
+  }
+
+  private static func failure(_ error: any Error) -> CommandError {
+    switch error {
+    case let error as CommandError: error
+    case let error as TableError:
+      CommandError(
+        status: error.kind == .configuration ? ExitStatus.configuration : ExitStatus.tryAgain, text: error.text)
+    case let error as SettingsError: CommandError(status: ExitStatus.configuration, text: error.text)
+    case let error as MaildirError:
+      CommandError(status: ExitStatus.tryAgain, text: String(decoding: error.text, as: UTF8.self))
+    case let error as SystemError:
+      CommandError(
+        status: error.call == .write ? ExitStatus.inputOutput : ExitStatus.tryAgain,
+        text: String(decoding: error.text, as: UTF8.self))
+    default: CommandError(status: ExitStatus.inputOutput, text: "\(error)")
+    }
+  }
+}
+
+/// Options of every command that reads ullage.cf.
+struct ConfigurationOption: ParsableArguments {
+  @Option(name: .customLong("config"), help: ArgumentHelp("The configuration file.", valueName: "file"))
+  var file = Ullage.configurationFile
+
+  func settings() throws -> Settings { try SettingsFile(file).settings.get() }
+
+  /// For commands whose subject is the ledger, which an inbox-only quota does not have.
+  func settingsWithLedger() throws -> Settings {
+    let settings = try settings()
+    guard !settings.limitsInboxOnly else {
+      throw CommandError(
+        status: ExitStatus.configuration,
+        text: "virtual_mailbox_limit_inbox = yes: no maildirsize is kept, so there is nothing to do; see ullage.cf(5)")
+    }
+    return settings
+  }
+}
+
+extension OutputFormat: ExpressibleByArgument {}
+
+/// Which mailboxes a command is about.
+struct MailboxSelection: ParsableArguments {
+  @Argument(help: "Mailboxes by their addresses.")
+  var addresses: [String] = []
+
+  @Option(help: ArgumentHelp("All mailboxes of a domain, by mailbox_list_query.", valueName: "domain"))
+  var domain: String?
+
+  @Flag(help: "All mailboxes, by mailbox_list_query.")
+  var all = false
+
+  var isEmpty: Bool { addresses.isEmpty && domain == nil && !all }
+
+  func validate() throws {
+    let kinds = [!addresses.isEmpty, domain != nil, all].filter { $0 }
+    guard kinds.count <= 1 else { throw ValidationError("give either addresses, --domain or --all") }
+  }
+
+  /// The mailboxes of the addresses, and those addresses that have none.
+  func lookUp(_ settings: Settings, _ maker: JobMaker) throws -> (jobs: [MailboxJob], unknown: [String]) {
+    let directory = MailboxDirectory(settings)
+    var jobs: [MailboxJob] = []
+    var unknown: [String] = []
+    for address in addresses {
+      let mailbox = try Self.mailbox(Array(address.utf8), directory)
+      guard let mailbox else {
+        unknown.append(address)
+        continue
+      }
+      let row = MailboxRow(
+        address: Array(address.utf8), path: mailbox.components.flatMap { $0.bytes + [UInt8(ascii: "/")] },
+        limit: mailbox.limit, source: mailbox.limitIsOwn ? .database : .fallback, setAside: mailbox.limitWasSetAside)
+      jobs.append(maker.job(row, components: mailbox.components, limit: mailbox.limit))
+    }
+    if let failure = directory.serviceFailure {
+      StandardStream.writeError("ullage: warning: asked without the lookup service: \(failure)\n")
+    }
+    return (jobs, unknown)
+  }
+
+  private static func mailbox(_ address: [UInt8], _ directory: MailboxDirectory) throws -> Mailbox? {
+    do {
+      return try directory.mailbox(of: address, user: nil, group: nil, until: Deadline(secondsFromNow: 20))
+    } catch {
+      let name = String(decoding: SystemLog.escaped(address), as: UTF8.self)
+      throw CommandError(status: error.status, text: "\(name): \(error.text)")
+    }
+  }
+}
+
+extension MailboxError {
+  fileprivate var status: Int32 {
+    if case .tableUnavailable = self { ExitStatus.tryAgain } else { ExitStatus.configuration }
+  }
+
+  fileprivate var text: String {
+    func shown(_ bytes: [UInt8]) -> String { String(decoding: SystemLog.escaped(bytes), as: UTF8.self) }
+    return switch self {
+    case .badTable(let text), .tableUnavailable(let text): text
+    case .badPath(let path, let reason): "its path \"\(shown(path))\" is of no use: \(reason)"
+    case .badNumber(let parameter, let value):
+      "\(parameter.rawValue) gives \"\(shown(value))\", which is not a whole number of bytes"
+    case .otherUser(let parameter, let number, let own): "\(parameter.rawValue) gives \(number), not \(own)"
+    }
+  }
+}
+
+extension MailboxReport.State {
+  /// A sentence for people, nil when all went well.
+  var problem: String? {
+    switch self {
+    case .examined: nil
+    case .absent: "there is no Maildir"
+    case .broken(let text): text
+    case .foreign(0): "it belongs to root: nothing is done there with root's rights; give it to the mail user"
+    case .foreign(let user):
+      "it belongs to \(CurrentProcess.userName(user)) (uid \(user)); run ullage as that user or as root"
+    case .failed(let text): text
+    }
+  }
+}

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+import Foundation
+import Posix
+import Reports
+
+/// How data is written.
+enum OutputFormat: String, CaseIterable, Sendable {
+  case table, json, jsonl, csv
+}
+
+/// Standard output, written in large pieces. A reader that has gone (`| head`) ends the program quietly.
+final class Output {
+  private var buffer: [UInt8] = []
+  private let encoder = JSONEncoder()
+
+  init() {
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+  }
+
+  func write(_ text: String) throws {
+    buffer += text.utf8
+    if buffer.count >= 65536 { try flush() }
+  }
+
+  func writeJSON(_ value: some Encodable) throws {
+    buffer += try encoder.encode(value)
+    if buffer.count >= 65536 { try flush() }
+  }
+
+  func flush() throws {
+    defer { buffer = [] }
+    do throws(SystemError) { try StandardStream.writeAll(buffer) } catch {
+      if error.number == Errno.EPIPE { CurrentProcess.endByBrokenPipe() }
+      throw error
+    }
+  }
+}
+
+/// Records as they come, in the format that was asked for. A table is the command's own affair.
+struct RecordWriter {
+  let format: OutputFormat
+  let output: Output
+  private var count = 0
+
+  init(_ format: OutputFormat, _ output: Output) {
+    self.format = format
+    self.output = output
+  }
+
+  mutating func write(_ record: Record) throws {
+    switch format {
+    case .table: return
+    case .json:
+      try output.write(count == 0 ? "[\n" : ",\n")
+      try output.writeJSON(record)
+    case .jsonl:
+      try output.writeJSON(record)
+      try output.write("\n")
+    case .csv:
+      if count == 0 { try output.write(record.csvHeader) }
+      try output.write(record.csv)
+    }
+    count += 1
+  }
+
+  func finish() throws {
+    if format == .json { try output.write(count == 0 ? "[]\n" : "\n]\n") }
+    try output.flush()
+  }
+}
+
+/// What a person at a terminal sees.
+enum Terminal {
+  /// Colours on standard output (no-color.org).
+  static var style: Style {
+    Style(
+      colours: CurrentProcess.hasOutputTerminal && CurrentProcess.environment("NO_COLOR").isEmpty
+        && CurrentProcess.environment("TERM") != "dumb")
+  }
+}
+
+/// Shows on standard error how far the work is, where that is a terminal.
+final class ProgressMeter {
+  private let progress: ProgressLine
+  private let isOn = CurrentProcess.hasErrorTerminal && CurrentProcess.environment("TERM") != "dumb"
+  private let start = ContinuousClock.now
+  private var shown: ContinuousClock.Instant?
+  var done = 0
+
+  /// - Parameter total: asked only where it is shown; nil when nobody knows.
+  init(_ unit: String, total: () throws -> Int?) rethrows {
+    progress = ProgressLine(of: isOn ? try total() : nil, unit)
+  }
+
+  /// Seconds since the start.
+  var elapsed: Double { (ContinuousClock.now - start) / .seconds(1) }
+
+  /// Not for work that is done in a moment, and not more often than eyes can follow.
+  func show() {
+    let now = ContinuousClock.now
+    guard isOn, now - start > .milliseconds(500), shown.map({ now - $0 > .milliseconds(200) }) ?? true else { return }
+    shown = now
+    let line = progress.text(done: done, elapsed: elapsed, width: CurrentProcess.terminalWidth)
+    StandardStream.writeError("\r\u{1B}[K" + line)
+  }
+
+  func clear() {
+    if shown != nil { StandardStream.writeError("\r\u{1B}[K") }
+    shown = nil
+  }
+}

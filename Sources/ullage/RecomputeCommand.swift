@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+import ArgumentParser
+import Audit
+import Configuration
+import Mailboxes
+import Maildir
+import Posix
+import Quota
+import Reports
+
+/// `ullage recompute`
+struct RecomputeCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "recompute",
+    abstract: "Count messages, and mend maildirsize where it is wrong.",
+    usage: """
+      ullage recompute ADDRESS... [OPTIONS]
+      ullage recompute --domain DOMAIN | --all [OPTIONS]
+      ullage recompute --maildir DIR... [--limit BYTES] [OPTIONS]
+      """,
+    discussion: """
+      Mail may be delivered and read meanwhile: nobody's entry is lost. What maildirsize says too little is added at \
+      once. What it says too much is taken off only while the mailbox is at rest, that is when nothing in it has changed \
+      for a minute; else the result is "busy, not lowered". A missing or broken maildirsize is written anew.
+
+      As root, each Maildir's work is done with its owner's rights.
+
+      EXAMPLES:
+        ullage recompute you@example.org
+        ullage recompute --all --dry-run
+        ullage recompute --maildir /var/vmail/example.org/you --limit 1G
+
+      EXIT STATUS: 0 done, 2 some mailboxes could not be recomputed, 64 wrong call, 67 unknown address, 75 try again, \
+      78 something has to be mended first.
+      """)
+
+  @OptionGroup var selection: MailboxSelection
+
+  @Option(
+    name: .customLong("maildir"), parsing: .upToNextOption,
+    help: ArgumentHelp("Maildirs by their directories, without asking any table.", valueName: "dir"))
+  var maildirs: [String] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "With --maildir: the limit in bytes, perhaps with K, M, G or T; 0 for none. Without it the one in maildirsize stays.",
+      valueName: "bytes"))
+  var limit: ByteCount?
+
+  @Flag(name: .customLong("dry-run"), help: "Only show what would be done.")
+  var isDryRun = false
+
+  @Flag(
+    help: "Write a wrong maildirsize anew, although the mailbox may be in use: entries of other programs can get lost.")
+  var force = false
+
+  @Option(
+    help: ArgumentHelp("Mailboxes at a time; as many as there are processors when not given.", valueName: "number"))
+  var jobs: Int?
+
+  @Option(help: "table (only what differs, unless addresses are given), json, jsonl or csv.")
+  var format = OutputFormat.table
+
+  @OptionGroup var configurationOption: ConfigurationOption
+
+  struct ByteCount: ExpressibleByArgument {
+    let bytes: Int64
+
+    init?(argument: String) {
+      guard let bytes = ByteSize.parse(argument) else { return nil }
+      self.bytes = bytes
+    }
+  }
+
+  func validate() throws {
+    guard selection.isEmpty != maildirs.isEmpty else {
+      throw ValidationError("give addresses, --domain, --all or --maildir, and only one of these")
+    }
+    guard limit == nil || !maildirs.isEmpty else { throw ValidationError("--limit goes with --maildir only") }
+    if let jobs, !(1...256).contains(jobs) { throw ValidationError("--jobs must be from 1 to 256") }
+  }
+
+  func run() throws {
+    try perform {
+      let settings = try configurationOption.settingsWithLedger()
+      var report = RecomputeReport(format: format, showsAll: !selection.addresses.isEmpty || !maildirs.isEmpty)
+      let source = try source(settings, &report)
+      let pool = WorkerPool(workers: jobs ?? CurrentProcess.processorCount, batchSize: 1, rule: settings.countingRule)
+      let meter = try ProgressMeter("mailboxes", total: source.count)
+      Interruption.listen()
+      try pool.run(
+        next: source.next,
+        take: { job, result in
+          meter.done += 1
+          if report.isWritten { meter.clear() }
+          try report.add(job.row, result)
+        }, idle: meter.show)
+      meter.clear()
+      return try report.finish(seconds: meter.elapsed, isDryRun: isDryRun)
+    }
+  }
+
+  private typealias Source = (next: () throws -> MailboxJob?, count: () throws -> Int?)
+
+  private func source(_ settings: Settings, _ report: inout RecomputeReport) throws -> Source {
+    var work: MailboxTask.Work = [.count]
+    if !isDryRun { work.insert(.repair) }
+    if force { work.insert(.force) }
+    if !maildirs.isEmpty {
+      return Self.source(of: try maildirs.map { try job(forDirectory: $0, settings, work) })
+    }
+    let maker = try JobMaker(settings, work: work)
+    guard selection.addresses.isEmpty else {
+      let (jobs, unknown) = try selection.lookUp(settings, maker)
+      report.noteUnknown(unknown)
+      return Self.source(of: jobs)
+    }
+    let list = try MailboxList(settings, domain: selection.domain.map { Array($0.utf8) })
+    return ({ try list.next().map(maker.job) }, { try list.count() })
+  }
+
+  private static func source(of jobs: [MailboxJob]) -> Source {
+    var rest = jobs[...]
+    return ({ rest.popFirst() }, { jobs.count })
+  }
+
+  private func job(
+    forDirectory name: String, _ settings: Settings, _ work: MailboxTask.Work
+  ) throws -> MailboxJob {
+    let parts = name.split(separator: "/")
+    guard let last = parts.last.flatMap({ Path($0.utf8) }) else {
+      throw CommandError(status: ExitStatus.usage, text: "--maildir \(name): that is no Maildir")
+    }
+    let above = (name.hasPrefix("/") ? "/" : "./") + parts.dropLast().joined(separator: "/")
+    guard let base = Path(above.utf8) else {
+      throw CommandError(status: ExitStatus.usage, text: "--maildir: the name holds NUL")
+    }
+    let limit = limit.map { QuotaLimit(bytes: $0.bytes) }
+    let row = MailboxRow(address: [], path: Array(name.utf8), limit: limit ?? .none, source: .option)
+    return JobMaker(base: base, settings, work: work).job(row, components: [last], limit: limit)
+  }
+}

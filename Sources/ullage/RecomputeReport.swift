@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+import Audit
+import Maildir
+import Posix
+import Quota
+import Reports
+
+/// What `ullage recompute` shows: a row for each mailbox, and the sum of it.
+struct RecomputeReport {
+  private let format: OutputFormat
+  private let showsAll: Bool
+  private let output = Output()
+  private let style = Terminal.style
+  private var table: TextTable
+  private var writer: RecordWriter
+  private var counts: [String: Int] = [:]
+  private var failures = 0
+  private var unknown: [String] = []
+  /// Something has been written to standard output.
+  private(set) var isWritten = false
+
+  init(format: OutputFormat, showsAll: Bool) {
+    self.format = format
+    self.showsAll = showsAll
+    writer = RecordWriter(format, output)
+    table = TextTable(
+      [
+        ("MAILBOX", .left), ("BEFORE", .right), ("COUNTED", .right), ("MESSAGES", .right), ("DRIFT", .right),
+        ("RESULT", .left),
+      ], style: style)
+  }
+
+  mutating func noteUnknown(_ addresses: [String]) {
+    unknown = addresses
+    for address in addresses {
+      StandardStream.writeError(
+        "ullage: recompute: \(address): no such mailbox; ullage map tells which table was asked\n")
+    }
+  }
+
+  mutating func add(_ row: MailboxRow, _ report: MailboxReport) throws {
+    let result = result(of: report)
+    counts[result.key, default: 0] += 1
+    if report.repair == nil { failures += 1 }
+    try writer.write(record(row, report, result.text))
+    for folder in report.unreadable {
+      StandardStream.writeError("ullage: recompute: \(row.name): not counted, no permission to read it: \(folder)\n")
+    }
+    guard format == .table, showsAll || result.key != "exact" else { return }
+    let repair = report.repair
+    let lines = table.add([
+      .init(row.name), .init(repair?.before.map { ByteSize.text($0.bytes) } ?? "-"),
+      .init(repair.map { ByteSize.text($0.counted.bytes) } ?? "-"),
+      .init(repair.map { grouped(Int($0.counted.messages)) } ?? "-"),
+      .init(repair?.drift.map(Self.text) ?? "-"), .init(result.text, result.colour),
+    ])
+    isWritten = isWritten || !lines.isEmpty
+    try output.write(lines)
+  }
+
+  /// Writes what is left, and a line with the sum to standard error.
+  ///
+  /// - Returns: the exit status.
+  mutating func finish(seconds: Double, isDryRun: Bool) throws -> Int32 {
+    try output.write(table.flush())
+    try writer.finish()
+    let total = counts.values.reduce(0, +)
+    if !showsAll || total != 1 {
+      let parts = ["exact", "corrected", "raised", "replaced", "busy", "failed"].compactMap { key in
+        counts[key].map { "\(grouped($0)) \(key == "busy" ? "busy, not lowered" : key)" }
+      }
+      let what = isDryRun ? "counted, nothing written" : "recomputed"
+      let tenths = Int(seconds * 10)
+      let sum = parts.isEmpty ? "" : ": " + parts.joined(separator: ", ")
+      StandardStream.writeError(
+        "\(grouped(total)) \(total == 1 ? "mailbox" : "mailboxes") \(what) in \(tenths / 10).\(tenths % 10) s\(sum)\n")
+    }
+    if Interruption.received != 0 {
+      StandardStream.writeError("ullage: recompute: interrupted; what was begun has been finished\n")
+      return ExitStatus.signal(Interruption.received)
+    }
+    if !unknown.isEmpty { return ExitStatus.noUser }
+    return failures > 0 ? ExitStatus.incomplete : ExitStatus.done
+  }
+
+  private func result(of report: MailboxReport) -> (key: String, text: String, colour: Style.Colour?) {
+    guard let repair = report.repair else {
+      return ("failed", report.state.problem ?? "not counted", .red)
+    }
+    let cause = repair.cause.map { ": \($0.text)" } ?? ""
+    switch repair.action {
+    case .none: return ("exact", "exact", .green)
+    case .corrected: return ("corrected", "corrected" + cause, .yellow)
+    case .raised: return ("raised", "corrected in part, in use" + cause, .yellow)
+    case .busy: return ("busy", "busy, not lowered" + cause, .yellow)
+    case .replaced:
+      return ("replaced", "written anew" + (repair.fault.map { ": it was \($0.sentence)" } ?? cause), .yellow)
+    }
+  }
+
+  private static func text(_ drift: QuotaUsage) -> String {
+    guard drift != .none else { return "0" }
+    let messages = drift.messages == 0 ? "" : " \(drift.messages > 0 ? "+" : "")\(drift.messages)"
+    return ByteSize.signed(drift.bytes) + messages
+  }
+
+  private func record(_ row: MailboxRow, _ report: MailboxReport, _ text: String) -> Record {
+    let repair = report.repair
+    return Record([
+      ("address", .init(row.address.isEmpty ? nil : row.name)), ("path", .text(row.pathText)),
+      ("result", .text(repair?.action.rawValue ?? "failed")),
+      ("before_bytes", .init(repair?.before?.bytes)), ("before_messages", .init(repair?.before?.messages)),
+      ("counted_bytes", .init(repair?.counted.bytes)), ("counted_messages", .init(repair?.counted.messages)),
+      ("after_bytes", .init(repair?.after?.bytes)), ("after_messages", .init(repair?.after?.messages)),
+      ("drift_bytes", .init(repair?.drift?.bytes)), ("drift_messages", .init(repair?.drift?.messages)),
+      ("fault", .init(repair?.fault?.rawValue)), ("cause", .init(repair?.cause?.name)),
+      ("text", .text(text)),
+    ])
+  }
+}
+
+extension DriftCause {
+  /// For programs.
+  var name: String {
+    switch self {
+    case .profile(let profile): "profile:\(profile.rawValue)"
+    case .trashedMessages: "trashed-messages"
+    case .trash: "trash"
+    case .damaged: "damaged-lines"
+    case .replaced: "replaced-file"
+    case .unknown: "unknown"
+    }
+  }
+
+  /// For people.
+  var text: String {
+    switch self {
+    case .profile(let profile): "exactly what \(profile.rawValue) counts; see maildir_count_profile"
+    case .trashedMessages: "exactly the messages with flag T, which Courier leaves out"
+    case .trash: "exactly the messages in the trash; see virtual_trash_count"
+    case .damaged(let fault): "maildirsize was \(fault.sentence)"
+    case .replaced: "another program or a backup replaced maildirsize, and entries got lost"
+    case .unknown: "cause unknown"
+    }
+  }
+}
+
+extension LedgerFault {
+  /// Goes on from "it was".
+  var sentence: String {
+    switch self {
+    case .missing: "missing"
+    case .unreadable: "not readable"
+    case .notAFile: "not a regular file"
+    case .empty: "empty"
+    case .headerOnly: "without a total"
+    case .tooLong: "too long"
+    case .holdsNUL: "broken, with NUL bytes"
+    case .holdsCR: "broken, with CR line ends"
+    case .torn: "torn, with half a line at its end"
+    case .badHeader: "broken in its first line"
+    case .badEntry: "broken, with a line of another format"
+    case .overflow: "broken, with numbers that are too large"
+    case .negative: "broken, with a total below zero"
+    case .lopsided: "broken, with bytes but no messages or the other way round"
+    case .unlimited: "headed as unlimited, whose totals VDA invented"
+    }
+  }
+}

@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: Apache-2.0
+import Foundation
+import TestSupport
+import Testing
+
+/// `ullage recompute` on Maildirs that nobody else uses.
+struct RecomputeTests {
+  private static let limit = "virtual_mailbox_limit = 1000000"
+
+  /// A mailbox that holds 500 bytes in one message, and 70 in the trash.
+  private func host(_ ledger: String? = nil, _ settings: String = "") throws -> MailHost {
+    let host = try MailHost(Self.limit + "\n" + settings)
+    try host.store("a,S=500:2,S", bytes: 500)
+    try host.store("b,S=70:2,S", bytes: 70, folder: ".Trash")
+    if let ledger { try host.setLedger(ledger) }
+    return host
+  }
+
+  private func recompute(_ host: MailHost, _ options: String...) throws -> [String: String] {
+    let ending = try host.ullage(["recompute", MailHost.recipient, "--format=jsonl"] + options)
+    #expect(ending.status == 0 && ending.errors == "", "\(ending)")
+    return try #require(try ending.records.first)
+  }
+
+  @Test("A ledger that is right stays as it is, to the byte and the inode")
+  func exact() throws {
+    let host = try host("1000000S\n400 2\n100 -1\n")
+    let before = host.sandbox.status("\(host.maildir)/maildirsize")
+    let record = try recompute(host)
+    #expect(record["result"] == "none" && record["drift_bytes"] == "0" && record["cause"] == nil)
+    #expect(host.ledger == "1000000S\n400 2\n100 -1\n")
+    #expect(host.sandbox.status("\(host.maildir)/maildirsize")?.st_ino == before?.st_ino)
+    #expect(host.tmp == [])
+  }
+
+  @Test(
+    "What is too little is appended at once; what is too much stays while the mailbox is in use",
+    arguments: [
+      ("100 0", "corrected", "400 1", "500", "1"), ("900 3", "busy", nil, "900", "3"),
+      ("100 3", "raised", "400 0", "500", "3"),
+      ("900 0", "raised", "0 1", "900", "1"),
+    ] as [(String, String, String?, String, String)])
+  func append(entry: String, result: String, added: String?, bytes: String, messages: String) throws {
+    // Both totals are above zero, so that the ledger itself is sound.
+    let ledger = "1000000S\n 1 1\n\(entry)\n-1 -1\n"
+    let host = try host(ledger)
+    let record = try recompute(host)
+    #expect(record["result"] == result && record["after_bytes"] == bytes && record["after_messages"] == messages)
+    #expect(host.ledger == ledger + (added.map { $0 + "\n" } ?? ""))
+  }
+
+  @Test("--dry-run tells the same and writes nothing, --force writes the ledger anew")
+  func modes() throws {
+    let ledger = "1000000S\n 900 3\n"
+    let host = try host(ledger)
+    #expect(try recompute(host, "--dry-run", "--force")["result"] == "replaced" && host.ledger == ledger)
+    #expect(try recompute(host, "--dry-run")["result"] == "busy" && host.ledger == ledger)
+    #expect(try recompute(host, "--force")["result"] == "replaced" && host.ledger == "1000000S\n 500 1\n")
+    #expect(host.tmp == [])
+  }
+
+  @Test(
+    "A ledger that is of no use is written anew, and the damage is named",
+    arguments: [
+      (nil, "missing"), ("", "empty"), ("1000000S\n", "header-only"), ("1000000S\n500 1", "torn"),
+      ("1000000S\n500 1\n\n", "bad-entry"), ("1000000S\n500 1 x\n", "bad-entry"),
+      ("1000000S\r\n500 1\r\n", "CR-line-ends"),
+      ("9223372036854775808S\n500 1\n", "bad-header"), ("1000000S\n9223372036854775807 1\n1 1\n", "overflow"),
+      ("1000000S\n-500 1\n", "negative"), ("0S\n500 1\n", "headed-unlimited"),
+      ("1000000S\n500 0\n0 0\n", "bytes-without-messages"),
+      ("1000000S\n" + String(repeating: "1 0\n", count: 1300), "too-long"),
+    ] as [(String?, String)])
+  func broken(ledger: String?, fault: String) throws {
+    let host = try host(ledger)
+    let record = try recompute(host)
+    #expect(record["result"] == "replaced" && record["fault"] == fault && record["before_bytes"] == nil)
+    #expect(record["cause"] == (["missing", "headed-unlimited"].contains(fault) ? nil : "damaged-lines"))
+    #expect(host.ledger == "1000000S\n 500 1\n" && host.tmp == [])
+  }
+
+  @Test("A FIFO or a symlink in the ledger's place is replaced without being opened; a directory is reported")
+  func notAFile() throws {
+    for make in ["mkfifo", "ln -s /etc/passwd", "ln -s /nonexistent/x"] {
+      let host = try host()
+      let name = host.sandbox("\(host.maildir)/maildirsize")
+      try Command.check(make.split(separator: " ").map(String.init) + [name], asMailUser: true)
+      #expect(try recompute(host)["fault"] == "not-a-file")
+      #expect(host.ledger == "1000000S\n 500 1\n" && host.sandbox.status("\(host.maildir)/maildirsize")?.st_nlink == 1)
+    }
+    let host = try host()
+    try host.sandbox.makeDirectory("\(host.maildir)/maildirsize")
+    let ending = try host.ullage("recompute", MailHost.recipient)
+    #expect(ending.status == 2 && ending.output.contains("maildirsize is a directory"))
+  }
+
+  @Test(
+    "The likely cause of a drift: each of the documented ones",
+    arguments: [
+      // The inbox holds 500 bytes in 1 message, 30 in one flagged T, 11 in one whose name begins with a dot; the trash 70.
+      (" 530 2\n", "trashed-messages"), (" 570 2\n", "trash"), (" 500 1\n12", "damaged-lines"),
+      (" 541 3\n", "profile:dovecot"), ("20 1\n", "replaced-file"), (" 20 1\n", "unknown"), ("7777 9\n", "unknown"),
+    ])
+  func cause(entries: String, cause: String) throws {
+    let host = try host("1000000S\n" + entries)
+    try host.configure(Self.limit + "\nmaildir_count_profile = courier")
+    try host.store("t,S=30:2,ST", bytes: 30)
+    try host.store(".dot,S=11:2,S", bytes: 11)
+    let record = try recompute(host, "--dry-run")
+    #expect(record["cause"] == cause && record["counted_bytes"] == "500", "\(record)")
+  }
+
+  @Test("The limit in the first line becomes the database's at once, and the total is marked as carried over")
+  func limit() throws {
+    for ledger in ["2000S\n 500 1\n", "2000S\n500 1\n", "2000S,5C\n500 1\n"] {
+      let host = try host(ledger)
+      #expect(try recompute(host)["result"] == "none")
+      #expect(host.ledger == "1000000S\n 500 1\n0 0\n" && host.tmp == [])
+    }
+    let host = try host("2000S\n500 1\n")
+    #expect(try recompute(host, "--dry-run")["result"] == "none" && host.ledger == "2000S\n500 1\n")
+  }
+
+  @Test("--maildir needs no table; the limit is the ledger's, or the one given")
+  func directory() throws {
+    let host = try host("2000S,7C\n500 1\n")
+    try host.configure(Self.limit, maps: "texthash:/nonexistent/table")
+    let directory = host.sandbox(host.maildir)
+    #expect(try host.ullage("recompute", "--maildir", directory).status == 0)
+    #expect(host.ledger == "2000S,7C\n500 1\n")
+    #expect(try host.ullage("recompute", "--maildir", directory + "/", "--limit", "3K").status == 0)
+    #expect(host.ledger == "3072S\n 500 1\n0 0\n")
+    try Command.check(["rm", directory + "/maildirsize"])
+    #expect(try host.ullage("recompute", "--maildir", directory).status == 0)
+    #expect(host.ledger == "0S\n 500 1\n")
+  }
+
+  @Test(
+    "Wrong calls end with 64 and say what is wrong",
+    arguments: [
+      [], ["--all", "--domain", "example.org"], ["you@example.org", "--all"], ["--limit", "5", "you@example.org"],
+      ["--maildir", "/x", "--limit", "5.5"], ["--jobs", "0", "--all"], ["--format", "xml", "--all"],
+      ["--maildir", "/x", "you@example.org", "--all"], ["--nonsense"],
+    ])
+  func usage(arguments: [String]) throws {
+    let ending = try host().ullage(["recompute"] + arguments)
+    #expect(ending.status == 64 && ending.errors.hasPrefix("Error: ") && ending.output == "", "\(ending)")
+  }
+
+  @Test("An unknown address is named and ends with 67; the others are done")
+  func unknown() throws {
+    let host = try host()
+    let ending = try host.ullage("recompute", "ghost@example.org", MailHost.recipient)
+    #expect(ending.status == 67 && ending.errors.contains("ghost@example.org: no such mailbox"), "\(ending)")
+    #expect(host.ledger == "1000000S\n 500 1\n")
+  }
+
+  @Test("A missing Maildir is reported, and not made")
+  func absent() throws {
+    let host = try MailHost(Self.limit)
+    let ending = try host.ullage("recompute", MailHost.recipient)
+    #expect(ending.status == 2 && ending.output.contains("there is no Maildir"), "\(ending)")
+    #expect(host.sandbox.status(host.maildir) == nil)
+  }
+
+  @Test("Without a ledger to keep, there is nothing to recompute")
+  func inboxOnly() throws {
+    let ending = try host(nil, "virtual_mailbox_limit_inbox = yes").ullage("recompute", MailHost.recipient)
+    #expect(ending.status == 78 && ending.errors.contains("virtual_mailbox_limit_inbox = yes"), "\(ending)")
+  }
+
+  @Test("A folder that may not be read counts nothing, and is named on standard error")
+  func unreadable() throws {
+    let host = try host()
+    try host.store("c,S=9:2,S", bytes: 9, folder: ".A")
+    try Command.check(["chmod", "0", host.sandbox("\(host.maildir)/.A")])
+    let ending = try host.ullage("recompute", MailHost.recipient, "--format=jsonl")
+    #expect(ending.errors.contains("not counted, no permission to read it: .A/"), "\(ending)")
+    #expect(try ending.records.first?["counted_bytes"] == "500")
+  }
+
+  @Test(
+    "As root, the work is done as the Maildir's owner: no file of root's is left, another's Maildir is done as its own",
+    .enabled(if: geteuid() == 0, "takes root: run scripts/test"))
+  func root() throws {
+    let host = try MailHost(Self.limit)
+    try host.configure(
+      Self.limit,
+      maps:
+        "inline:{ you@example.org=example.org/you/, me@example.org=example.org/me/, root@example.org=example.org/root/ }"
+    )
+    for (name, owner) in [("you", "nobody:nogroup"), ("me", "1234:1235"), ("root", "root:root")] {
+      for part in ["cur", "new", "tmp"] { try host.sandbox.makeDirectory("base/example.org/\(name)/\(part)") }
+      try host.sandbox.write("base/example.org/\(name)/cur/a,S=500:2,S", "")
+      try Command.check(["chown", "-R", owner, host.sandbox("base/example.org/\(name)")])
+    }
+    try Command.check(["chmod", "755", host.sandbox("base"), host.sandbox("base/example.org")])
+    let ending = try host.ullage(
+      "recompute", "you@example.org", "me@example.org", "root@example.org", asMailUser: false)
+    #expect(
+      ending.status == 2 && ending.output.contains("root@example.org") && ending.output.contains("it belongs to root"))
+    for (name, owner, group) in [("you", 65534, 65534), ("me", 1234, 1235)] as [(String, UInt32, UInt32)] {
+      let status = try #require(host.sandbox.status("base/example.org/\(name)/maildirsize"))
+      #expect(status.st_uid == owner && status.st_gid == group && status.st_mode & 0o777 == 0o600)
+      #expect(host.sandbox.text("base/example.org/\(name)/maildirsize") == "1000000S\n 500 1\n")
+    }
+    #expect(host.sandbox.list("base/example.org/root") == ["cur", "new", "tmp"])
+  }
+
+  @Test(
+    "As the mail user, a Maildir of somebody else's is named with what to do",
+    .enabled(if: geteuid() == 0, "takes root: run scripts/test"))
+  func foreign() throws {
+    let host = try host()
+    try Command.check(["chown", "1234", host.sandbox(host.maildir)])
+    try Command.check(["chmod", "755", host.sandbox(host.maildir)])
+    let ending = try host.ullage("recompute", MailHost.recipient)
+    #expect(ending.status == 2 && ending.output.contains("uid 1234"), "\(ending)")
+    #expect(ending.output.contains("run ullage as that user or as root"))
+  }
+
+  @Test("A symlink that the mail user put in a Maildir's place is not followed by root")
+  func symlink() throws {
+    let host = try host()
+    let other = try Sandbox()
+    for part in ["cur", "new", "tmp"] { try other.makeDirectory("m/\(part)") }
+    try Command.check(["rm", "-r", host.sandbox(host.maildir)])
+    try Command.check(["ln", "-s", other("m"), host.sandbox(host.maildir)], asMailUser: true)
+    let ending = try host.ullage("recompute", MailHost.recipient, asMailUser: false)
+    #expect(ending.status == 2 && ending.output.contains("symlink not owned by root"), "\(ending)")
+    #expect(other.list("m") == ["cur", "new", "tmp"])
+  }
+
+  @Test("The table is for people: widths, units, a result in words; the sum is on standard error")
+  func table() throws {
+    let host = try host("1000000S\n900 3\n")
+    try host.configure(
+      Self.limit, maps: "inline:{ you@example.org=example.org/you/, other@example.org=example.org/other/ }")
+    let ending = try host.ullage("recompute", MailHost.recipient, "other@example.org")
+    #expect(
+      ending.output == """
+        MAILBOX            BEFORE  COUNTED  MESSAGES      DRIFT  RESULT
+        you@example.org     900 B    500 B         1  +400 B +2  busy, not lowered: cause unknown
+        other@example.org       -        -         -          -  there is no Maildir
+
+        """)
+    #expect(
+      ending.errors.hasPrefix("2 mailboxes recomputed in 0.")
+        && ending.errors.hasSuffix(" s: 1 busy, not lowered, 1 failed\n"))
+  }
+
+  @Test("A reader that goes away ends the command without a word")
+  func closedPipe() throws {
+    let host = try host()
+    let command = host.toolArguments(
+      ["recompute"] + Array(repeating: MailHost.recipient, count: 3000) + ["--format=json"])
+    try host.sandbox.write("command", command.map { "'\($0)'" }.joined(separator: " ") + "\n", mode: 0o644)
+    let ending = try Command.run(
+      ["bash", "-c", ". \(host.sandbox("command")) | head -n 1; echo ${PIPESTATUS[0]}"], asMailUser: true)
+    #expect(ending.output == "[\n141\n" && ending.errors == "", "\(ending.errors.prefix(300))")
+  }
+}
