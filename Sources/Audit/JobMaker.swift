@@ -6,15 +6,16 @@ package import Posix
 package import Quota
 
 /// Makes jobs of mailboxes: finds out where the Maildir is, and, for root, whose it is.
-package struct JobMaker: Sendable {
+package final class JobMaker {
   private let base: Path
   private let suffix: [UInt8]
   private let minimumUser: Int64
   private let work: MailboxTask.Work
   private let isRoot = CurrentProcess.effectiveUser == 0
+  private var finder = MaildirFinder()
 
   /// - Throws: when the base is not there, or empty as an unmounted volume is.
-  package init(_ settings: Settings, work: MailboxTask.Work) throws(MaildirError) {
+  package convenience init(_ settings: Settings, work: MailboxTask.Work) throws(MaildirError) {
     guard let base = Path(settings.mailboxBase) else { throw .baseMissing }
     if !settings.baseMayBeEmpty { try Maildir.checkBase(base) }
     self.init(base: base, settings, work: work)
@@ -45,7 +46,7 @@ package struct JobMaker: Sendable {
     let task = MailboxTask(base: base, components: components, limit: limit, work: work)
     guard isRoot else { return MailboxJob(row, task, owner: nil) }
     do throws(MaildirError) {
-      let status = try Maildir.status(base: base, components: components)
+      let status = try finder.status(base: base, components: components)
       guard Int64(status.owner) >= max(1, minimumUser) else {
         return MailboxJob(row, task, owner: nil, known: MailboxReport(.foreign(status.owner)))
       }

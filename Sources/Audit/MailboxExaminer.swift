@@ -4,14 +4,20 @@ import Posix
 import Quota
 
 /// Does the work on Maildirs: in a worker process, as their owner.
-struct MailboxExaminer {
-  let rule: CountingRule
-  let names: UniqueName
+struct MailboxExaminer: ~Copyable {
+  private let rule: CountingRule
+  private let names: UniqueName
+  private var finder = MaildirFinder()
+
+  init(rule: CountingRule, names: UniqueName) {
+    self.rule = rule
+    self.names = names
+  }
 
   /// Seconds that one mailbox may take.
   private static let timeLimit: Int64 = 3600
 
-  func report(on task: MailboxTask) -> MailboxReport {
+  mutating func report(on task: MailboxTask) -> MailboxReport {
     do throws(MaildirError) { return try examine(task) } catch {
       return MailboxReport(Self.state(for: error, task))
     }
@@ -38,16 +44,21 @@ struct MailboxExaminer {
     }
   }
 
-  private func examine(_ task: MailboxTask) throws(MaildirError) -> MailboxReport {
-    var maildir = try Maildir.open(
-      base: task.base, components: task.components, owner: CurrentProcess.effectiveUser, absent: .refused)
-    let inspection = try MaildirInspection(maildir, limit: task.limit ?? .none)
+  private mutating func examine(_ task: MailboxTask) throws(MaildirError) -> MailboxReport {
+    let owner = CurrentProcess.effectiveUser
+    let inspection = try MaildirInspection(
+      &finder, base: task.base, components: task.components, owner: owner, limit: task.limit ?? .none)
     var report = MailboxReport(.examined)
     report.note(inspection)
     let limit = task.limit ?? report.headerLimit ?? .none
     let counts = task.work.contains(.count) || task.work.contains(.countIfOdd) && report.isOdd(limit: limit)
+    guard counts || task.work.contains(.cleanTmp) else { return report }
+    var maildir = try Maildir.open(base: task.base, components: task.components, owner: owner, absent: .refused)
     if counts, !rule.inboxOnly { try count(task, limit, &maildir, &report) }
-    if task.work.contains(.cleanTmp) { report.removedFiles = try inspection.removeStale(from: maildir) }
+    let stale = try StaleFiles.look(in: maildir)
+    report.staleFiles = stale.names.count
+    report.staleBytes = stale.bytes
+    if task.work.contains(.cleanTmp) { report.removedFiles = try stale.remove(from: maildir) }
     return report
   }
 
@@ -80,8 +91,6 @@ extension MailboxReport {
     ledgerModified = inspection.ledgerModified?.seconds
     wrongRights = inspection.wrongRights
     hasFolderMark = inspection.hasFolderMark
-    staleFiles = inspection.stale.names.count
-    staleBytes = inspection.stale.bytes
   }
 
   /// Whether the ledger alone gives reason to count.

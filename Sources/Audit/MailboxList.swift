@@ -121,9 +121,10 @@ package final class MailboxList {
         conditions.append("path IS NULL AND \(address)")
       }
     }
-    _ = try ask(
+    let sql = statement(
       "\(end)BEGIN READ ONLY; DECLARE ullage_list NO SCROLL CURSOR FOR SELECT \(order), list.*", where: conditions,
-      "ORDER BY 1, coalesce(address::text, '') COLLATE \"C\"", on: connection)
+      "ORDER BY 1, coalesce(address::text, '') COLLATE \"C\"")
+    try connection.execute(sql, until: Deadline(secondsFromNow: Self.patience))
     hasCursor = true
     cursorEnd = Deadline(secondsFromNow: 300)
   }
@@ -131,12 +132,14 @@ package final class MailboxList {
   private func ask(
     _ select: String, where conditions: [String], _ rest: String = "", on connection: PostgresConnection
   ) throws(PostgresError) -> PostgresConnection.Rows {
+    try connection.query(statement(select, where: conditions, rest), until: Deadline(secondsFromNow: Self.patience))
+  }
+
+  private func statement(_ select: String, where conditions: [String], _ rest: String) -> [UInt8] {
     var query = settings.listQuery
     while let last = query.last, last == UInt8(ascii: ";") || last == UInt8(ascii: " ") { query.removeLast() }
     let condition = conditions.isEmpty ? "" : "WHERE \(conditions.joined(separator: " AND "))"
-    let sql =
-      Array("\(select) FROM (".utf8) + query + Array(") AS list (address, path, quota) \(condition) \(rest)".utf8)
-    return try connection.query(sql, until: Deadline(secondsFromNow: Self.patience))
+    return Array("\(select) FROM (".utf8) + query + Array(") AS list (address, path, quota) \(condition) \(rest)".utf8)
   }
 
   private func conditions(_ connection: PostgresConnection) throws(PostgresError) -> [String] {

@@ -93,7 +93,7 @@ package enum Worker {
     var reader = WireReader(first)
     let setup = reader.value(WorkerSetup.self)
     if let owner = setup.owner { try CurrentProcess.become(user: owner.user, group: owner.group) }
-    let examiner = MailboxExaminer(rule: setup.rule, names: UniqueName(host: CurrentProcess.hostName))
+    var examiner = MailboxExaminer(rule: setup.rule, names: UniqueName(host: CurrentProcess.hostName))
     while let frame = try WireFrame.receive(from: input) {
       var reader = WireReader(frame)
       let tasks = reader.values(MailboxTask.self)

@@ -5,7 +5,7 @@ package import Quota
 /// A mailbox on its way through the workers.
 package struct MailboxJob: Sendable {
   package let row: MailboxRow
-  package let task: MailboxTask
+  package var task: MailboxTask
   /// With whose rights; nil for our own.
   package let owner: Owner?
   /// Where no work is needed to know it.
@@ -68,7 +68,7 @@ package final class WorkerPool {
   ///
   /// - Parameter idle: called at least once a second.
   package func run(
-    next: () throws -> MailboxJob?, take: (MailboxJob, MailboxReport) throws -> Void, idle: () -> Void = {}
+    next: () throws -> MailboxJob?, take: (MailboxJob, MailboxReport) throws -> Void, idle: () throws -> Void = {}
   ) throws {
     defer { workers.forEach { _ = $0.end() } }
     var isExhausted = false
@@ -89,7 +89,7 @@ package final class WorkerPool {
         for (job, report) in zip(batch.jobs, batch.reports) { if let report { try take(job, report) } }
       }
       if batches.isEmpty, isExhausted || Interruption.received != 0 { return }
-      idle()
+      try idle()
       try collect()
     }
   }

@@ -14,8 +14,9 @@ struct Ledger: ~Copyable {
   private(set) var identity: FileIdentity?
   /// What was read last, and the time of the file's last change before that.
   private var lastRead: (text: LedgerText, modified: Timestamp)?
-  /// When the file had last been changed when it was opened.
-  private var modifiedWhenOpened: Timestamp = .distantPast
+  /// What the file was when it was opened; nil before.
+  private(set) var statusWhenOpened: FileStatus?
+  private var modifiedWhenOpened: Timestamp { statusWhenOpened?.modified ?? .distantPast }
   /// A file that we replaced, to which other programs may still append.
   private var displaced: DisplacedLedger?
   /// What had the name at `mark`, nil for nothing.
@@ -33,7 +34,7 @@ struct Ledger: ~Copyable {
   mutating func read(in maildir: borrowing Maildir) throws(MaildirError) -> Result<LedgerText, LedgerFault> {
     for _ in 0..<8 {
       if !isOpen {
-        if let fault = try open(in: maildir) { return .failure(fault) }
+        if let fault = try open(in: maildir.directory) { return .failure(fault) }
       } else {
         guard let status = try named(in: maildir), status.identity == identity else {
           close()
@@ -51,7 +52,12 @@ struct Ledger: ~Copyable {
 
   /// A look without the lock, to be confirmed under it.
   mutating func readUnlocked(in maildir: borrowing Maildir) throws(MaildirError) -> Result<LedgerText, LedgerFault> {
-    if !isOpen, let fault = try open(in: maildir) { return .failure(fault) }
+    try readUnlocked(in: maildir.directory)
+  }
+
+  /// - Parameter directory: a Maildir.
+  mutating func readUnlocked(in directory: borrowing File) throws(MaildirError) -> Result<LedgerText, LedgerFault> {
+    if !isOpen, let fault = try open(in: directory) { return .failure(fault) }
     let reading = try contents()
     if case .success(let text) = reading { lastRead = (text, modifiedWhenOpened) }
     return reading
@@ -102,9 +108,6 @@ struct Ledger: ~Copyable {
     } catch { throw .system(error) }
   }
 
-  /// When the file had last been changed when it was opened; nil when it was not.
-  var modifiedWhenRead: Timestamp? { isOpen ? modifiedWhenOpened : nil }
-
   /// Adds a line by one write(2). A part of a line is ended with LF, which makes every reader count anew.
   func append(_ entry: [UInt8]) throws(MaildirError) {
     guard file != nil else { return }
@@ -120,7 +123,7 @@ struct Ledger: ~Copyable {
   mutating func appendAgainIfReplaced(_ entry: [UInt8], in maildir: borrowing Maildir) throws(MaildirError) {
     guard isOpen, try named(in: maildir)?.identity != identity else { return }
     close()
-    guard try open(in: maildir) == nil else { return }
+    guard try open(in: maildir.directory) == nil else { return }
     try append(entry)
   }
 
@@ -129,7 +132,7 @@ struct Ledger: ~Copyable {
   mutating func mark(in maildir: borrowing Maildir) throws(MaildirError) {
     close()
     markedLength = 0
-    let fault = try open(in: maildir)
+    let fault = try open(in: maildir.directory)
     switch fault {
     case nil:
       do { marked = try file?.fstat(Self.name) } catch { throw .system(error) }
@@ -146,7 +149,7 @@ struct Ledger: ~Copyable {
   mutating func lateLines(in maildir: borrowing Maildir) throws(MaildirError) -> [UInt8]? {
     guard let marked else { return try named(in: maildir) == nil ? [] : nil }
     defer { close() }
-    let fault = try open(in: maildir)
+    let fault = try open(in: maildir.directory)
     guard fault == nil else { return try named(in: maildir)?.identity == marked.identity ? [] : nil }
     guard identity == marked.identity else { return nil }
     do {
@@ -175,10 +178,10 @@ struct Ledger: ~Copyable {
     _ = try? file?.writeOnce(lines.span)
   }
 
-  private mutating func open(in maildir: borrowing Maildir) throws(MaildirError) -> LedgerFault? {
+  private mutating func open(in directory: borrowing File) throws(MaildirError) -> LedgerFault? {
     let opened: File
     do {
-      opened = try File(openat: maildir.directory, Self.name, [.readWrite, .append, .noFollow, .nonBlocking])
+      opened = try File(openat: directory, Self.name, [.readWrite, .append, .noFollow, .nonBlocking])
     } catch {
       switch error.number {
       case Errno.ENOENT: return .missing
@@ -191,7 +194,7 @@ struct Ledger: ~Copyable {
       let status = try opened.fstat(Self.name)
       guard status.kind == .regular else { return .notAFile }
       identity = status.identity
-      modifiedWhenOpened = status.modified
+      statusWhenOpened = status
     } catch { throw .system(error) }
     file = consume opened
     return nil

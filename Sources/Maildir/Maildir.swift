@@ -8,7 +8,6 @@ package struct Maildir: ~Copyable {
   package let new: File
   /// Locks and stamps hold for this kernel only (NFS, FUSE and their like).
   package let isOnNetwork: Bool
-  let owner: UInt32
   let permissions: UInt32
   let group: UInt32
   private let identity: FileIdentity
@@ -50,19 +49,11 @@ package struct Maildir: ~Copyable {
     try MaildirWalk(base: base, absent: .refused).checkBaseIsNotEmpty()
   }
 
-  /// What the directory of a Maildir is: whose above all. Nothing is made, and nothing needs to be readable.
-  package static func status(base: Path, components: [Path]) throws(MaildirError) -> FileStatus {
-    var walk = try MaildirWalk(base: base, absent: .refused)
-    for component in components { try walk.enter(component) }
-    return try walk.status()
-  }
-
   private init(path: Path, directory: consuming File, new: consuming File, isOnNetwork: Bool, status: FileStatus) {
     self.path = path
     self.directory = directory
     self.new = new
     self.isOnNetwork = isOnNetwork
-    owner = status.owner
     permissions = status.permissions
     group = status.group
     identity = status.identity

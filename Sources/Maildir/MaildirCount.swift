@@ -262,11 +262,3 @@ struct MaildirCount: ~Copyable {
     return usage
   }
 }
-
-extension Array where Element == UInt8 {
-  init(copying span: Span<UInt8>) {
-    self.init()
-    reserveCapacity(span.count)
-    for index in span.indices { append(span[index]) }
-  }
-}

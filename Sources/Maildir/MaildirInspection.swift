@@ -2,7 +2,8 @@
 package import Posix
 package import Quota
 
-/// What a look at a Maildir shows without counting its messages. Nothing is written, no lock is taken.
+/// What a look at a Maildir shows without counting its messages: a dozen system calls. Nothing is written, no lock is
+/// taken.
 package struct MaildirInspection: Sendable {
   package let ledger: Result<LedgerContents, LedgerFault>
   /// Of the ledger's last change, nil when there is none to read.
@@ -11,60 +12,53 @@ package struct MaildirInspection: Sendable {
   package private(set) var wrongRights: [String] = []
   /// `maildirfolder` in the Maildir itself sends Courier's programs to the directory above it.
   package let hasFolderMark: Bool
-  package let stale: StaleFiles
 
-  package init(_ maildir: borrowing Maildir, limit: QuotaLimit) throws(MaildirError) {
-    var ledger = Ledger(limit: limit)
-    let reading = try ledger.readUnlocked(in: maildir)
-    self.ledger = reading.map(\.contents)
-    ledgerModified = ledger.modifiedWhenRead
+  /// - Throws: `wrongOwner` when the Maildir is not `owner`'s, `missing` when it or a part of it is not there.
+  package init(
+    _ finder: inout MaildirFinder, base: Path, components: [Path], owner: UInt32, limit: QuotaLimit
+  ) throws(MaildirError) {
+    let directory = try finder.open(base: base, components: components)
+    var parts: [(name: Path, status: FileStatus)] = []
+    let status: FileStatus
     do throws(SystemError) {
-      hasFolderMark = try maildir.directory.fstatatIfThere("maildirfolder") != nil
-      stale = try Self.staleFiles(in: maildir)
+      status = try directory.fstat()
+      hasFolderMark = try directory.fstatatIfThere("maildirfolder") != nil
       for name in [Path("new"), "cur", "tmp"] {
-        guard let status = try maildir.directory.fstatatIfThere(name) else { continue }
-        wrongRights += Self.wrongRights(of: name, status, maildir.owner, needed: 0o700)
-      }
-      if let status = try maildir.directory.fstatatIfThere(Ledger.name), status.kind == .regular {
-        wrongRights += Self.wrongRights(of: Ledger.name, status, maildir.owner, needed: 0o600)
+        if let status = try directory.fstatatIfThere(name) { parts.append((name, status)) }
       }
     } catch { throw .system(error) }
-    if maildir.permissions & 0o002 != 0 { wrongRights.append("everybody may write to the Maildir") }
-    if maildir.permissions & 0o700 != 0o700 {
-      wrongRights.append("the Maildir has mode \(String(maildir.permissions, radix: 8)), its owner needs rwx")
+    guard status.owner == owner else { throw .wrongOwner(status.owner) }
+    // A missing tmp/ is made by the next delivery.
+    for name in [Path("new"), "cur"] where !parts.contains(where: { $0.name == name }) {
+      throw .missing(Array(name.bytes))
     }
-  }
-
-  /// Removes what is stale.
-  ///
-  /// - Returns: how many files.
-  package func removeStale(from maildir: borrowing Maildir) throws(MaildirError) -> Int {
-    guard !stale.names.isEmpty else { return 0 }
-    do {
-      return try stale.remove(from: File(openat: maildir.directory, "tmp", [.directory, .noFollow]))
-    } catch { throw .system(error) }
-  }
-
-  private static func staleFiles(in maildir: borrowing Maildir) throws(SystemError) -> StaleFiles {
-    let tmp: File
-    do { tmp = try File(openat: maildir.directory, "tmp", [.directory, .noFollow]) } catch {
-      guard error.number == Errno.ENOENT else { throw error }
-      return StaleFiles()
+    for (name, status) in parts where status.kind != .directory {
+      throw status.kind == .symlink ? .symlinkInside(Array(name.bytes)) : .notADirectory(Array(name.bytes))
     }
-    var listing = DirectoryListing(bytes: 4096)
-    return try StaleFiles.look(in: tmp, &listing)
+    var ledger = Ledger(limit: limit)
+    let reading = try ledger.readUnlocked(in: directory)
+    self.ledger = reading.map(\.contents)
+    ledgerModified = ledger.statusWhenOpened?.modified
+    if let status = ledger.statusWhenOpened { parts.append((Ledger.name, status)) }
+    wrongRights = Self.wrongRights(ofMaildir: status)
+    for (name, status) in parts { wrongRights += Self.wrongRights(of: name, status, owner) }
   }
 
-  private static func wrongRights(
-    of name: Path, _ status: FileStatus, _ owner: UInt32, needed: UInt32
-  ) -> [String] {
-    let name = String(decoding: name.bytes, as: UTF8.self)
+  private static func wrongRights(ofMaildir status: FileStatus) -> [String] {
+    let mode = String(status.permissions, radix: 8)
+    return (status.permissions & 0o002 != 0 ? ["everybody may write to the Maildir, mode \(mode)"] : [])
+      + (status.permissions & 0o700 != 0o700 ? ["the Maildir has mode \(mode), its owner needs rwx"] : [])
+  }
+
+  private static func wrongRights(of name: Path, _ status: FileStatus, _ owner: UInt32) -> [String] {
+    let mode = String(status.permissions, radix: 8)
+    let needed: UInt32 = status.kind == .directory ? 0o700 : 0o600
     if status.owner != owner {
-      return ["\(name) belongs to \(CurrentProcess.userName(status.owner)), not to \(CurrentProcess.userName(owner))"]
+      return [
+        "\(name.text) belongs to \(CurrentProcess.userName(status.owner)), not to \(CurrentProcess.userName(owner))"
+      ]
     }
-    if status.permissions & needed != needed {
-      return ["\(name) has mode \(String(status.permissions, radix: 8)), its owner cannot use it"]
-    }
-    return status.permissions & 0o002 != 0 ? ["everybody may write to \(name)"] : []
+    if status.permissions & needed != needed { return ["\(name.text) has mode \(mode), its owner cannot use it"] }
+    return status.permissions & 0o002 != 0 ? ["everybody may write to \(name.text), mode \(mode)"] : []
   }
 }

@@ -25,9 +25,15 @@ struct MaildirWalk: ~Copyable {
     try open(name, [.directory])
   }
 
-  /// Of the place reached.
-  func status() throws(MaildirError) -> FileStatus {
-    do { return try place.fstat() } catch { throw .system(error) }
+  /// Of the directory called `name`, by way of a symlink only if that is root's.
+  func status(of name: Path) throws(MaildirError) -> FileStatus {
+    do {
+      guard let status = try place.fstatatIfThere(name) else { throw MaildirError.missing(Array(name.bytes)) }
+      if status.kind == .directory { return status }
+      return try open(name, [.pathOnly, .directory]).fstat(name)
+    } catch let error as SystemError { throw .system(error) } catch let error as MaildirError { throw error } catch {
+      preconditionFailure("\(error)")
+    }
   }
 
   private func open(_ name: Path, _ flags: File.Flags) throws(MaildirError) -> File {

@@ -29,11 +29,26 @@ package struct StaleFiles: Sendable, Equatable {
     return found
   }
 
-  /// Removes them.
+  /// Those in the `tmp/` of a Maildir.
+  package static func look(in maildir: borrowing Maildir) throws(MaildirError) -> StaleFiles {
+    do throws(SystemError) {
+      var listing = DirectoryListing()
+      return try look(in: File(openat: maildir.directory, "tmp", [.directory, .noFollow]), &listing)
+    } catch {
+      guard error.number == Errno.ENOENT else { throw .system(error) }
+      return StaleFiles()
+    }
+  }
+
+  /// Removes them from the `tmp/` of the Maildir.
   ///
   /// - Returns: how many.
-  func remove(from tmp: borrowing File) throws(SystemError) -> Int {
-    for name in names { try tmp.unlinkat(name) }
+  package func remove(from maildir: borrowing Maildir) throws(MaildirError) -> Int {
+    guard !names.isEmpty else { return 0 }
+    do throws(SystemError) {
+      let tmp = try File(openat: maildir.directory, "tmp", [.directory, .noFollow])
+      for name in names { try tmp.unlinkat(name) }
+    } catch { throw .system(error) }
     return names.count
   }
 }

@@ -16,6 +16,7 @@ package struct File: ~Copyable {
     package static let readWrite = Flags(rawValue: O_RDWR)
     package static let append = Flags(rawValue: O_APPEND)
     package static let create = Flags(rawValue: O_CREAT)
+    package static let truncate = Flags(rawValue: O_TRUNC)
     package static let exclusive = Flags(rawValue: O_EXCL)
     package static let directory = Flags(rawValue: CPOSIX_O_DIRECTORY)
     package static let noFollow = Flags(rawValue: O_NOFOLLOW)
@@ -76,6 +77,23 @@ package struct File: ~Copyable {
       if bytes.count == status.size, after.size == status.size, after.modified == status.modified { return bytes }
     }
     throw SystemError(.open, path.bytes, EBUSY)
+  }
+
+  /// Puts a file of mode 0600 with these bytes in the place of `path`: whoever reads it finds the old one or the new one,
+  /// whole, whatever happens meanwhile.
+  package static func replace(_ path: Path, with bytes: [UInt8]) throws(SystemError) {
+    guard let draft = Path(path.bytes + Array(".new".utf8)) else { return }
+    let file = try File(open: draft, [.writeOnly, .create, .truncate, .noFollow], mode: 0o600)
+    do {
+      try file.write(bytes.span)
+      try file.fdatasync(draft)
+      _ = try systemCall(.rename, path) {
+        unsafe draft.withCString { draft in unsafe path.withCString { unsafe Glibc.rename(draft, $0) } }
+      }
+    } catch {
+      _ = unsafe draft.withCString { unsafe unlink($0) }
+      throw error
+    }
   }
 
   deinit {

@@ -11,13 +11,18 @@ package enum Interruption {
   package static var received: Int32 { signal.load(ordering: .relaxed) }
 
   package static func listen() {
+    var signals = sigset_t()
+    unsafe sigemptyset(&signals)
     for number in [SIGINT, SIGTERM] {
+      unsafe sigaddset(&signals, number)
       var action = sigaction()
       unsafe action.__sigaction_handler.sa_handler = { Interruption.signal.store($0, ordering: .relaxed) }
       // Without SA_RESTART: waits come back. With SA_RESETHAND: the next one is deadly.
       action.sa_flags = Int32(bitPattern: UInt32(SA_RESETHAND))
       unsafe sigaction(number, &action, nil)
     }
+    // A blocked signal survives exec.
+    unsafe sigprocmask(SIG_UNBLOCK, &signals, nil)
   }
 
   /// Sleeps; a signal cuts it short.

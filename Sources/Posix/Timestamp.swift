@@ -44,6 +44,14 @@ package struct Timestamp: Sendable, Comparable {
     return Timestamp(time)
   }
 
+  /// Days since 1970 in local time.
+  package var localDay: Int64 {
+    var seconds = time_t(seconds)
+    var local = unsafe tm()
+    unsafe localtime_r(&seconds, &local)
+    return unsafe (Int64(seconds) + Int64(local.tm_gmtoff)) / 86400
+  }
+
   /// `Nov 22 09:05:01` in local time, as syslogd expects it (RFC 3164 §4.1.2).
   package var syslogText: String {
     let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]

@@ -68,8 +68,23 @@ package final class PostgresConnection: @unchecked Sendable {
     unsafe libpq.finish(handle)
   }
 
-  /// Runs one statement by the simple protocol and answers its last result.
+  /// Runs statements that give no rows, such as BEGIN.
+  package func execute(_ sql: [UInt8], until deadline: Deadline) throws(PostgresError) {
+    _ = try unsafe run(sql, until: deadline) { result throws(PostgresError) in
+      guard unsafe libpq.resultStatus(result) != PGRES_COMMAND_OK else { return [] }
+      return try unsafe rows(of: result)
+    }
+  }
+
+  /// Runs one statement by the simple protocol and answers its last result. One that gives no rows is an error: for a
+  /// table that would mean "not found".
   package func query(_ sql: [UInt8], until deadline: Deadline) throws(PostgresError) -> Rows {
+    try unsafe run(sql, until: deadline) { result throws(PostgresError) in try unsafe rows(of: result) }
+  }
+
+  private func run(
+    _ sql: [UInt8], until deadline: Deadline, _ rows: (Libpq.Result) throws(PostgresError) -> Rows
+  ) throws(PostgresError) -> Rows {
     let sent = unsafe Self.withCString(sql) { unsafe libpq.sendQuery(handle, $0) }
     guard sent == 1 else { throw .lost(errorText) }
     while case let pending = unsafe libpq.flush(handle), pending != 0 {
@@ -80,7 +95,7 @@ package final class PostgresConnection: @unchecked Sendable {
     // To the end also after an error: only then does libpq take the next statement.
     while let result = try unsafe nextResult(until: deadline) {
       defer { unsafe libpq.clear(result) }
-      outcome = Result { () throws(PostgresError) in try unsafe rows(of: result) }
+      outcome = Result { () throws(PostgresError) in try unsafe rows(result) }
       if case .failure(.lost) = outcome { break }
     }
     return try outcome.get()

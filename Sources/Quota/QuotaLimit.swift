@@ -28,6 +28,23 @@ package struct QuotaLimit: Equatable, Sendable {
     return bytes == 0 ? .max : bytes.subtractingSaturating(usage.bytes)
   }
 
+  /// How full a mailbox is, in whole percent rounded down: of the bytes or the messages, whichever is more. Nil without a
+  /// limit.
+  package func percent(of usage: QuotaUsage) -> Int64? {
+    let shares = [(usage.bytes, bytes), (usage.messages, messages)].filter { $0.1 > 0 }
+    return shares.map { Self.product(max(0, $0.0), 100).dividedSaturating(by: $0.1) }.max()
+  }
+
+  /// Whether a mailbox holds more than `percent` of what it may, of bytes or of messages. Exactly that much is not more.
+  package func isExceeded(by usage: QuotaUsage, percent: Int64 = 100) -> Bool {
+    [(usage.bytes, bytes), (usage.messages, messages)].contains {
+      $0.1 > 0 && Self.product(max(0, $0.0), 100) > Self.product($0.1, percent)
+    }
+  }
+
+  /// Exact, of numbers that are not negative.
+  private static func product(_ left: Int64, _ right: Int64) -> UInt128 { UInt128(left) * UInt128(right) }
+
   /// The limit as other programs can read it: Exim takes a double, Courier an `int` for the messages.
   package var published: QuotaLimit {
     QuotaLimit(bytes: min(bytes, .max - 1023), messages: min(messages, Int64(Int32.max)))
@@ -62,6 +79,10 @@ package struct QuotaUsage: Equatable, Sendable {
     left.bytes = left.bytes.addingSaturating(right.bytes)
     left.messages = left.messages.addingSaturating(right.messages)
   }
+}
+
+extension UInt128 {
+  fileprivate func dividedSaturating(by other: Int64) -> Int64 { Int64(clamping: self / UInt128(other)) }
 }
 
 extension Int64 {

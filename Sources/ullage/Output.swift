@@ -17,6 +17,13 @@ final class Output {
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
   }
 
+  /// Writes a text at once.
+  static func print(_ text: String) throws {
+    let output = Output()
+    try output.write(text)
+    try output.flush()
+  }
+
   func write(_ text: String) throws {
     buffer += text.utf8
     if buffer.count >= 65536 { try flush() }

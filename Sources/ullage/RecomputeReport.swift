@@ -87,7 +87,7 @@ struct RecomputeReport {
     guard let repair = report.repair else {
       return ("failed", report.state.problem ?? "not counted", .red)
     }
-    let cause = repair.cause.map { ": \($0.text)" } ?? ""
+    let cause = repair.cause.map { ": \($0.sentence)" } ?? ""
     switch repair.action {
     case .none: return ("exact", "exact", .green)
     case .corrected: return ("corrected", "corrected" + cause, .yellow)
@@ -129,18 +129,6 @@ extension DriftCause {
     case .damaged: "damaged-lines"
     case .replaced: "replaced-file"
     case .unknown: "unknown"
-    }
-  }
-
-  /// For people.
-  var text: String {
-    switch self {
-    case .profile(let profile): "exactly what \(profile.rawValue) counts; see maildir_count_profile"
-    case .trashedMessages: "exactly the messages with flag T, which Courier leaves out"
-    case .trash: "exactly the messages in the trash; see virtual_trash_count"
-    case .damaged(let fault): "maildirsize was \(fault.sentence)"
-    case .replaced: "another program or a backup replaced maildirsize, and entries got lost"
-    case .unknown: "cause unknown"
     }
   }
 }

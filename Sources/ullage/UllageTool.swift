@@ -19,5 +19,5 @@ struct UllageTool: ParsableCommand {
     abstract: "Looks after the mailboxes of ullage.cf.",
     discussion: "See ullage(1).",
     version: "ullage \(Ullage.version)",
-    subcommands: [RecomputeCommand.self, MapCommand.self])
+    subcommands: [RecomputeCommand.self, StatusCommand.self, AuditCommand.self, MapCommand.self])
 }

@@ -80,4 +80,26 @@ struct WholeNumberTests {
   func refused(text: String) {
     #expect(Int64(wholeNumber: Array(text.utf8)) == nil)
   }
+
+  @Test(
+    "How full a mailbox is: the fuller of bytes and messages, exact at both ends of Int64",
+    arguments: [
+      (1000, 0, 999, 7, 99), (1000, 0, 1000, 7, 100), (1000, 0, 1001, 7, 100), (1000, 10, 100, 9, 90),
+      (0, 10, 1 << 40, 5, 50),
+      (.max, 0, .max, 1, 100), (.max, 0, .max - 1, 1, 99), (1, 0, .max, 1, .max), (0, 0, 5, 5, nil), (10, 0, -5, 0, 0),
+    ] as [(Int64, Int64, Int64, Int64, Int64?)])
+  func percent(bytes: Int64, messages: Int64, used: Int64, count: Int64, percent: Int64?) {
+    let limit = QuotaLimit(bytes: bytes, messages: messages)
+    let usage = QuotaUsage(bytes: used, messages: count)
+    #expect(limit.percent(of: usage) == percent)
+    #expect(limit.isExceeded(by: usage) == (bytes > 0 && used > bytes || messages > 0 && count > messages))
+  }
+
+  @Test("Exactly so many percent are not more than that")
+  func exceeded() {
+    let limit = QuotaLimit(bytes: 1000)
+    #expect(!limit.isExceeded(by: QuotaUsage(bytes: 900, messages: 1), percent: 90))
+    #expect(limit.isExceeded(by: QuotaUsage(bytes: 901, messages: 1), percent: 90))
+    #expect(!QuotaLimit.none.isExceeded(by: QuotaUsage(bytes: .max, messages: .max), percent: 0))
+  }
 }

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+import Maildir
+import Posix
+import Quota
+
+/// The findings about one mailbox, as they are made.
+struct MailboxFindings {
+  private let row: MailboxRow
+  private(set) var findings: [Finding] = []
+
+  init(_ row: MailboxRow) {
+    self.row = row
+  }
+
+  /// - Parameter isMended: this run has put it right, so that nothing remains to be done.
+  mutating func add(
+    _ kind: Finding.Kind, _ severity: Finding.Severity, _ evidence: String, cause: String = "", remedy: String = "",
+    bytes: Int64? = nil, messages: Int64? = nil, isMended: Bool = false
+  ) {
+    findings.append(
+      Finding(
+        kind: kind, severity: isMended ? .notice : severity, mailbox: row.name, path: row.pathText, evidence: evidence,
+        cause: cause, remedy: isMended ? "" : remedy, bytes: bytes, messages: messages, isMended: isMended))
+  }
+}
+
+/// Turns what was seen of a mailbox into findings: values in, values out.
+struct AuditRules {
+  /// `--repair`: what was counted may have been put right already.
+  let repairs: Bool
+
+  func findings(_ row: MailboxRow, _ report: MailboxReport) -> [Finding] {
+    var found = MailboxFindings(row)
+    for fault in row.faults { add(fault, row, &found) }
+    switch report.state {
+    case .absent:
+      found.add(.absent, .notice, "no Maildir", cause: "nothing has been delivered there yet, or it was removed")
+    case .broken(let text) where !row.faults.contains(where: \.isPath):
+      found.add(.brokenMaildir, .error, text, remedy: "put it right; mail to it is deferred until then")
+    case .foreign(let user):
+      let name = user == 0 ? "root" : "\(CurrentProcess.userName(user)) (uid \(user))"
+      found.add(
+        .wrongRights, .error, "the Maildir belongs to \(name)", cause: "it was made by hand, or restored",
+        remedy: "chown -R it to the mail user; mail to it is deferred until then")
+    case .broken, .failed: break
+    case .examined:
+      addFiles(report, &found)
+      addLedger(row, report, &found)
+    }
+    return found.findings
+  }
+
+  private func add(_ fault: MailboxRow.Fault, _ row: MailboxRow, _ found: inout MailboxFindings) {
+    switch fault {
+    case .null(let column):
+      let consequence = column == "limit" ? "virtual_mailbox_limit holds in its place" : "no mail can be delivered"
+      found.add(
+        .nullInList, .warning, "its \(column) in the list is NULL", cause: consequence, remedy: "correct the row")
+    case .negative(let bytes):
+      found.add(
+        .negativeLimit, .notice, "its limit is \(bytes) bytes",
+        cause: "PostfixAdmin writes that for \"not managed\"; virtual_mailbox_limit holds in its place")
+    case .notANumber(let text):
+      found.add(
+        .badLimit, .error, "its limit \"\(text)\" is not a whole number",
+        remedy: "correct the row; mail is deferred until then")
+    case .setAside(let bytes):
+      found.add(
+        .limitNotEnforced, .warning, "its limit of \(bytes) bytes is below message_size_limit",
+        cause: "virtual_mailbox_limit holds in its place, as with VDA",
+        remedy: "set virtual_mailbox_limit_override = yes, or raise it")
+    case .path(let reason):
+      found.add(
+        .badPath, .error, "its path \"\(row.pathText)\" is of no use: \(reason)",
+        remedy: "correct the row; mail is deferred until then")
+    }
+  }
+
+  private func addFiles(_ report: MailboxReport, _ found: inout MailboxFindings) {
+    if report.hasFolderMark {
+      found.add(
+        .strayFolderMark, .error, "a file maildirfolder lies in the Maildir itself",
+        cause: "Dovecot made it at CREATE INBOX; Courier's programs take the directory above for the mailbox",
+        remedy: "remove that file")
+    }
+    for text in report.wrongRights {
+      found.add(.wrongRights, .error, text, cause: "a program that ran as another user", remedy: "chown and chmod it")
+    }
+    for folder in report.unreadable {
+      found.add(
+        .wrongRights, .error, "\(folder) may not be read, and counts for nothing", remedy: "chown and chmod it")
+    }
+    if report.staleFiles > 0 {
+      let files = report.staleFiles == 1 ? "a file" : "\(report.staleFiles) files"
+      found.add(
+        .staleFiles, .notice, "\(files) in tmp/, older than 36 hours", cause: "deliveries that were broken off",
+        remedy: "ullage audit --clean-tmp", bytes: report.staleBytes, messages: Int64(report.staleFiles),
+        isMended: report.removedFiles > 0)
+    }
+    if report.wrongSizes > 0 {
+      let names = report.wrongSizes == 1 ? "a name tells" : "\(report.wrongSizes) names tell"
+      found.add(
+        .sizeInName, .warning, "\(names) another size than the file has (\(report.wrongSizeExample))",
+        cause: "compressed by Dovecot, which is right so, or changed after its delivery",
+        messages: Int64(report.wrongSizes))
+    }
+  }
+
+  private func addLedger(_ row: MailboxRow, _ report: MailboxReport, _ found: inout MailboxFindings) {
+    let (limit, repair) = (row.limit, report.repair)
+    let recompute = "ullage recompute \(row.name)"
+    let isMended = repairs && (repair.map { $0.action == .replaced || $0.action == .corrected } ?? false)
+    switch report.fault {
+    case .missing?:
+      if limit != .none {
+        found.add(
+          .limitNotEnforced, .warning, "there is no maildirsize, the limit is \(Self.text(limit))",
+          cause: "no mail has come by ullage-deliver yet; Courier IMAP enforces nothing until then",
+          remedy: recompute, isMended: isMended)
+      }
+    case .unlimited?:
+      found.add(
+        .limitNotEnforced, .warning, "maildirsize says that there is no limit, the limit is \(Self.text(limit))",
+        cause: "VDA wrote it while there was none, or the IMAP server has none", remedy: recompute, isMended: isMended)
+    case let fault?:
+      found.add(
+        .brokenLedger, .error, "maildirsize is of no use: \(fault.rawValue)",
+        cause: "a program was killed while it wrote, a disk was full, or it was edited", remedy: recompute,
+        isMended: isMended)
+    case nil: addHeader(limit, report, recompute, &found)
+    }
+    if let repair, let drift = repair.drift, drift != .none, let before = repair.before {
+      found.add(
+        .drift, .warning, "maildirsize says \(Self.text(before)), there are \(Self.text(repair.counted))",
+        cause: repair.cause?.sentence ?? "", remedy: repairs ? "it was in use; the next audit tries again" : recompute,
+        bytes: drift.bytes, messages: drift.messages, isMended: isMended)
+    }
+    if let usage = repair?.counted ?? report.usage, limit.isExceeded(by: usage) {
+      found.add(
+        .overQuota, .warning, "it holds \(Self.text(usage)) and may hold \(Self.text(limit))",
+        remedy: "ask its owner, or raise the limit; new mail is deferred or bounced",
+        bytes: limit.bytes > 0 ? usage.minus(QuotaUsage(bytes: limit.bytes, messages: 0)).bytes : nil)
+    }
+  }
+
+  private func addHeader(
+    _ limit: QuotaLimit, _ report: MailboxReport, _ recompute: String, _ found: inout MailboxFindings
+  ) {
+    guard let header = report.headerLimit, header != limit.published else { return }
+    let evidence = "maildirsize has \(Self.text(header)), the database \(Self.text(limit))"
+    let isMended = repairs && report.repair != nil
+    if report.isOurs {
+      found.add(
+        .headerLimit, .notice, evidence, cause: "the limit was changed, and no mail has come since", remedy: recompute,
+        isMended: isMended)
+    } else {
+      found.add(
+        .headerLimit, .warning, evidence,
+        cause: "the IMAP server has another limit; each of the two then counts the mailbox anew",
+        remedy: "let it read the limit from the same database", isMended: isMended)
+    }
+  }
+
+  private static func text(_ usage: QuotaUsage) -> String {
+    "\(usage.bytes) bytes in \(usage.messages) \(usage.messages == 1 ? "message" : "messages")"
+  }
+
+  private static func text(_ limit: QuotaLimit) -> String {
+    let parts = [
+      limit.bytes > 0 ? "\(limit.bytes) bytes" : nil, limit.messages > 0 ? "\(limit.messages) messages" : nil,
+    ].compactMap { $0 }
+    return parts.isEmpty ? "no limit" : parts.joined(separator: " and ")
+  }
+}
+
+extension MailboxRow.Fault {
+  fileprivate var isPath: Bool { if case .path = self { true } else { false } }
+}
+
+extension DriftCause {
+  /// For people.
+  package var sentence: String {
+    switch self {
+    case .profile(let profile): "exactly what \(profile.rawValue) counts; see maildir_count_profile"
+    case .trashedMessages: "exactly the messages with flag T, which Courier leaves out"
+    case .trash: "exactly the messages in the trash; see virtual_trash_count"
+    case .damaged(let fault): "maildirsize was damaged: \(fault.rawValue)"
+    case .replaced: "another program or a backup replaced maildirsize, and entries got lost"
+    case .unknown: "cause unknown"
+    }
+  }
+}

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+package import Configuration
+import Mailboxes
+import Maildir
+import Posix
+import Quota
+import Tables
+
+/// What an audit is to do.
+package struct AuditOptions: Sendable {
+  package enum Level: Int, Sendable, CaseIterable {
+    /// Every ledger is compared with the list.
+    case ledgers = 0
+    /// Besides, a share of the mailboxes is counted, and whatever looks odd.
+    case counts = 1
+    /// And of those each file is asked for its size.
+    case files = 2
+  }
+
+  package var level: Level
+  /// One mailbox in so many is counted.
+  package var share: Int
+  package var repairs: Bool
+  package var cleansTmp: Bool
+  package var domain: [UInt8]?
+  /// Mailboxes a second, nil for as many as there are.
+  package var rate: Int?
+  package var workers: Int
+  package var ignored: Set<Finding.Kind>
+
+  package init(
+    level: Level, share: Int, repairs: Bool, cleansTmp: Bool, domain: [UInt8]?, rate: Int?, workers: Int,
+    ignored: Set<Finding.Kind>
+  ) {
+    self.level = level
+    self.share = share
+    self.repairs = repairs
+    self.cleansTmp = cleansTmp
+    self.domain = domain
+    self.rate = rate
+    self.workers = workers
+    self.ignored = ignored
+  }
+
+  /// What must be the same for a run to go on where another one stopped.
+  package var fingerprint: String {
+    let domain = domain.map { String(decoding: $0, as: UTF8.self) } ?? "all"
+    let ignored = ignored.map(\.rawValue).sorted().joined(separator: ",")
+    return
+      "level=\(level.rawValue) share=\(share) repair=\(repairs) clean-tmp=\(cleansTmp) domain=\(domain) ignore=\(ignored)"
+  }
+}
+
+/// Looks at all mailboxes of the list, and at the directories beside them.
+package final class AuditRun {
+  private let options: AuditOptions
+  private let maker: JobMaker
+  private let rules: AuditRules
+  private let list: MailboxList
+  private let pool: WorkerPool
+  private var walk: TreeWalk?
+  private var lastPath: [UInt8] = []
+  package private(set) var state: AuditState
+
+  /// - Parameter state: a new one, or that of a run which was broken off.
+  package init(_ settings: Settings, _ options: AuditOptions, _ state: AuditState) throws {
+    self.options = options
+    self.state = state
+    maker = try JobMaker(settings, work: [])
+    rules = AuditRules(repairs: options.repairs)
+    let position = state.address.map { MailboxList.Position(path: state.path, address: $0) }
+    list = try MailboxList(settings, domain: options.domain, after: position)
+    // Mailboxes that are counted take their time, and progress is to be seen.
+    pool = WorkerPool(
+      workers: options.workers, batchSize: options.level == .ledgers ? 256 : 32, rule: settings.countingRule,
+      rate: options.rate)
+    if options.domain == nil, let base = Path(settings.mailboxBase) { walk = try TreeWalk(base: base) }
+  }
+
+  /// How many mailboxes the list has.
+  package func count() throws -> Int { try list.count() }
+
+  /// - Parameters:
+  ///   - take: is given each finding.
+  ///   - idle: is called at least once a second, and with a state from which a run can go on.
+  package func run(take: (Finding) throws -> Void, idle: (AuditState) throws -> Void) throws {
+    if let path = state.path, state.address != nil {
+      walk?.advance(to: path, searches: false) { _ in }
+      lastPath = path
+    } else if state.address == nil {
+      for (address, count) in try list.repeatedAddresses() { try note(Self.repeated(address, count), take) }
+    }
+    var positions: [MailboxList.Position] = []
+    var given = 0
+    let (list, maker, options, night) = (list, maker, options, state.night)
+    let pool = pool
+    try pool.run(
+      next: {
+        guard let row = try list.next() else { return nil }
+        if let position = list.position { positions.append(position) }
+        var job = maker.job(row)
+        job.task.work = options.work(for: row, night: night)
+        return job
+      },
+      take: { job, report in
+        try self.examine(job, report, take)
+        self.state.path = positions[given].path
+        self.state.address = positions[given].address
+        given += 1
+        if given >= 4096 {
+          positions.removeFirst(given)
+          given = 0
+        }
+      }, idle: { try idle(self.state) })
+    guard Interruption.received == 0 else { return }
+    try walk?.advance(to: nil) { try self.note(Self.orphan($0), take) }
+    for problem in walk?.problems ?? [] { state.note(notAudited: problem) }
+  }
+
+  private func examine(_ job: MailboxJob, _ report: MailboxReport, _ take: (Finding) throws -> Void) throws {
+    let path = job.task.components.flatMap { $0.bytes + [UInt8(ascii: "/")] }
+    if !path.isEmpty {
+      // The list is in order, but for a path that leads through the same directory in a strange way.
+      if path == lastPath {
+        try note(Self.sharedPath(job.row), take)
+      } else if lastPath.lexicographicallyPrecedes(path) {
+        try walk?.advance(to: path) { try self.note(Self.orphan($0), take) }
+        lastPath = path
+      }
+    }
+    state.note(audited: report, job.row)
+    for finding in rules.findings(job.row, report) { try note(finding, take) }
+  }
+
+  private func note(_ finding: Finding, _ take: (Finding) throws -> Void) throws {
+    guard !options.ignored.contains(finding.kind) else { return }
+    state.note(finding)
+    try take(finding)
+  }
+
+  private static func orphan(_ path: [UInt8]) -> Finding {
+    let name = String(decoding: SystemLog.escaped(path, limit: 4096), as: UTF8.self)
+    return Finding(
+      kind: .orphan, severity: .warning, mailbox: name, path: name, evidence: "no mailbox has this Maildir",
+      cause: "its mailbox was removed, or is not active", remedy: "remove it when nobody needs it any more")
+  }
+
+  private static func sharedPath(_ row: MailboxRow) -> Finding {
+    Finding(
+      kind: .duplicatePath, severity: .warning, mailbox: row.name, path: row.pathText,
+      evidence: "another mailbox has the same Maildir", cause: "each limit is held against the one total",
+      remedy: "correct one of the rows, unless it is meant so")
+  }
+
+  private static func repeated(_ address: [UInt8], _ count: Int64) -> Finding {
+    let name = String(decoding: SystemLog.escaped(address), as: UTF8.self)
+    return Finding(
+      kind: .duplicateAddress, severity: .error, mailbox: name, path: "", evidence: "listed \(count) times",
+      cause: "mailbox_list_query joins a table that has several rows for it", remedy: "correct the query or the rows")
+  }
+}
+
+extension AuditOptions {
+  /// What is to be done with a mailbox on this night.
+  fileprivate func work(for row: MailboxRow, night: Int) -> MailboxTask.Work {
+    var work: MailboxTask.Work = []
+    if level != .ledgers || repairs { work.insert(.countIfOdd) }
+    if level != .ledgers, isDue(row, night: night) { work.insert(.count) }
+    if level == .files { work.insert(.checkSizes) }
+    if repairs { work.insert(.repair) }
+    if cleansTmp { work.insert(.cleanTmp) }
+    return work
+  }
+
+  /// Every mailbox is due once in `share` nights, whatever is added to the list or taken from it.
+  func isDue(_ row: MailboxRow, night: Int) -> Bool {
+    // FNV-1a, 64 bits.
+    var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+    for byte in row.address { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01B3 }
+    return Int(hash % UInt64(share)) == night % share
+  }
+}

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+import ArgumentParser
+import Audit
+import Configuration
+import Posix
+
+/// `ullage audit`
+struct AuditCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "audit",
+    abstract: "Look at all mailboxes for what is wrong, and mend it if asked to.",
+    usage: """
+      ullage audit [--level LEVEL] [--share 1/N] [--repair] [--clean-tmp] [OPTIONS]
+      """,
+    discussion: """
+      The mailboxes are those of mailbox_list_query. Level 0 compares every maildirsize with the limit in the list. \
+      Level 1 also counts a share of the mailboxes, another one each night, and whatever looks odd. Level 2 also asks \
+      each file of those for its size. Nothing is written without --repair or --clean-tmp.
+
+      EXAMPLES:
+        ullage audit
+        ullage audit --level 1 --share 1 --repair
+        ullage audit --level 1 --quiet --state /var/lib/ullage/audit.state
+        ullage audit --level 0 --nagios
+
+      EXIT STATUS: 0 nothing found, 1 findings, 2 some mailboxes could not be audited, 64 wrong call, 75 try again, \
+      78 something has to be mended first. With --nagios: 0 OK, 1 warning, 2 critical, 3 unknown.
+      """)
+
+  @Option(help: "0, 1 or 2.")
+  var level = AuditOptions.Level.counts
+
+  @Option(help: ArgumentHelp("The share that is counted each night: 1/7 is a seventh, 1 is all.", valueName: "1/n"))
+  var share = Share(count: 7)
+
+  @Option(
+    help: ArgumentHelp(
+      "Which share is due, when not the one of today: a number that grows by one each night.", valueName: "number"))
+  var night: Int?
+
+  @Flag(help: "Mend what is counted and found wrong, as \"ullage recompute\" does.")
+  var repair = false
+
+  @Flag(name: .customLong("clean-tmp"), help: "Remove files in tmp/ that are older than 36 hours.")
+  var cleansTmp = false
+
+  @Option(
+    help: ArgumentHelp("Only the mailboxes of a domain, and no search for Maildirs without one.", valueName: "domain"))
+  var domain: String?
+
+  @Option(
+    parsing: .singleValue,
+    help: ArgumentHelp("A kind of finding to leave out; may be given several times.", valueName: "kind"))
+  var ignore: [Finding.Kind] = []
+
+  @Option(
+    name: .customLong("max-rate"),
+    help: ArgumentHelp("No more mailboxes a second than that, to leave the disks to others.", valueName: "number"))
+  var rate: Int?
+
+  @Option(
+    help: ArgumentHelp("Mailboxes at a time; as many as there are processors when not given.", valueName: "number"))
+  var jobs: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "Remember in a file how far it is: a run that was broken off is gone on with. Removed at the end.",
+      valueName: "file"))
+  var state: String?
+
+  @Flag(name: .shortAndLong, help: "Write nothing when nothing was found.")
+  var quiet = false
+
+  @Flag(help: "One line for a check plugin.")
+  var nagios = false
+
+  @Option(help: "table (the worst 50 findings of each kind), json, jsonl or csv (all of them).")
+  var format = OutputFormat.table
+
+  @OptionGroup var configurationOption: ConfigurationOption
+
+  struct Share: ExpressibleByArgument {
+    let count: Int
+
+    init(count: Int) {
+      self.count = count
+    }
+
+    init?(argument: String) {
+      let digits = argument == "1" ? "1" : argument.hasPrefix("1/") ? String(argument.dropFirst(2)) : ""
+      guard let count = Int(digits), (1...10_000).contains(count), digits.first != "+" else { return nil }
+      self.count = count
+    }
+
+    var defaultValueDescription: String { "1/\(count)" }
+  }
+
+  func validate() throws {
+    if let rate, !(1...1_000_000).contains(rate) { throw ValidationError("--max-rate must be from 1 to 1000000") }
+    if let jobs, !(1...256).contains(jobs) { throw ValidationError("--jobs must be from 1 to 256") }
+    if let night, night < 0 { throw ValidationError("--night must not be negative") }
+    if nagios, format != .table { throw ValidationError("give either --nagios or --format") }
+  }
+
+  func run() throws {
+    guard nagios else { return try perform(audit) }
+    do { try perform(audit) } catch let status as ExitCode where status.rawValue > 3 {
+      try Output.print("ULLAGE UNKNOWN - the audit could not be made; see standard error\n")
+      throw ExitCode(3)
+    }
+  }
+
+  private func audit() throws -> Int32 {
+    let settings = try configurationOption.settingsWithLedger()
+    let options = AuditOptions(
+      level: level, share: share.count, repairs: repair, cleansTmp: cleansTmp, domain: domain.map { Array($0.utf8) },
+      rate: rate, workers: jobs ?? CurrentProcess.processorCount, ignored: Set(ignore))
+    let store = try state.map { try AuditStateFile($0) }
+    let fresh = AuditState(options: options.fingerprint, night: night ?? Int(Timestamp.now.localDay))
+    let begun = try store?.load(options: options.fingerprint)
+    let run = try AuditRun(settings, options, begun ?? fresh)
+    var report = AuditReport(format: format, nagios: nagios, quiet: quiet)
+    let meter = try ProgressMeter("mailboxes") { try run.count() }
+    meter.done = run.state.mailboxes
+    Interruption.listen()
+    do {
+      try run.run(
+        take: { finding in
+          if report.writesAtOnce { meter.clear() }
+          try report.write(finding)
+        },
+        idle: { state in
+          meter.done = state.mailboxes
+          meter.show()
+          try store?.save(state, atMostEvery: 5)
+        })
+    } catch {
+      meter.clear()
+      try store?.save(run.state)
+      if run.state.mailboxes > 0 { try report.finish(run.state, seconds: meter.elapsed, isComplete: false) }
+      throw error
+    }
+    meter.clear()
+    let wasInterrupted = Interruption.received != 0
+    if wasInterrupted { try store?.save(run.state) } else { try store?.remove() }
+    try report.finish(run.state, seconds: meter.elapsed, isComplete: !wasInterrupted)
+    if wasInterrupted {
+      let next = state == nil ? "" : "; the same command goes on from there"
+      StandardStream.writeError("ullage: audit: interrupted after \(run.state.mailboxes) mailboxes\(next)\n")
+      return nagios ? 3 : ExitStatus.signal(Interruption.received)
+    }
+    return report.status(run.state)
+  }
+}
+
+extension AuditOptions.Level: ExpressibleByArgument {}
+extension Finding.Kind: ExpressibleByArgument {}

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+import ArgumentParser
+import Audit
+import Configuration
+import Mailboxes
+import Maildir
+import Posix
+import Quota
+import Reports
+
+/// `ullage status`
+struct StatusCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "status",
+    abstract: "Show how full mailboxes are.",
+    usage: """
+      ullage status ADDRESS... [OPTIONS]
+      ullage status --domain DOMAIN | --all [--over PERCENT] [--top NUMBER] [OPTIONS]
+      """,
+    discussion: """
+      The usage is what maildirsize says; nothing is counted and nothing is written. "ullage recompute" counts.
+
+      EXAMPLES:
+        ullage status you@example.org
+        ullage status --all --over 90
+        ullage status --domain example.org --top 20 --sort messages
+
+      EXIT STATUS: 0 shown, 2 some mailboxes could not be looked at, 64 wrong call, 67 unknown address, 75 try again, \
+      78 something has to be mended first.
+      """)
+
+  @OptionGroup var selection: MailboxSelection
+
+  @Option(help: ArgumentHelp("Only those that hold more than this share of their limit.", valueName: "percent"))
+  var over: Int64?
+
+  @Option(help: ArgumentHelp("Only the first so many, in the order of --sort.", valueName: "number"))
+  var top: Int?
+
+  @Option(help: "The order: percent, used, messages or address.")
+  var sort = Order.percent
+
+  @Option(help: "table, json, jsonl or csv.")
+  var format = OutputFormat.table
+
+  @OptionGroup var configurationOption: ConfigurationOption
+
+  enum Order: String, CaseIterable, ExpressibleByArgument {
+    case percent, used, messages, address
+  }
+
+  func validate() throws {
+    if let over, !(0...1000).contains(over) { throw ValidationError("--over must be from 0 to 1000") }
+    if let top, top < 1 { throw ValidationError("--top must be at least 1") }
+    guard !selection.isEmpty || over != nil || top != nil else {
+      throw ValidationError("give addresses, --domain, --all, --over or --top")
+    }
+  }
+
+  func run() throws {
+    try perform {
+      let settings = try configurationOption.settingsWithLedger()
+      let maker = try JobMaker(settings, work: [])
+      var unknown: [String] = []
+      let next: () throws -> MailboxJob?
+      if selection.addresses.isEmpty {
+        let list = try MailboxList(settings, domain: selection.domain.map { Array($0.utf8) })
+        next = { try list.next().map(maker.job) }
+      } else {
+        let found = try selection.lookUp(settings, maker)
+        unknown = found.unknown
+        var rest = found.jobs[...]
+        next = { rest.popFirst() }
+      }
+      let lines = try collect(settings, next)
+      try StatusReport(format: format).write(lines)
+      for address in unknown {
+        StandardStream.writeError(
+          "ullage: status: \(address): no such mailbox; ullage map tells which table was asked\n")
+      }
+      if Interruption.received != 0 { return ExitStatus.signal(Interruption.received) }
+      if !unknown.isEmpty { return ExitStatus.noUser }
+      return lines.contains { $0.report.isUnknown } ? ExitStatus.incomplete : ExitStatus.done
+    }
+  }
+
+  private func collect(_ settings: Settings, _ next: () throws -> MailboxJob?) throws -> [StatusLine] {
+    let pool = WorkerPool(workers: CurrentProcess.processorCount, batchSize: 128, rule: settings.countingRule)
+    let meter = ProgressMeter("mailboxes") { nil }
+    Interruption.listen()
+    var lines: [StatusLine] = []
+    try pool.run(
+      next: next,
+      take: { job, report in
+        meter.done += 1
+        let line = StatusLine(row: job.row, report: report)
+        if let over, !line.isOver(over) { return }
+        lines.append(line)
+        // Twice as many as are wanted are kept, so that the best of them are looked for now and then only.
+        if let top, lines.count >= 2 * top + 1000 { lines = Array(sorted(lines).prefix(top)) }
+      }, idle: meter.show)
+    meter.clear()
+    return Array(sorted(lines).prefix(top ?? .max))
+  }
+
+  /// The fullest first; those without a limit behind, those of which nothing is known last.
+  private func sorted(_ lines: [StatusLine]) -> [StatusLine] {
+    func key(_ line: StatusLine) -> (Int64, Int64) {
+      let used = line.report.usage?.bytes ?? -2
+      switch sort {
+      case .percent: return (line.percent ?? (used < 0 ? used : -1), used)
+      case .used: return (used, 0)
+      case .messages: return (line.report.usage?.messages ?? -1, used)
+      case .address: return (0, 0)
+      }
+    }
+    return lines.map { ($0, key($0)) }.sorted {
+      $0.1 != $1.1 ? $0.1 > $1.1 : $0.0.row.address.lexicographicallyPrecedes($1.0.row.address)
+    }.map(\.0)
+  }
+}
+
+/// A mailbox and how full it is.
+struct StatusLine {
+  let row: MailboxRow
+  let report: MailboxReport
+
+  /// Nil without a limit, or where the usage is not known.
+  var percent: Int64? { report.usage.flatMap { row.limit.percent(of: $0) } }
+
+  func isOver(_ percent: Int64) -> Bool {
+    report.usage.map { row.limit.isExceeded(by: $0, percent: percent) } ?? false
+  }
+}
+
+extension MailboxReport {
+  /// The mailbox could not be looked at. (One without a Maildir is known: nothing has come yet.)
+  var isUnknown: Bool { state != .examined && state != .absent }
+}
