@@ -50,7 +50,7 @@ let package = Package(
     .target(name: "Delivery", dependencies: ["Mailboxes", "Maildir", "Configuration", "Quota", "Posix"]),
     .target(
       name: "Audit",
-      dependencies: ["Mailboxes", "Tables", "Maildir", "Postgres", "Configuration", "Quota", "Posix"]),
+      dependencies: ["Reports", "Mailboxes", "Tables", "Maildir", "Postgres", "Configuration", "Quota", "Posix"]),
     .target(name: "Reports"),
     .target(name: "Lookup", dependencies: ["Mailboxes", "Tables", "Configuration", "Socketmap", "Posix"]),
     .target(name: "Mailboxes", dependencies: ["Tables", "Configuration", "Quota", "Posix"]),

@@ -2,6 +2,7 @@
 import Maildir
 import Posix
 import Quota
+import Reports
 
 /// The findings about one mailbox, as they are made.
 struct MailboxFindings {
@@ -131,7 +132,8 @@ struct AuditRules {
     }
     if let repair, let drift = repair.drift, drift != .none, let before = repair.before {
       found.add(
-        .drift, .warning, "maildirsize says \(Self.text(before)), there are \(Self.text(repair.counted))",
+        .drift, .warning,
+        "maildirsize says \(Self.text(before)), there are \(Self.text(repair.counted)) (\(Self.signed(drift)))",
         cause: repair.cause?.sentence ?? "", remedy: repairs ? "it was in use; the next audit tries again" : recompute,
         bytes: drift.bytes, messages: drift.messages, isMended: isMended)
     }
@@ -162,12 +164,18 @@ struct AuditRules {
   }
 
   private static func text(_ usage: QuotaUsage) -> String {
-    "\(usage.bytes) bytes in \(usage.messages) \(usage.messages == 1 ? "message" : "messages")"
+    "\(grouped(usage.bytes)) bytes in \(grouped(usage.messages)) \(usage.messages == 1 ? "message" : "messages")"
+  }
+
+  /// What the ledger says too much or too little: `+400, +2`.
+  private static func signed(_ drift: QuotaUsage) -> String {
+    [drift.bytes, drift.messages].map { ($0 > 0 ? "+" : "") + grouped($0) }.joined(separator: ", ")
   }
 
   private static func text(_ limit: QuotaLimit) -> String {
     let parts = [
-      limit.bytes > 0 ? "\(limit.bytes) bytes" : nil, limit.messages > 0 ? "\(limit.messages) messages" : nil,
+      limit.bytes > 0 ? "\(grouped(limit.bytes)) bytes" : nil,
+      limit.messages > 0 ? "\(grouped(limit.messages)) messages" : nil,
     ].compactMap { $0 }
     return parts.isEmpty ? "no limit" : parts.joined(separator: " and ")
   }

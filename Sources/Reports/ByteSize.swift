@@ -34,7 +34,7 @@ package enum ByteSize {
 }
 
 /// `1,234,567`
-package func grouped(_ number: Int) -> String {
+package func grouped(_ number: some BinaryInteger) -> String {
   var digits = String(number.magnitude)
   var groups: [String] = []
   while digits.count > 3 {

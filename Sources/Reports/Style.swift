@@ -18,7 +18,7 @@ package struct Style: Sendable {
 
   /// `text` in a colour (ECMA-48, SGR).
   package func callAsFunction(_ text: String, _ colour: Colour?) -> String {
-    guard isOn, let colour else { return text }
+    guard isOn, !text.isEmpty, let colour else { return text }
     return "\u{1B}[\(colour.rawValue)m\(text)\u{1B}[0m"
   }
 }

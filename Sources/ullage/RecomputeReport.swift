@@ -41,17 +41,17 @@ struct RecomputeReport {
   mutating func add(_ row: MailboxRow, _ report: MailboxReport) throws {
     let result = result(of: report)
     counts[result.key, default: 0] += 1
-    if report.repair == nil { failures += 1 }
+    if result.key == "failed" { failures += 1 }
     try writer.write(record(row, report, result.text))
     for folder in report.unreadable {
       StandardStream.writeError("ullage: recompute: \(row.name): not counted, no permission to read it: \(folder)\n")
     }
-    guard format == .table, showsAll || result.key != "exact" else { return }
+    guard format == .table, showsAll || !["exact", "absent"].contains(result.key) else { return }
     let repair = report.repair
     let lines = table.add([
       .init(row.name), .init(repair?.before.map { ByteSize.text($0.bytes) } ?? "-"),
       .init(repair.map { ByteSize.text($0.counted.bytes) } ?? "-"),
-      .init(repair.map { grouped(Int($0.counted.messages)) } ?? "-"),
+      .init(repair.map { grouped($0.counted.messages) } ?? "-"),
       .init(repair?.drift.map(Self.text) ?? "-"), .init(result.text, result.colour),
     ])
     isWritten = isWritten || !lines.isEmpty
@@ -66,9 +66,11 @@ struct RecomputeReport {
     try writer.finish()
     let total = counts.values.reduce(0, +)
     if !showsAll || total != 1 {
-      let parts = ["exact", "corrected", "raised", "replaced", "busy", "failed"].compactMap { key in
-        counts[key].map { "\(grouped($0)) \(key == "busy" ? "busy, not lowered" : key)" }
-      }
+      let words = [
+        ("exact", "exact"), ("corrected", "corrected"), ("raised", "corrected in part"), ("replaced", "written anew"),
+        ("busy", "busy, not lowered"), ("absent", "without a Maildir"), ("failed", "failed"),
+      ]
+      let parts = words.compactMap { key, text in counts[key].map { "\(grouped($0)) \(text)" } }
       let what = isDryRun ? "counted, nothing written" : "recomputed"
       let tenths = Int(seconds * 10)
       let sum = parts.isEmpty ? "" : ": " + parts.joined(separator: ", ")
@@ -84,6 +86,8 @@ struct RecomputeReport {
   }
 
   private func result(of report: MailboxReport) -> (key: String, text: String, colour: Style.Colour?) {
+    // Nothing has come yet, so there is nothing to count: no failure (of PostfixAdmin's hook, for instance).
+    if report.state == .absent { return ("absent", "no Maildir yet", nil) }
     guard let repair = report.repair else {
       return ("failed", report.state.problem ?? "not counted", .red)
     }
@@ -108,7 +112,7 @@ struct RecomputeReport {
     let repair = report.repair
     return Record([
       ("address", .init(row.address.isEmpty ? nil : row.name)), ("path", .text(row.pathText)),
-      ("result", .text(repair?.action.rawValue ?? "failed")),
+      ("result", .text(repair?.action.rawValue ?? (report.state == .absent ? "absent" : "failed"))),
       ("before_bytes", .init(repair?.before?.bytes)), ("before_messages", .init(repair?.before?.messages)),
       ("counted_bytes", .init(repair?.counted.bytes)), ("counted_messages", .init(repair?.counted.messages)),
       ("after_bytes", .init(repair?.after?.bytes)), ("after_messages", .init(repair?.after?.messages)),

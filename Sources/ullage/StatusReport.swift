@@ -36,14 +36,14 @@ struct StatusReport {
     let colour: Style.Colour? = percent.map { $0 > 100 ? .red : $0 >= 80 ? .yellow : .green }
     let limits = [
       row.limit.bytes > 0 ? ByteSize.text(row.limit.bytes) : nil,
-      row.limit.messages > 0 ? "\(grouped(Int(row.limit.messages))) msg" : nil,
+      row.limit.messages > 0 ? "\(grouped(row.limit.messages)) msg" : nil,
     ].compactMap { $0 }
     return [
       .init(row.name), .init(report.usage.map { ByteSize.text($0.bytes) } ?? "-"),
       .init(limits.isEmpty ? "none" : limits.joined(separator: ", ")),
       .init(percent.map { Bar.text(Double($0) / 100, width: 10) } ?? "", colour),
       .init(percent.map { "\($0)" } ?? "-", colour),
-      .init(report.usage.map { grouped(Int($0.messages)) } ?? "-"), .init(row.source.text),
+      .init(report.usage.map { grouped($0.messages) } ?? "-"), .init(row.source.text),
       .init(report.ledgerModified.map { Self.age(now - $0) } ?? "-"), .init(remark(report), .yellow),
     ]
   }

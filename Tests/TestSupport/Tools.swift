@@ -60,15 +60,15 @@ package final class LoopDisk {
   }
 }
 
-/// Looks again and again until something has happened, for 20 s at most.
-package func waitUntil<R>(_ what: String, _ look: () throws -> R?) throws -> R {
-  let limit = Date().addingTimeInterval(20)
+/// Looks again and again until something has happened, for 20 s at most unless told otherwise.
+package func waitUntil<R>(_ what: String, seconds: Double = 20, _ look: () throws -> R?) throws -> R {
+  let limit = Date().addingTimeInterval(seconds)
   while Date() < limit {
     if let result = try look() { return result }
     // Gives the processor to whom we wait for, without a time that could be too short.
     poll(nil, 0, 1)
   }
-  throw TestError("\(what) has not happened in 20 s")
+  throw TestError("\(what) has not happened in \(Int(seconds)) s")
 }
 
 extension MailHost {
