@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+import Foundation
+import TestSupport
+import Testing
+
+/// The manual pages beside what the program says of itself.
+struct ManualTests {
+  private static let project = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    .deletingLastPathComponent()
+
+  private func page(_ name: String) throws -> String {
+    try String(contentsOf: Self.project.appendingPathComponent("man/\(name).1"), encoding: .utf8)
+  }
+
+  private func help(_ command: String) throws -> String {
+    let ending = try Command.run([Programs.path("ullage"), command, "--help"])
+    #expect(ending.status == 0 && ending.errors == "")
+    return ending.output
+  }
+
+  private static let commands = ["recompute", "status", "audit", "map"]
+
+  @Test("Each option of --help stands in the manual page, and no other", arguments: commands)
+  func options(command: String) throws {
+    let page = try page("ullage-\(command)")
+    let help = try help(command)
+    let ours = Set(help.matches(of: #/\n  (?:-[a-z], )?--([a-z-]+)/#).map { String($0.1) }).subtracting([
+      "help", "version",
+    ])
+    // `.It Fl -dry-run`, `.It Fl q , -quiet`
+    let manual = Set(page.matches(of: #/\n\.It Fl (?:[a-z] , )?-([a-z-]+)/#).map { String($0.1) })
+    #expect(ours == manual && ours.count >= 2)
+  }
+
+  @Test("Each exit status of --help stands in the manual page; both have examples", arguments: commands)
+  func statuses(command: String) throws {
+    let page = try page("ullage-\(command)")
+    let help = try help(command).replacing(#/\s+/#, with: " ")
+    let section = try #require(help.firstMatch(of: #/EXIT STATUS: ([^.]*)\./#)).1
+    let ours = section.matches(of: #/(?:^|, )(\d+) /#).map { String($0.1) }
+    let manual = page.matches(of: #/\n\.It (\d+)/#).map { String($0.1) }
+    #expect(Set(ours).isSubset(of: manual) && Set(manual).subtracting(ours).isSubset(of: ["74"]), "\(ours) \(manual)")
+    #expect(help.contains("EXAMPLES: ullage \(command) ") && page.contains(".Sh EXAMPLES"))
+  }
+
+  @Test("ullage(1) names each command, and no other")
+  func overview() throws {
+    let ending = try Command.run([Programs.path("ullage"), "--help"])
+    let list = try #require(ending.output.components(separatedBy: "SUBCOMMANDS:\n").last)
+    let ours = Set(list.matches(of: #/(?:^|\n)  ([a-z]+) /#).map { String($0.1) })
+    let manual = Set(try page("ullage").matches(of: #/\n\.It Cm ([a-z]+)\n/#).map { String($0.1) })
+    #expect(ours == manual && ours == Set(Self.commands))
+  }
+
+  @Test("Each kind of finding stands in ullage-audit(1), with its severity, and no other")
+  func findings() throws {
+    let page = try page("ullage-audit")
+    let source = try String(
+      contentsOf: Self.project.appendingPathComponent("Sources/Audit/Finding.swift"), encoding: .utf8)
+    let cases = try #require(source.firstMatch(of: #/enum Kind[^{]*\{([^}]*)\}/#)).1
+    let kinds = Set(cases.matches(of: #/case (\w+)(?: = "([a-z-]+)")?/#).map { String($0.2 ?? $0.1) })
+    let findings = try #require(page.firstMatch(of: #/\.Sh FINDINGS\n((?:.*\n)*?)\.Sh EXIT/#)).1
+    #expect(kinds == Set(findings.matches(of: #/\n\.It Cm ([a-z-]+)/#).map { String($0.1) }) && kinds.count > 15)
+  }
+}
