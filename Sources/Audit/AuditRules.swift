@@ -43,8 +43,9 @@ struct AuditRules {
       found.add(
         .wrongRights, .error, "the Maildir belongs to \(name)", cause: "it was made by hand, or restored",
         remedy: "chown -R it to the mail user; mail to it is deferred until then")
-    case .broken, .failed: break
-    case .examined:
+    case .broken, .failed, .examined: break
+    }
+    if report.isInspected {
       addFiles(report, &found)
       addLedger(row, report, &found)
     }
@@ -70,6 +71,11 @@ struct AuditRules {
         .limitNotEnforced, .warning, "its limit of \(bytes) bytes is below message_size_limit",
         cause: "virtual_mailbox_limit holds in its place, as with VDA",
         remedy: "set virtual_mailbox_limit_override = yes, or raise it")
+    case .unused(let bytes):
+      found.add(
+        .limitNotEnforced, .warning, "the list gives it a limit of \(grouped(bytes)) bytes",
+        cause: "virtual_mailbox_limit_maps is not set, so that virtual_mailbox_limit holds for deliveries",
+        remedy: "set virtual_mailbox_limit_maps")
     case .path(let reason):
       found.add(
         .badPath, .error, "its path \"\(row.pathText)\" is of no use: \(reason)",
@@ -123,6 +129,9 @@ struct AuditRules {
       found.add(
         .limitNotEnforced, .warning, "maildirsize says that there is no limit, the limit is \(Self.text(limit))",
         cause: "VDA wrote it while there was none, or the IMAP server has none", remedy: recompute, isMended: isMended)
+    case .unreadable? where !report.wrongRights.isEmpty: break
+    // The names of its messages say that they are empty: a count gave this.
+    case .lopsided? where repair.map { ($0.counted.bytes == 0) != ($0.counted.messages == 0) } ?? false: break
     case let fault?:
       found.add(
         .brokenLedger, .error, "maildirsize is of no use: \(fault.rawValue)",
@@ -134,7 +143,7 @@ struct AuditRules {
       found.add(
         .drift, .warning,
         "maildirsize says \(Self.text(before)), there are \(Self.text(repair.counted)) (\(Self.signed(drift)))",
-        cause: repair.cause?.sentence ?? "", remedy: repairs ? "it was in use; the next audit tries again" : recompute,
+        cause: repair.cause?.sentence ?? "", remedy: repairs ? "it was in use; try again: \(recompute)" : recompute,
         bytes: drift.bytes, messages: drift.messages, isMended: isMended)
     }
     if let usage = repair?.counted ?? report.usage, limit.isExceeded(by: usage) {
@@ -150,16 +159,16 @@ struct AuditRules {
   ) {
     guard let header = report.headerLimit, header != limit.published else { return }
     let evidence = "maildirsize has \(Self.text(header)), the database \(Self.text(limit))"
-    let isMended = repairs && report.repair != nil
     if report.isOurs {
       found.add(
         .headerLimit, .notice, evidence, cause: "the limit was changed, and no mail has come since", remedy: recompute,
-        isMended: isMended)
+        isMended: repairs && report.repair != nil)
     } else {
+      // Mended or not, the server will write it again.
       found.add(
         .headerLimit, .warning, evidence,
         cause: "the IMAP server has another limit; each of the two then counts the mailbox anew",
-        remedy: "let it read the limit from the same database", isMended: isMended)
+        remedy: "let it read the limit from the same database")
     }
   }
 

@@ -59,7 +59,6 @@ package final class AuditRun {
   private let list: MailboxList
   private let pool: WorkerPool
   private var walk: TreeWalk?
-  private var lastPath: [UInt8] = []
   package private(set) var state: AuditState
 
   /// - Parameter state: a new one, or that of a run which was broken off.
@@ -80,15 +79,29 @@ package final class AuditRun {
   /// How many mailboxes the list has.
   package func count() throws -> Int { try list.count() }
 
-  /// - Parameters:
-  ///   - take: is given each finding.
-  ///   - idle: is called at least once a second, and with a state from which a run can go on.
-  package func run(take: (Finding) throws -> Void, idle: (AuditState) throws -> Void) throws {
-    if let path = state.path, state.address != nil {
-      walk?.advance(to: path, searches: false) { _ in }
-      lastPath = path
-    } else if state.address == nil {
-      for (address, count) in try list.repeatedAddresses() { try note(Self.repeated(address, count), take) }
+  /// What a run tells as it goes.
+  package struct Listener {
+    let finding: (Finding) throws -> Void
+    /// A mailbox that could not be audited, and why.
+    let problem: (String) throws -> Void
+    /// Called at least once a second, with a state from which a run can go on.
+    let idle: (AuditState) throws -> Void
+
+    package init(
+      finding: @escaping (Finding) throws -> Void, problem: @escaping (String) throws -> Void,
+      idle: @escaping (AuditState) throws -> Void
+    ) {
+      self.finding = finding
+      self.problem = problem
+      self.idle = idle
+    }
+  }
+
+  package func run(_ listener: Listener) throws {
+    if !state.directory.isEmpty { walk?.advance(to: state.directory, searches: false) { _ in } }
+    if !state.hasAskedForRepeated {
+      for (address, count) in try list.repeatedAddresses() { try note(Self.repeated(address, count), listener) }
+      state.hasAskedForRepeated = true
     }
     var positions: [MailboxList.Position] = []
     var given = 0
@@ -103,7 +116,7 @@ package final class AuditRun {
         return job
       },
       take: { job, report in
-        try self.examine(job, report, take)
+        try self.examine(job, report, listener)
         self.state.path = positions[given].path
         self.state.address = positions[given].address
         given += 1
@@ -111,31 +124,37 @@ package final class AuditRun {
           positions.removeFirst(given)
           given = 0
         }
-      }, idle: { try idle(self.state) })
+      }, idle: { try listener.idle(self.state) })
     guard Interruption.received == 0 else { return }
-    try walk?.advance(to: nil) { try self.note(Self.orphan($0), take) }
-    for problem in walk?.problems ?? [] { state.note(notAudited: problem) }
+    try walk?.advance(to: nil) { try self.note(Self.orphan($0), listener) }
+    for problem in walk?.problems ?? [] { try note(notAudited: problem, listener) }
   }
 
-  private func examine(_ job: MailboxJob, _ report: MailboxReport, _ take: (Finding) throws -> Void) throws {
+  private func examine(_ job: MailboxJob, _ report: MailboxReport, _ listener: Listener) throws {
     let path = job.task.components.flatMap { $0.bytes + [UInt8(ascii: "/")] }
     if !path.isEmpty {
       // The list is in order, but for a path that leads through the same directory in a strange way.
-      if path == lastPath {
-        try note(Self.sharedPath(job.row), take)
-      } else if lastPath.lexicographicallyPrecedes(path) {
-        try walk?.advance(to: path) { try self.note(Self.orphan($0), take) }
-        lastPath = path
+      if path == state.directory {
+        try note(Self.sharedPath(job.row), listener)
+      } else if state.directory.lexicographicallyPrecedes(path) {
+        try walk?.advance(to: path) { try self.note(Self.orphan($0), listener) }
+        state.directory = path
       }
     }
-    state.note(audited: report, job.row)
-    for finding in rules.findings(job.row, report) { try note(finding, take) }
+    state.note(audited: report)
+    for finding in rules.findings(job.row, report) { try note(finding, listener) }
+    if case .failed(let text) = report.state { try note(notAudited: "\(job.row.name): \(text)", listener) }
   }
 
-  private func note(_ finding: Finding, _ take: (Finding) throws -> Void) throws {
+  private func note(_ finding: Finding, _ listener: Listener) throws {
     guard !options.ignored.contains(finding.kind) else { return }
     state.note(finding)
-    try take(finding)
+    try listener.finding(finding)
+  }
+
+  private func note(notAudited text: String, _ listener: Listener) throws {
+    state.note(notAudited: text)
+    try listener.problem(text)
   }
 
   private static func orphan(_ path: [UInt8]) -> Finding {

@@ -12,6 +12,10 @@ package struct AuditState: Sendable, Codable, Equatable {
   /// Of the last mailbox that is done, nil at the start. The path is nil among the rows that have none.
   package var path: [UInt8]?
   package var address: [UInt8]?
+  /// The last directory that was passed, also when rows without a path have come since.
+  package var directory: [UInt8] = []
+  /// The list has been asked for repeated addresses.
+  package var hasAskedForRepeated = false
   package private(set) var mailboxes = 0
   /// Those whose messages were counted.
   package private(set) var counted = 0
@@ -20,7 +24,7 @@ package struct AuditState: Sendable, Codable, Equatable {
   package private(set) var counts: [Finding.Kind: [Finding.Severity: Int]] = [:]
   /// The worst of each kind.
   package private(set) var worst: [Finding.Kind: [Finding]] = [:]
-  /// Mailboxes that could not be audited, and why; the first hundred.
+  /// Mailboxes that could not be audited, and why; the first `keptProblems`.
   package private(set) var notAudited: [String] = []
   package private(set) var notAuditedCount = 0
 
@@ -38,15 +42,16 @@ package struct AuditState: Sendable, Codable, Equatable {
       .flatMap { $0.filter { severity == nil || $0.key == severity }.values }.reduce(0, +)
   }
 
-  mutating func note(audited report: MailboxReport, _ row: MailboxRow) {
+  package static let keptProblems = 100
+
+  mutating func note(audited report: MailboxReport) {
     mailboxes += 1
     if report.repair != nil { counted += 1 }
-    if case .failed(let text) = report.state { note(notAudited: "\(row.name): \(text)") }
   }
 
   mutating func note(notAudited text: String) {
     notAuditedCount += 1
-    if notAudited.count < 100 { notAudited.append(text) }
+    if notAudited.count < Self.keptProblems { notAudited.append(text) }
   }
 
   mutating func note(_ finding: Finding) {

@@ -41,6 +41,14 @@ package final class JobMaker {
     }
   }
 
+  /// For an address whose mailbox nobody can tell; `reason` is a sentence.
+  package func failed(address: [UInt8], _ reason: String) -> MailboxJob {
+    let row = MailboxRow(address: address, path: [], limit: .none, source: .fallback)
+    return MailboxJob(
+      row, MailboxTask(base: base, components: [], limit: nil, work: work), owner: nil,
+      known: MailboxReport(.failed(reason)))
+  }
+
   /// - Parameter limit: nil for the one that the ledger has.
   package func job(_ row: MailboxRow, components: [Path], limit: QuotaLimit?) -> MailboxJob {
     let task = MailboxTask(base: base, components: components, limit: limit, work: work)
@@ -50,7 +58,9 @@ package final class JobMaker {
       guard Int64(status.owner) >= max(1, minimumUser) else {
         return MailboxJob(row, task, owner: nil, known: MailboxReport(.foreign(status.owner)))
       }
-      return MailboxJob(row, task, owner: Owner(user: status.owner, group: status.group))
+      // Root's group is given to nobody.
+      let group = status.group != 0 ? status.group : CurrentProcess.primaryGroup(of: status.owner)
+      return MailboxJob(row, task, owner: Owner(user: status.owner, group: group))
     } catch {
       return MailboxJob(row, task, owner: nil, known: MailboxReport(MailboxExaminer.state(for: error, task)))
     }

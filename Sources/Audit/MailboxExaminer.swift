@@ -17,10 +17,11 @@ struct MailboxExaminer: ~Copyable {
   /// Seconds that one mailbox may take.
   private static let timeLimit: Int64 = 3600
 
+  /// What was seen and done before an error stays in the report.
   mutating func report(on task: MailboxTask) -> MailboxReport {
-    do throws(MaildirError) { return try examine(task) } catch {
-      return MailboxReport(Self.state(for: error, task))
-    }
+    var report = MailboxReport(.examined)
+    do throws(MaildirError) { try examine(task, &report) } catch { report.state = Self.state(for: error, task) }
+    return report
   }
 
   static func state(for error: MaildirError, _ task: MailboxTask) -> MailboxReport.State {
@@ -37,29 +38,30 @@ struct MailboxExaminer: ~Copyable {
     case .wrongOwner(let user): return .foreign(user)
     case .baseMissing, .baseEmpty, .foreignSymlink, .symlinkInside, .notADirectory, .ledgerIsDirectory:
       return .broken(text)
-    case .countUnfinished: return .failed("the mailbox changed again and again while it was counted")
+    case .countUnfinished: return .failed("it could not be counted: it changed again and again, or took too long")
     case .replaced: return .failed("the Maildir was replaced meanwhile")
     case .system(let error) where error.number == Errno.ENOENT: return .failed("it vanished meanwhile (\(text))")
     case .system, .ledgerUnsteady, .appendedInPart, .possibleDuplicate: return .failed(text)
     }
   }
 
-  private mutating func examine(_ task: MailboxTask) throws(MaildirError) -> MailboxReport {
+  private mutating func examine(_ task: MailboxTask, _ report: inout MailboxReport) throws(MaildirError) {
     let owner = CurrentProcess.effectiveUser
     let inspection = try MaildirInspection(
       &finder, base: task.base, components: task.components, owner: owner, limit: task.limit ?? .none)
-    var report = MailboxReport(.examined)
     report.note(inspection)
-    let limit = task.limit ?? report.headerLimit ?? .none
+    guard let limit = task.limit ?? inspection.headerLimit else {
+      report.state = .failed("maildirsize has no limit that could stay; give --limit, 0 for none")
+      return
+    }
     let counts = task.work.contains(.count) || task.work.contains(.countIfOdd) && report.isOdd(limit: limit)
-    guard counts || task.work.contains(.cleanTmp) else { return report }
+    guard counts || task.work.contains(.cleanTmp) else { return }
     var maildir = try Maildir.open(base: task.base, components: task.components, owner: owner, absent: .refused)
     if counts, !rule.inboxOnly { try count(task, limit, &maildir, &report) }
     let stale = try StaleFiles.look(in: maildir)
     report.staleFiles = stale.names.count
     report.staleBytes = stale.bytes
     if task.work.contains(.cleanTmp) { report.removedFiles = try stale.remove(from: maildir) }
-    return report
   }
 
   private func count(
@@ -69,9 +71,10 @@ struct MailboxExaminer: ~Copyable {
     var mode: MailboxAccount.RepairMode = []
     if !task.work.contains(.repair) { mode.insert(.dryRun) }
     if task.work.contains(.force) { mode.insert(.force) }
+    if task.work.contains(.limitAtOnce) { mode.insert(.limitAtOnce) }
     let deadline = Deadline(secondsFromNow: Self.timeLimit)
     report.repair = try account.repair(&maildir, mode, until: deadline)
-    report.unreadable = account.unreadable.map { String(decoding: SystemLog.escaped($0.bytes), as: UTF8.self) }
+    report.unreadable = account.unreadable.map(\.text)
     guard task.work.contains(.checkSizes) else { return }
     let check = try account.checkSizes(in: maildir, until: deadline)
     report.wrongSizes = check.count
@@ -81,6 +84,7 @@ struct MailboxExaminer: ~Copyable {
 
 extension MailboxReport {
   fileprivate mutating func note(_ inspection: MaildirInspection) {
+    isInspected = true
     switch inspection.ledger {
     case .success(let contents):
       usage = contents.usage
@@ -95,6 +99,8 @@ extension MailboxReport {
 
   /// Whether the ledger alone gives reason to count.
   fileprivate func isOdd(limit: QuotaLimit) -> Bool {
+    // A mailbox without a limit needs no ledger.
+    if fault == .missing, limit == .none { return false }
     guard let usage, fault == nil else { return true }
     return limit != .none && (limit.room(beside: usage) < 0 || headerLimit != limit.published)
   }

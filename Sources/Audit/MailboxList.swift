@@ -61,6 +61,7 @@ package final class MailboxList {
       isExhausted = rows.isEmpty
     }
     guard let columns = rows.popFirst() else { return nil }
+    if hasCursor, cursorEnd.hasPassed { endTransaction() }
     // The first column is the order's.
     let row = MailboxRow(Array(columns.dropFirst()), settings)
     position = Position(path: columns[0], address: row.address)
@@ -106,61 +107,91 @@ package final class MailboxList {
     preconditionFailure("the last try neither ended nor failed")
   }
 
-  private func openCursor(on connection: PostgresConnection) throws(PostgresError) {
-    if hasCursor, !cursorEnd.hasPassed { return }
-    let end = hasCursor ? "COMMIT; " : ""
+  /// The rows that were fetched are ours; for the next ones a cursor is opened behind them.
+  private func endTransaction() {
     hasCursor = false
+    do throws(PostgresError) {
+      try connection?.execute(Array("COMMIT".utf8), until: Deadline(secondsFromNow: Self.patience))
+    } catch {
+      connection = nil
+    }
+  }
+
+  private func openCursor(on connection: PostgresConnection) throws(PostgresError) {
+    if hasCursor { return }
     let order = try order(connection)
     var conditions = try conditions(connection)
-    if let position {
-      let address = "coalesce(address::text, '') COLLATE \"C\" > \(try quoted(position.address, connection))"
-      if let path = position.path {
-        let path = try quoted(path, connection)
-        conditions.append("(\(order) > \(path) OR \(order) = \(path) AND \(address) OR path IS NULL)")
-      } else {
-        conditions.append("path IS NULL AND \(address)")
-      }
-    }
+    if let position { conditions.append(try Self.behind(position, order, connection)) }
     let sql = statement(
-      "\(end)BEGIN READ ONLY; DECLARE ullage_list NO SCROLL CURSOR FOR SELECT \(order), list.*", where: conditions,
-      "ORDER BY 1, coalesce(address::text, '') COLLATE \"C\"")
-    try connection.execute(sql, until: Deadline(secondsFromNow: Self.patience))
+      "BEGIN READ ONLY; DECLARE ullage_list NO SCROLL CURSOR FOR SELECT \(order), list.*", where: conditions,
+      "ORDER BY 1, \(Self.address)")
+    try connection.execute(sql.bytes, until: Deadline(secondsFromNow: Self.patience))
     hasCursor = true
     cursorEnd = Deadline(secondsFromNow: 300)
   }
 
-  private func ask(
-    _ select: String, where conditions: [String], _ rest: String = "", on connection: PostgresConnection
-  ) throws(PostgresError) -> PostgresConnection.Rows {
-    try connection.query(statement(select, where: conditions, rest), until: Deadline(secondsFromNow: Self.patience))
+  private static let address: SQLText = "coalesce(address::text, '') COLLATE \"C\""
+
+  /// The condition for the rows behind `position`; those without a path come last.
+  private static func behind(
+    _ position: Position, _ order: SQLText, _ connection: PostgresConnection
+  ) throws(PostgresError) -> SQLText {
+    let later: SQLText = "\(address) > \(try quoted(position.address, connection))"
+    guard let path = position.path else { return "path IS NULL AND \(later)" }
+    let here = try quoted(path, connection)
+    return "(\(order) > \(here) OR \(order) = \(here) AND \(later) OR path IS NULL)"
   }
 
-  private func statement(_ select: String, where conditions: [String], _ rest: String) -> [UInt8] {
+  private func ask(
+    _ select: SQLText, where conditions: [SQLText], _ rest: SQLText = "", on connection: PostgresConnection
+  ) throws(PostgresError) -> PostgresConnection.Rows {
+    let sql = statement(select, where: conditions, rest)
+    return try connection.query(sql.bytes, until: Deadline(secondsFromNow: Self.patience))
+  }
+
+  private func statement(_ select: SQLText, where conditions: [SQLText], _ rest: SQLText) -> SQLText {
     var query = settings.listQuery
     while let last = query.last, last == UInt8(ascii: ";") || last == UInt8(ascii: " ") { query.removeLast() }
-    let condition = conditions.isEmpty ? "" : "WHERE \(conditions.joined(separator: " AND "))"
-    return Array("\(select) FROM (".utf8) + query + Array(") AS list (address, path, quota) \(condition) \(rest)".utf8)
+    let condition = conditions.reduce(SQLText("")) { $0.bytes.isEmpty ? "WHERE \($1)" : "\($0) AND \($1)" }
+    return "\(select) FROM (\(SQLText(query))) AS list (address, path, quota) \(condition) \(rest)"
   }
 
-  private func conditions(_ connection: PostgresConnection) throws(PostgresError) -> [String] {
+  private func conditions(_ connection: PostgresConnection) throws(PostgresError) -> [SQLText] {
     guard let domain else { return [] }
     let end = [UInt8(ascii: "@")] + foldCase(domain)
-    let length = String(decoding: end, as: UTF8.self).unicodeScalars.count
-    return ["right(lower(address::text), \(length)) = \(try quoted(end, connection))"]
+    let length = SQLText(String(String(decoding: end, as: UTF8.self).unicodeScalars.count))
+    return ["right(lower(address::text), \(length)) = \(try Self.quoted(end, connection))"]
   }
 
   /// The path as the file system sees it, byte by byte: with the suffix, without doubled slashes and `./`. Only a path
   /// that looks as if it had any pays for their removal.
-  private func order(_ connection: PostgresConnection) throws(PostgresError) -> String {
-    let whole = "path::text || \(try quoted(settings.maildirSuffix, connection))"
+  private func order(_ connection: PostgresConnection) throws(PostgresError) -> SQLText {
+    let whole: SQLText = "path::text || \(try Self.quoted(settings.maildirSuffix, connection))"
     return """
       (CASE WHEN left(path::text, 1) <> '/' AND strpos(path::text, './') = 0 AND strpos(path::text, '//') = 0 \
       THEN \(whole) ELSE ltrim(regexp_replace('/' || \(whole), '/([.]?/)+', '/', 'g'), '/') END) COLLATE "C"
       """
   }
 
-  private func quoted(_ text: [UInt8], _ connection: PostgresConnection) throws(PostgresError) -> String {
-    "'\(String(decoding: try connection.escape(text), as: UTF8.self))'"
+  private static func quoted(_ text: [UInt8], _ connection: PostgresConnection) throws(PostgresError) -> SQLText {
+    "'\(SQLText(try connection.escape(text)))'"
+  }
+}
+
+/// A part of a statement, in the bytes of the connection's encoding, which need not be UTF-8.
+private struct SQLText: ExpressibleByStringInterpolation {
+  let bytes: [UInt8]
+
+  init(_ bytes: [UInt8]) { self.bytes = bytes }
+  init(_ text: String) { bytes = Array(text.utf8) }
+  init(stringLiteral text: String) { bytes = Array(text.utf8) }
+  init(stringInterpolation parts: Parts) { bytes = parts.bytes }
+
+  struct Parts: StringInterpolationProtocol {
+    var bytes: [UInt8] = []
+    init(literalCapacity: Int, interpolationCount: Int) {}
+    mutating func appendLiteral(_ text: String) { bytes += text.utf8 }
+    mutating func appendInterpolation(_ part: SQLText) { bytes += part.bytes }
   }
 }
 
@@ -173,7 +204,7 @@ extension PostgresError {
   /// Whether asking again later may help.
   fileprivate var mayPass: Bool {
     switch self {
-    case .notConnected, .lost, .timedOut: true
+    case .notConnected, .lost, .timedOut, .cancelled: true
     case .libraryMissing, .query, .notEncodable: false
     }
   }

@@ -34,6 +34,8 @@ package struct MailboxRow: Sendable, Equatable {
     case notANumber(String)
     /// A limit below `message_size_limit`, bytes, in whose place `virtual_mailbox_limit` holds.
     case setAside(Int64)
+    /// A limit, bytes, that deliveries do not ask for.
+    case unused(Int64)
     /// The path leads nowhere; a sentence.
     case path(String)
   }
@@ -53,24 +55,26 @@ package struct MailboxRow: Sendable, Equatable {
     }
     let bytes = number(2)
     if let bytes, bytes < 0 { faults.append(.negative(bytes)) }
-    let messages = number(3)
-    let rule = settings.limitRule
-    let limit = rule.limit(for: bytes)
+    let messages = settings.tables(.virtual_mailbox_message_limit_maps).isEmpty ? nil : number(3)
+    // What holds is what deliveries go by.
+    let isAsked = !settings.tables(.virtual_mailbox_limit_maps).isEmpty
+    let limit = settings.limitRule.limit(for: isAsked ? bytes : nil)
+    if !isAsked, let bytes, bytes >= 0, bytes != limit.bytes { faults.append(.unused(bytes)) }
     if limit.setAside, let bytes { faults.append(.setAside(bytes)) }
     address = column(0) ?? []
     path = column(1) ?? []
     self.limit = QuotaLimit(bytes: limit.bytes, messages: max(0, messages ?? 0))
-    source = (bytes ?? -1) >= 0 && !limit.setAside ? .database : .fallback
+    source = isAsked && (bytes ?? -1) >= 0 && !limit.setAside ? .database : .fallback
     self.faults = faults
   }
 
   /// A mailbox that was asked for by its address, or by its directory.
-  package init(address: [UInt8], path: [UInt8], limit: QuotaLimit, source: LimitSource, setAside: Bool = false) {
+  package init(address: [UInt8], path: [UInt8], limit: QuotaLimit, source: LimitSource) {
     self.address = address
     self.path = path
     self.limit = limit
     self.source = source
-    faults = setAside ? [.setAside(limit.bytes)] : []
+    faults = []
   }
 
   func with(_ fault: Fault) -> MailboxRow {

@@ -20,6 +20,8 @@ package struct MailboxTask: Sendable, Equatable {
     package static let cleanTmp = Work(rawValue: 16)
     /// Counted, too, where the look at the ledger shows something odd.
     package static let countIfOdd = Work(rawValue: 32)
+    /// With `repair`: the limit in another program's young ledger is corrected, too.
+    package static let limitAtOnce = Work(rawValue: 64)
   }
 
   package let base: Path
@@ -52,6 +54,8 @@ package struct MailboxReport: Sendable {
   }
 
   package var state: State
+  /// The ledger and the rights were looked at, whatever came afterwards.
+  package var isInspected = false
   /// By the ledger, nil when it is of no use.
   package var usage: QuotaUsage?
   /// In the ledger's first line.
@@ -99,6 +103,7 @@ extension MailboxTask: WireValue {
 extension MailboxReport: WireValue {
   func write(to wire: inout WireWriter) {
     wire.write(state)
+    wire.write(isInspected)
     wire.write(usage)
     wire.write(headerLimit)
     wire.write(fault?.rawValue)
@@ -117,6 +122,7 @@ extension MailboxReport: WireValue {
 
   init(from wire: inout WireReader) {
     state = wire.value()
+    isInspected = wire.flag()
     usage = wire.optional()
     headerLimit = wire.optional()
     fault = wire.optional(String.self).flatMap { LedgerFault(rawValue: $0) }

@@ -11,21 +11,34 @@ package struct TreeWalk: ~Copyable {
     let path: [UInt8]
     /// In the order of their bytes with a slash behind them, which is the order of the paths below them.
     var names: ArraySlice<[UInt8]>
+    /// What no listed path leads to here may be another mailbox's by way of a symlink.
+    let isLinked: Bool
   }
 
   private let base: File
+  /// The file system that holds the base.
+  private let device: UInt64
+  /// Later Maildirs are no orphans: their mailboxes are too young for the list.
+  private let start = Timestamp.coarse
+  /// Below these directories mailboxes may lie by way of a symlink beside them.
+  private var linked: Set<FileIdentity> = []
   private var listing = DirectoryListing()
   private var levels: [Level] = []
   /// The path before the present one, where mailboxes may lie inside it.
   private var last: [UInt8] = []
-  /// Directories that could not be read, as sentences; the first hundred.
+  /// The base is the root of the file system, as vmm has it: most of what lies in it has nothing to do with mail.
+  private let isRoot: Bool
+  /// Directories on the way to mailboxes that could not be read, as sentences; the first hundred.
   package private(set) var problems: [String] = []
 
   /// A Maildir further down than this is not looked for.
   private static let deepest = 8
 
   package init(base: Path) throws(SystemError) {
-    self.base = try File(open: base, [.directory])
+    let directory = try File(open: base, [.directory])
+    device = try directory.fstat().identity.device
+    self.base = directory
+    isRoot = base == "/"
     open([])
   }
 
@@ -53,7 +66,9 @@ package struct TreeWalk: ~Copyable {
         break
       } else {
         levels[levels.count - 1].names.removeFirst()
-        if searches { try search(directory, depth: levels.count, found) }
+        if searches, !level.isLinked, !(isRoot && level.path.isEmpty) {
+          try search(directory, depth: levels.count, found)
+        }
       }
     }
     if let path { last = path }
@@ -61,39 +76,58 @@ package struct TreeWalk: ~Copyable {
 
   private mutating func open(_ path: [UInt8], inMailbox: Bool = false) {
     let names = directories(in: path).filter { !inMailbox || $0.first != UInt8(ascii: ".") }
-    levels.append(Level(path: path, names: names[...]))
+    let identity = Path(path.dropLast()).flatMap { try? base.fstatat($0).identity }
+    levels.append(Level(path: path, names: names[...], isLinked: identity.map(linked.contains) ?? false))
   }
 
-  /// The Maildirs at or below a directory that leads to no mailbox.
+  /// The Maildirs at or below a directory that leads to no mailbox. Neither other file systems nor directories that we
+  /// may not read (lost+found) are searched.
   private mutating func search(_ path: [UInt8], depth: Int, _ found: ([UInt8]) throws -> Void) rethrows {
-    let names = directories(in: path)
+    guard let place = Path(path.dropLast()), let status = try? base.fstatat(place), status.identity.device == device,
+      !linked.contains(status.identity)
+    else { return }
+    let names = (try? directories(at: place)) ?? []
     if names.contains(Array("cur/".utf8)), names.contains(Array("new/".utf8)) {
-      try found(path)
+      if !isYoung(place) { try found(path) }
     } else if depth < Self.deepest {
       for name in names { try search(path + name, depth: depth + 1, found) }
     }
   }
 
-  /// The names of real directories, each with a slash at its end, sorted.
+  /// Whether the Maildir was made after the walk began; where births are not recorded, whether anything in it was.
+  private func isYoung(_ place: Path) -> Bool {
+    guard let directory = try? File(openat: base, place, [.directory, .noFollow]), let status = try? directory.fstat()
+    else { return true }
+    return ((try? directory.birthTime()) ?? status.changed) > start
+  }
+
   private mutating func directories(in path: [UInt8]) -> [[UInt8]] {
     guard let place = Path(path.isEmpty ? Array(".".utf8) : path.dropLast()) else { return [] }
-    var names: [[UInt8]] = []
-    do throws(SystemError) {
-      let directory = try File(openat: base, place, [.directory, .noFollow])
-      try listing.forEach(in: directory, size: 0) { (name, kind) throws(SystemError) in
-        guard kind == .directory || kind == .unknown else { return }
-        let bytes = Array(copying: name)
-        if kind == .unknown {
-          guard let path = Path(bytes), try directory.fstatatIfThere(path)?.kind == .directory else { return }
-        }
-        names.append(bytes + [UInt8(ascii: "/")])
-      }
-    } catch {
+    do throws(SystemError) { return try directories(at: place) } catch {
       // It has gone, or it is a file: nothing is in it.
       if error.number != Errno.ENOENT, error.number != Errno.ENOTDIR, problems.count < 100 {
         problems.append("\(place.text): \(String(decoding: error.text, as: UTF8.self))")
       }
+      return []
     }
+  }
+
+  /// The names of real directories, each with a slash at its end, sorted. Symlinks to directories are noted.
+  private mutating func directories(at place: Path) throws(SystemError) -> [[UInt8]] {
+    var names: [[UInt8]] = []
+    var links: [FileIdentity] = []
+    let directory = try File(openat: base, place, [.directory, .noFollow])
+    try listing.forEach(in: directory, size: 0) { (name, kind) throws(SystemError) in
+      guard kind == .directory || kind == .symlink || kind == .unknown else { return }
+      let bytes = Array(copying: name)
+      guard let path = Path(bytes) else { return }
+      let actual = kind == .unknown ? try directory.fstatatIfThere(path)?.kind : kind
+      if actual == .symlink, let status = try? directory.fstatat(path, following: true) {
+        links.append(status.identity)
+      }
+      if actual == .directory { names.append(bytes + [UInt8(ascii: "/")]) }
+    }
+    linked.formUnion(links)
     return names.sorted { $0.lexicographicallyPrecedes($1) }
   }
 }

@@ -80,6 +80,7 @@ package final class WorkerPool {
         }
         batches.append(batch)
       }
+      if Interruption.received != 0 { dropWhatHasNotBegun() }
       while let unit = waiting.first, let worker = try worker(for: unit.owner) {
         waiting.removeFirst()
         worker.send(unit)
@@ -92,6 +93,13 @@ package final class WorkerPool {
       try idle()
       try collect()
     }
+  }
+
+  /// What comes behind the last batch that is wholly in work is left for another run.
+  private func dropWhatHasNotBegun() {
+    guard let first = waiting.first, let index = batches.firstIndex(where: { $0 === first.batch }) else { return }
+    batches.removeSubrange(index...)
+    waiting = []
   }
 
   private func nextBatch(_ next: () throws -> MailboxJob?) throws -> Batch? {

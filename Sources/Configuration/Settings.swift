@@ -78,20 +78,22 @@ package struct Settings: Sendable {
   package func tables(_ parameter: Parameter) -> [TableReference] { tables[parameter] ?? [] }
 
   /// The names in `list`, parted by commas with a dot behind them. A name that holds any other comma, or a blank, stays
-  /// whole: `.Deleted Items` is one folder.
+  /// whole: `.Deleted Items` is one folder. An empty list has none.
   private static func folders(_ list: [UInt8]) -> [[UInt8]] {
-    var folders: [[UInt8]] = [[]]
+    let isBlank: (UInt8) -> Bool = { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") }
+    var folders: [[UInt8]] = []
     for part in list.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false) {
-      let name = part.drop { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") }
-      if folders == [[]] {
-        folders = [Array(part)]
-      } else if name.first == UInt8(ascii: ".") {
-        folders.append(Array(name))
+      let name = part.drop(while: isBlank)
+      if let last = folders.indices.last, name.first != UInt8(ascii: ".") {
+        folders[last] += [UInt8(ascii: ",")] + part
       } else {
-        folders[folders.count - 1] += [UInt8(ascii: ",")] + part
+        if let last = folders.indices.last {
+          while folders[last].last.map(isBlank) == true { folders[last].removeLast() }
+        }
+        folders.append(folders.isEmpty ? Array(part) : Array(name))
       }
     }
-    return folders
+    return folders.filter { !$0.isEmpty }
   }
 
   private static func listDatabase(

@@ -38,6 +38,8 @@ struct DirectoryStamp: Equatable {
     return Timestamp(seconds: latest.seconds, nanoseconds: 0).adding(seconds: 2)
   }
 
+  func isSameDirectory(as other: DirectoryStamp) -> Bool { identity == other.identity }
+
   /// Whether the directory was changed less than `seconds` ago, or in the future.
   func isYounger(than seconds: Int64) -> Bool { lookedAt < max(modified, changed).adding(seconds: seconds) }
 

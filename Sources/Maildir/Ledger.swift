@@ -17,6 +17,8 @@ struct Ledger: ~Copyable {
   /// What the file was when it was opened; nil before.
   private(set) var statusWhenOpened: FileStatus?
   private var modifiedWhenOpened: Timestamp { statusWhenOpened?.modified ?? .distantPast }
+  /// The limit in the first line of what was read last, although the rest may be of no use; nil when it has none.
+  private(set) var headerLimit: QuotaLimit?
   /// A file that we replaced, to which other programs may still append.
   private var displaced: DisplacedLedger?
   /// What had the name at `mark`, nil for nothing.
@@ -180,8 +182,14 @@ struct Ledger: ~Copyable {
 
   private mutating func open(in directory: borrowing File) throws(MaildirError) -> LedgerFault? {
     let opened: File
-    do {
-      opened = try File(openat: directory, Self.name, [.readWrite, .append, .noFollow, .nonBlocking])
+    do throws(SystemError) {
+      do {
+        opened = try File(openat: directory, Self.name, [.readWrite, .append, .noFollow, .nonBlocking])
+      } catch {
+        // A snapshot can be read. What is to be written there fails by itself.
+        guard error.number == Errno.EROFS else { throw error }
+        opened = try File(openat: directory, Self.name, [.noFollow, .nonBlocking])
+      }
     } catch {
       switch error.number {
       case Errno.ENOENT: return .missing
@@ -208,18 +216,19 @@ struct Ledger: ~Copyable {
     }
   }
 
-  private func contents() throws(MaildirError) -> Result<LedgerText, LedgerFault> {
+  private mutating func contents() throws(MaildirError) -> Result<LedgerText, LedgerFault> {
     let reading = try text()
     // Another program's append that crosses a page becomes visible in two steps.
     guard case .failure(.torn) = reading else { return reading }
     return try text()
   }
 
-  private func text() throws(MaildirError) -> Result<LedgerText, LedgerFault> {
+  private mutating func text() throws(MaildirError) -> Result<LedgerText, LedgerFault> {
     let bytes: [UInt8]
     do { bytes = try file?.pread(upTo: LedgerContents.largestSize + 1) ?? [] } catch {
       throw .system(SystemError(error.call, Self.name.bytes, error.number))
     }
+    headerLimit = LedgerContents.limit(in: bytes)
     let contents: LedgerContents
     do { contents = try LedgerContents(bytes) } catch { return .failure(error) }
     if contents.limit == .none && limit != .none { return .failure(.unlimited) }

@@ -80,6 +80,9 @@ extension MailboxAccount {
     package static let dryRun = RepairMode(rawValue: 1)
     /// A ledger that is wrong is replaced, although the mailbox may be in use.
     package static let force = RepairMode(rawValue: 2)
+    /// The limit in another program's ledger is corrected although the file is younger than an hour: somebody has asked
+    /// for it.
+    package static let limitAtOnce = RepairMode(rawValue: 4)
   }
 
   /// Counts the mailbox and mends its ledger while mail is delivered and read.
@@ -91,15 +94,24 @@ extension MailboxAccount {
   package mutating func repair(
     _ maildir: inout Maildir, _ mode: RepairMode, until deadline: Deadline
   ) throws(MaildirError) -> LedgerRepair {
+    let repair = try repairInTurn(&maildir, mode, until: deadline)
+    guard repair.drift != .some(.none) else { return repair }
+    return repair.because(of: cause(of: repair, in: maildir, until: deadline))
+  }
+
+  private mutating func repairInTurn(
+    _ maildir: inout Maildir, _ mode: RepairMode, until deadline: Deadline
+  ) throws(MaildirError) -> LedgerRepair {
     let turn = try waitForTurn(in: maildir, until: deadline.share(seconds: 30))
     defer { turn.flockRelease() }
     if !mode.contains(.dryRun) { try shortenIfFull(in: &maildir, until: deadline) }
     let repair = try countAndRepair(&maildir, mode, until: deadline)
     if repair.action != .replaced, repair.fault == nil, !mode.contains(.dryRun) {
-      try correctLimit(in: &maildir, until: deadline)
+      try correctLimit(in: &maildir, mode, until: deadline)
     }
-    guard repair.drift != .some(.none) else { return repair }
-    return repair.because(of: try cause(of: repair, in: maildir, until: deadline))
+    // What programs have noted in a file that was replaced meanwhile.
+    ledger.carryOver()
+    return repair
   }
 
   /// Compares the sizes in the names of messages with the files, without a lock.
@@ -115,6 +127,8 @@ extension MailboxAccount {
     _ maildir: inout Maildir, _ mode: RepairMode, until deadline: Deadline
   ) throws(MaildirError) -> LedgerRepair {
     var count = MaildirCount(rule)
+    // Where all is counted under the lock, deliveries wait for it.
+    let deadline = maildir.isOnNetwork ? deadline.share(seconds: 60) : deadline
     for _ in 0..<8 {
       if !maildir.isOnNetwork { try count.lookUntilSettled(in: maildir, until: deadline) }
       // On a network file system the lock is a file, which a dry run does not make.
@@ -171,7 +185,8 @@ extension MailboxAccount {
   private func isAtRest(
     _ count: inout MaildirCount, in maildir: borrowing Maildir
   ) throws(MaildirError) -> Bool {
-    guard try !ledger.wasChanged(within: 60) else { return false }
+    // Nor is one that could not be counted whole.
+    guard count.unreadable.isEmpty, try !ledger.wasChanged(within: 60) else { return false }
     return try count.isAtRest(in: maildir)
   }
 
@@ -180,21 +195,42 @@ extension MailboxAccount {
   private mutating func shortenIfFull(
     in maildir: inout Maildir, until deadline: Deadline
   ) throws(MaildirError) {
-    guard case .success(let text) = try ledger.readUnlocked(in: maildir), text.bytes.count > 5000 else { return }
-    try rewriteIfNeeded(text, in: &maildir, until: deadline)
+    try withNetworkLock(&maildir, until: deadline) { account, maildir throws(MaildirError) in
+      guard case .success(let text) = try account.ledger.readUnlocked(in: maildir), text.bytes.count > 5000 else {
+        return
+      }
+      try account.rewriteIfNeeded(text, in: &maildir, until: deadline)
+    }
   }
 
-  /// The limit in the first line is corrected at once, also in another program's file: somebody has asked for it.
-  private mutating func correctLimit(in maildir: inout Maildir, until deadline: Deadline) throws(MaildirError) {
+  /// Corrects the limit in the first line.
+  private mutating func correctLimit(
+    in maildir: inout Maildir, _ mode: RepairMode, until deadline: Deadline
+  ) throws(MaildirError) {
+    ledger.carryOver()
     ledger.close()
-    guard case .success(let text) = try ledger.readUnlocked(in: maildir) else { return }
-    let differs = text.contents.limit != limit.published
-    try rewriteIfNeeded(text, force: differs, in: &maildir, until: deadline)
+    try withNetworkLock(&maildir, until: deadline) { account, maildir throws(MaildirError) in
+      guard case .success(let text) = try account.ledger.readUnlocked(in: maildir) else { return }
+      let atOnce = mode.contains(.limitAtOnce) && text.contents.limit != account.limit.published
+      try account.rewriteIfNeeded(text, force: atOnce, in: &maildir, until: deadline)
+    }
+  }
+
+  /// Network file systems show another host's changes only to who opens the file under the lock; elsewhere
+  /// `rewriteIfNeeded` takes the lock itself, and later.
+  private mutating func withNetworkLock(
+    _ maildir: inout Maildir, until deadline: Deadline,
+    _ body: (inout MailboxAccount, inout Maildir) throws(MaildirError) -> Void
+  ) throws(MaildirError) {
+    guard maildir.isOnNetwork else { return try body(&self, &maildir) }
+    try lock(&maildir, until: deadline)
+    defer { unlock(&maildir) }
+    try body(&self, &maildir)
   }
 
   private func cause(
     of repair: LedgerRepair, in maildir: borrowing Maildir, until deadline: Deadline
-  ) throws(MaildirError) -> DriftCause? {
+  ) -> DriftCause? {
     guard let before = repair.before else {
       switch repair.fault {
       case .missing?, .unreadable?, .notAFile?, .unlimited?, nil: return nil
@@ -203,7 +239,8 @@ extension MailboxAccount {
     }
     for (rule, cause) in rule.alternatives {
       var count = MaildirCount(rule)
-      _ = try count.look(in: maildir, all: true, until: deadline)
+      // One that refuses this Maildir, because of a symlink for instance, explains nothing.
+      guard (try? count.look(in: maildir, all: true, until: deadline)) != nil else { continue }
       if count.usage == before { return cause }
     }
     return repair.lostEntries ? .replaced : .unknown

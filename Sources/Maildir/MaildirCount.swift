@@ -80,6 +80,10 @@ struct MaildirCount: ~Copyable {
         if stamp.isYounger(than: 60) { return false }
         if try StaleFiles.look(in: directory, &listing).younger > 0 { return false }
       } catch {
+        // One that we may not look into may hold anything.
+        if error.number == Errno.EACCES { return false }
+        // Somebody else's, in which anything may be going on.
+        if error.number == Errno.EACCES { return false }
         guard error.number == Errno.ENOENT else { throw .system(error) }
       }
     }
@@ -93,7 +97,7 @@ struct MaildirCount: ~Copyable {
     in maildir: borrowing Maildir, all: Bool, until deadline: Deadline
   ) throws(MaildirError) -> Bool {
     var changed = false
-    if !rule.inboxOnly { changed = try lookForFolders(in: maildir, all: all) }
+    if !rule.inboxOnly { changed = try lookForFolders(in: maildir, all: all, until: deadline) }
     for index in parts.indices {
       if deadline.hasPassed { throw .countUnfinished }
       if try lookAtPart(index, in: maildir, all: all, until: deadline) { changed = true }
@@ -101,7 +105,9 @@ struct MaildirCount: ~Copyable {
     return changed
   }
 
-  private mutating func lookForFolders(in maildir: borrowing Maildir, all: Bool) throws(MaildirError) -> Bool {
+  private mutating func lookForFolders(
+    in maildir: borrowing Maildir, all: Bool, until deadline: Deadline
+  ) throws(MaildirError) -> Bool {
     do {
       if !all, !containers.isEmpty, try !containersHaveChanged(in: maildir) { return false }
     } catch { throw .system(error) }
@@ -109,6 +115,7 @@ struct MaildirCount: ~Copyable {
     var folders: [Path] = ["."]
     containers = []
     while let folder = folders.popLast() {
+      if deadline.hasPassed { throw .countUnfinished }
       for name in try names(in: folder, of: maildir) {
         let path = folder == "." ? name : folder.appending(name)
         if rule.profile.holdsMessages(name.bytes.span) {
@@ -134,7 +141,9 @@ struct MaildirCount: ~Copyable {
     for container in containers {
       let stamp: DirectoryStamp
       do {
-        stamp = try DirectoryStamp { () throws(SystemError) in try maildir.directory.fstatat(container.path) }
+        stamp = try DirectoryStamp { () throws(SystemError) in
+          try maildir.directory.fstatat(container.path, following: rule.profile.linkedFolder == .counted)
+        }
       } catch {
         guard error.number == Errno.ENOENT else { throw error }
         return true
@@ -150,9 +159,14 @@ struct MaildirCount: ~Copyable {
     var names: [Path] = []
     let rule = rule
     do throws(SystemError) {
-      let stamp = try DirectoryStamp { () throws(SystemError) in try maildir.directory.fstatat(folder) }
+      let follows = rule.profile.linkedFolder == .counted
+      let stamp = try DirectoryStamp { () throws(SystemError) in
+        try maildir.directory.fstatat(folder, following: follows)
+      }
       let directory = try File(openat: maildir.directory, folder, [.directory])
       let settled = try stamp.settled { () throws(SystemError) in try directory.fstat(folder) }
+      // A symlink may lead back to where we have been.
+      if containers.contains(where: { $0.stamp.isSameDirectory(as: settled) }) { return [] }
       try listing.forEach(in: directory, size: settled.size) { name, kind in
         guard kind != .regular, kind != .other, rule.profile.isFolder(name) || rule.profile.holdsMessages(name) else {
           return
@@ -249,7 +263,7 @@ struct MaildirCount: ~Copyable {
         guard profile.countsEveryKind || status.kind == .regular else { return }
         bytes = bytes ?? (profile.sharesLinks ? status.size / max(1, status.links) : status.size)
       }
-      if checksSizes, let bytes, let path = Path(Array(copying: name)),
+      if checksSizes, let bytes = profile.size(in: name), let path = Path(Array(copying: name)),
         let status = try directory.fstatatIfThere(path, following: profile.followsSymlinks), status.size != bytes
       {
         wrong.count += 1

@@ -6,6 +6,8 @@ package import Quota
 /// taken.
 package struct MaildirInspection: Sendable {
   package let ledger: Result<LedgerContents, LedgerFault>
+  /// In the ledger's first line, although its other lines may be of no use.
+  package let headerLimit: QuotaLimit?
   /// Of the ledger's last change, nil when there is none to read.
   package let ledgerModified: Timestamp?
   /// Sentences on files whose owner or mode keeps a program of the mail user from its work, or lets others in.
@@ -38,8 +40,16 @@ package struct MaildirInspection: Sendable {
     var ledger = Ledger(limit: limit)
     let reading = try ledger.readUnlocked(in: directory)
     self.ledger = reading.map(\.contents)
+    headerLimit = ledger.headerLimit
     ledgerModified = ledger.statusWhenOpened?.modified
-    if let status = ledger.statusWhenOpened { parts.append((Ledger.name, status)) }
+    do {
+      // One that could not be opened: most likely root's.
+      if let status = ledger.statusWhenOpened {
+        parts.append((Ledger.name, status))
+      } else if reading.isUnreadable, let status = try directory.fstatatIfThere(Ledger.name) {
+        parts.append((Ledger.name, status))
+      }
+    } catch { throw .system(error) }
     wrongRights = Self.wrongRights(ofMaildir: status)
     for (name, status) in parts { wrongRights += Self.wrongRights(of: name, status, owner) }
   }
@@ -61,4 +71,8 @@ package struct MaildirInspection: Sendable {
     if status.permissions & needed != needed { return ["\(name.text) has mode \(mode), its owner cannot use it"] }
     return status.permissions & 0o002 != 0 ? ["everybody may write to \(name.text), mode \(mode)"] : []
   }
+}
+
+extension Result where Failure == LedgerFault {
+  fileprivate var isUnreadable: Bool { if case .failure(.unreadable) = self { true } else { false } }
 }

@@ -27,13 +27,12 @@ struct MaildirWalk: ~Copyable {
 
   /// Of the directory called `name`, by way of a symlink only if that is root's.
   func status(of name: Path) throws(MaildirError) -> FileStatus {
-    do {
-      guard let status = try place.fstatatIfThere(name) else { throw MaildirError.missing(Array(name.bytes)) }
-      if status.kind == .directory { return status }
-      return try open(name, [.pathOnly, .directory]).fstat(name)
-    } catch let error as SystemError { throw .system(error) } catch let error as MaildirError { throw error } catch {
-      preconditionFailure("\(error)")
-    }
+    let status: FileStatus?
+    do { status = try place.fstatatIfThere(name) } catch { throw .system(error) }
+    guard let status else { throw .missing(Array(name.bytes)) }
+    if status.kind == .directory { return status }
+    let directory = try open(name, [.pathOnly, .directory])
+    do { return try directory.fstat(name) } catch { throw .system(error) }
   }
 
   private func open(_ name: Path, _ flags: File.Flags) throws(MaildirError) -> File {

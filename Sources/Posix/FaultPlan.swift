@@ -7,8 +7,10 @@
   ///
   /// `ULLAGE_FAULT=17:ENOSPC` fails the 17th wrapped call (from 0), `17:short` halves it if it is a write, `17:KILL`
   /// ends the process before it. A fault that was used is noted in the file that `ULLAGE_FAULT_LOG` names, so that a
-  /// walk knows when it has passed the last call. `17:KILL:worker` holds only where `worker` is the first argument. `ULLAGE_FILE_SYSTEM=nfs` makes every file system behave like NFS: no
-  /// unnamed files, no renaming but the plain one, locks and stamps of this kernel only.
+  /// walk knows when it has passed the last call. `17:KILL:worker` holds only where `worker` is the first argument.
+  ///
+  /// `ULLAGE_FILE_SYSTEM=nfs` makes every file system behave like NFS: no unnamed files, no renaming but the plain one,
+  /// locks and stamps of this kernel only.
   struct FaultPlan: Sendable {
     static let current = FaultPlan()
     private static let calls = Atomic<Int>(0)

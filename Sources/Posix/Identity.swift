@@ -18,6 +18,14 @@ extension CurrentProcess {
     return unsafe String(cString: name)
   }
 
+  /// The group of a user in the password database, or that of nobody where it has no such user, or root's group.
+  package static func primaryGroup(of user: UInt32) -> UInt32 {
+    guard let entry = unsafe getpwuid(user), case let group = unsafe entry.pointee.pw_gid, group != 0 else {
+      return 65534
+    }
+    return group
+  }
+
   /// How many processors this process may use.
   package static var processorCount: Int { max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
 }

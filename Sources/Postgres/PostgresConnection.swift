@@ -13,6 +13,8 @@ package enum PostgresError: Error, Equatable, Sendable {
   case timedOut
   /// The server refused the query.
   case query(String)
+  /// The server broke the query off, and may not do so the next time: a time limit, a conflict on a standby.
+  case cancelled(String)
   /// The text is not valid in the connection's encoding.
   case notEncodable
 
@@ -23,6 +25,7 @@ package enum PostgresError: Error, Equatable, Sendable {
     case .lost(let text): "connection lost: \(text)"
     case .timedOut: "no answer in time"
     case .query(let text): "query failed: \(text); see query in the table file"
+    case .cancelled(let text): "query broken off: \(text)"
     case .notEncodable: "the key cannot be written in the connection's encoding"
     }
   }
@@ -162,7 +165,11 @@ package final class PostgresConnection: @unchecked Sendable {
       // FATAL and PANIC end the session, although the handle may not know it yet (PG_DIAG_SEVERITY_NONLOCALIZED).
       let severity = unsafe libpq.resultErrorField(result, CInt(UInt8(ascii: "V")))
       let endsSession = unsafe severity.map { ["FATAL", "PANIC"].contains(unsafe String(cString: $0)) } ?? false
-      throw unsafe libpq.status(handle) == CONNECTION_OK && !endsSession ? .query(text) : .lost(text)
+      guard unsafe libpq.status(handle) == CONNECTION_OK, !endsSession else { throw .lost(text) }
+      // Transaction rollback, insufficient resources, not in this state, operator intervention (PG_DIAG_SQLSTATE).
+      let state =
+        unsafe libpq.resultErrorField(result, CInt(UInt8(ascii: "C"))).map { unsafe String(cString: $0) } ?? ""
+      throw ["40", "53", "55", "57"].contains(state.prefix(2)) ? .cancelled(text) : .query(text)
     }
     return unsafe (0..<libpq.rowCount(result)).map { row in
       unsafe (0..<libpq.columnCount(result)).map { column -> [UInt8]? in

@@ -65,6 +65,12 @@ package struct LedgerContents: Equatable, Sendable {
     Array("\(difference.bytes) \(difference.messages)\n".utf8)
   }
 
+  /// The limit in the first line of a file whose other lines may be of no use; nil when that line is.
+  package static func limit(in text: [UInt8]) -> QuotaLimit? {
+    guard let end = text.firstIndex(of: UInt8(ascii: "\n")) else { return nil }
+    return try? header(text[..<end])
+  }
+
   /// `1000S`, `1000S,5C`, `0S,5C`, or `0S` for no limit: the forms that all programs take as they are.
   private static func header(of limit: QuotaLimit) -> String {
     let published = limit.published

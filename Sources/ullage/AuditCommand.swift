@@ -103,37 +103,45 @@ struct AuditCommand: ParsableCommand {
   }
 
   func run() throws {
-    guard nagios else { return try perform(audit) }
-    do { try perform(audit) } catch let status as ExitCode where status.rawValue > 3 {
-      try Output.print("ULLAGE UNKNOWN - the audit could not be made; see standard error\n")
+    var hasReported = false
+    guard nagios else { return try perform { try audit(&hasReported) } }
+    do { try perform { try audit(&hasReported) } } catch let status as ExitCode where status.rawValue > 3 {
+      if !hasReported { try Output.print("ULLAGE UNKNOWN - the audit could not be made; see standard error\n") }
       throw ExitCode(3)
     }
   }
 
-  private func audit() throws -> Int32 {
+  private func audit(_ hasReported: inout Bool) throws -> Int32 {
     let settings = try configurationOption.settingsWithLedger()
     let options = AuditOptions(
       level: level, share: share.count, repairs: repair, cleansTmp: cleansTmp, domain: domain.map { Array($0.utf8) },
       rate: rate, workers: jobs ?? CurrentProcess.processorCount, ignored: Set(ignore))
     let store = try state.map { try AuditStateFile($0) }
-    let fresh = AuditState(options: options.fingerprint, night: night ?? Int(Timestamp.now.localDay))
-    let begun = try store?.load(options: options.fingerprint)
-    let run = try AuditRun(settings, options, begun ?? fresh)
-    var report = AuditReport(format: format, nagios: nagios, quiet: quiet)
+    let today = night ?? Int(Timestamp.now.localDay)
+    let fresh = AuditState(options: options.fingerprint, night: today)
+    Interruption.listen()
+    var status: Int32 = 0
+    if let begun = try store?.load(options: options.fingerprint) {
+      status = try audit(settings, options, begun, store, &hasReported)
+      // An audit of an earlier night has counted that night's share.
+      if begun.night == today || Interruption.received != 0 { return status }
+    }
+    return max(status, try audit(settings, options, fresh, store, &hasReported))
+  }
+
+  private func audit(
+    _ settings: Settings, _ options: AuditOptions, _ state: AuditState, _ store: AuditStateFile?,
+    _ hasReported: inout Bool
+  ) throws -> Int32 {
+    // Whether it can be written shows now, and not when it is needed.
+    try store?.save(state)
+    let run = try AuditRun(settings, options, state)
+    let report = AuditReport(format: format, nagios: nagios, quiet: quiet)
+    defer { hasReported = hasReported || report.isFinished }
     let meter = try ProgressMeter("mailboxes") { try run.count() }
     meter.done = run.state.mailboxes
-    Interruption.listen()
     do {
-      try run.run(
-        take: { finding in
-          if report.writesAtOnce { meter.clear() }
-          try report.write(finding)
-        },
-        idle: { state in
-          meter.done = state.mailboxes
-          meter.show()
-          try store?.save(state, atMostEvery: 5)
-        })
+      try run.run(listener(report, meter, store))
     } catch {
       meter.clear()
       try store?.save(run.state)
@@ -143,13 +151,29 @@ struct AuditCommand: ParsableCommand {
     meter.clear()
     let wasInterrupted = Interruption.received != 0
     if wasInterrupted { try store?.save(run.state) } else { try store?.remove() }
+    if !wasInterrupted, let domain, run.state.mailboxes == 0 { throw CommandError.noMailboxes(in: domain) }
     try report.finish(run.state, seconds: meter.elapsed, isComplete: !wasInterrupted)
-    if wasInterrupted {
-      let next = state == nil ? "" : "; the same command goes on from there"
-      StandardStream.writeError("ullage: audit: interrupted after \(run.state.mailboxes) mailboxes\(next)\n")
-      return nagios ? 3 : ExitStatus.signal(Interruption.received)
-    }
-    return report.status(run.state)
+    guard wasInterrupted else { return report.status(run.state) }
+    let next = store == nil ? "" : "; the same command goes on from there"
+    StandardStream.writeError("ullage: audit: interrupted after \(run.state.mailboxes) mailboxes\(next)\n")
+    return nagios ? 3 : ExitStatus.signal(Interruption.received)
+  }
+
+  private func listener(_ report: AuditReport, _ meter: ProgressMeter, _ store: AuditStateFile?) -> AuditRun.Listener {
+    AuditRun.Listener(
+      finding: { finding in
+        if report.writesAtOnce { meter.clear() }
+        try report.write(finding)
+      },
+      problem: { problem in
+        meter.clear()
+        report.write(problem: problem)
+      },
+      idle: { state in
+        meter.done = state.mailboxes
+        meter.show()
+        try store?.save(state, atMostEvery: 5)
+      })
   }
 }
 

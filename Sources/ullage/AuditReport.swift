@@ -4,13 +4,16 @@ import Posix
 import Reports
 
 /// What `ullage audit` writes.
-struct AuditReport {
+final class AuditReport {
   private let format: OutputFormat
   private let nagios: Bool
   private let quiet: Bool
   private let output = Output()
   private let style = Terminal.style
   private var writer: RecordWriter
+  private var problems = 0
+  /// The sum has been written.
+  private(set) var isFinished = false
 
   init(format: OutputFormat, nagios: Bool, quiet: Bool) {
     self.format = format
@@ -22,7 +25,7 @@ struct AuditReport {
   /// Findings are written as they come; a table waits for the end, because the sum stands first.
   var writesAtOnce: Bool { format != .table }
 
-  mutating func write(_ finding: Finding) throws {
+  func write(_ finding: Finding) throws {
     guard writesAtOnce else { return }
     try writer.write(
       Record([
@@ -33,18 +36,25 @@ struct AuditReport {
       ]))
   }
 
+  /// Each is named: those that the table has no room for at once, on standard error.
+  func write(problem: String) {
+    problems += 1
+    if writesAtOnce || nagios || problems > AuditState.keptProblems {
+      StandardStream.writeError("ullage: audit: not audited: \(problem)\n")
+    }
+  }
+
   /// - Parameter isComplete: all mailboxes have been audited.
-  mutating func finish(_ state: AuditState, seconds: Double, isComplete: Bool) throws {
+  func finish(_ state: AuditState, seconds: Double, isComplete: Bool) throws {
     if nagios {
       try output.write(nagiosLine(state, seconds: seconds, isComplete: isComplete))
     } else if format == .table {
       if !quiet || state.count() > 0 || state.notAuditedCount > 0 || !isComplete {
         try writeText(state, seconds: seconds, isComplete: isComplete)
       }
-    } else {
-      for problem in state.notAudited { StandardStream.writeError("ullage: audit: not audited: \(problem)\n") }
     }
     try writer.finish()
+    isFinished = true
   }
 
   func status(_ state: AuditState) -> Int32 {
@@ -68,7 +78,8 @@ struct AuditReport {
     guard state.notAuditedCount > 0 else { return }
     try output.write("\n" + style("not audited: \(grouped(state.notAuditedCount))", .red) + "\n")
     for problem in state.notAudited { try output.write("  \(problem)\n") }
-    try writeRest(state.notAuditedCount - state.notAudited.count)
+    let rest = state.notAuditedCount - state.notAudited.count
+    if rest > 0 { try output.write("  and \(grouped(rest)) more, named on standard error\n") }
   }
 
   /// `2 errors, 5 warnings, no notices; 3 mended`
@@ -99,7 +110,9 @@ struct AuditReport {
     if causes.count == 1, let cause = causes.first, !cause.isEmpty {
       try output.write(style("  likely: ", .dim) + cause + "\n")
     }
-    let remedies = findings.filter { !$0.remedy.isEmpty }.map { $0.remedy.replacing($0.mailbox, with: "ADDRESS") }
+    let remedies = findings.filter { !$0.remedy.isEmpty }.map { finding in
+      finding.mailbox.isEmpty ? finding.remedy : finding.remedy.replacing(finding.mailbox, with: "ADDRESS")
+    }
     for remedy in remedies.reduce(into: [String](), { if !$0.contains($1) { $0.append($1) } }) {
       try output.write(style("  to do:  ", .dim) + remedy + "\n")
     }
@@ -121,7 +134,7 @@ struct AuditReport {
     let found = kinds.map { "\(state.count($0)) \($0.rawValue)" }.joined(separator: ", ")
     let sentence =
       isComplete
-      ? "\(state.mailboxes) mailboxes audited, \(found.isEmpty ? "nothing found" : found)"
+      ? "\(state.mailboxes) \(state.mailboxes == 1 ? "mailbox" : "mailboxes") audited, \(found.isEmpty ? "nothing found" : found)"
         + (state.notAuditedCount > 0 ? ", \(state.notAuditedCount) not audited" : "")
       : "broken off after \(state.mailboxes) mailboxes"
     let figures =

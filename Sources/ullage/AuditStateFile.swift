@@ -20,7 +20,11 @@ final class AuditStateFile {
   /// The state of a run that was broken off, nil when there is none. One of a run with other options, or that cannot be
   /// read, is set aside with a word.
   func load(options: String) throws -> AuditState? {
-    guard let data = FileManager.default.contents(atPath: name) else { return nil }
+    guard FileManager.default.fileExists(atPath: name) else { return nil }
+    let data: Data
+    do { data = Data(try File.contents(of: path, limit: 1 << 30, until: .never)) } catch {
+      throw CommandError(status: ExitStatus.configuration, text: String(decoding: error.text, as: UTF8.self))
+    }
     guard let state = try? JSONDecoder().decode(AuditState.self, from: data) else {
       StandardStream.writeError("ullage: audit: \(name) is not the state of an audit; the audit begins anew\n")
       return nil

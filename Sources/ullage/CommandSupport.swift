@@ -29,6 +29,13 @@ struct CommandError: Error {
   let text: String
 }
 
+extension CommandError {
+  /// Most likely a spelling mistake.
+  static func noMailboxes(in domain: String) -> CommandError {
+    CommandError(status: ExitStatus.noUser, text: "--domain \(domain): mailbox_list_query lists no mailbox of it")
+  }
+}
+
 extension ParsableCommand {
   /// Runs `body`, prints what it throws as one line, and ends with the exit status that fits.
   func perform(_ body: () throws -> Int32) throws {
@@ -106,14 +113,25 @@ struct MailboxSelection: ParsableArguments {
     var jobs: [MailboxJob] = []
     var unknown: [String] = []
     for address in addresses {
-      let mailbox = try Self.mailbox(Array(address.utf8), directory)
+      let mailbox: Mailbox?
+      do {
+        mailbox = try directory.mailbox(
+          of: Array(address.utf8), user: nil, group: nil, until: Deadline(secondsFromNow: 20))
+      } catch {
+        // What is wrong with one mailbox leaves the others alone.
+        guard error.isOfOneMailbox else {
+          throw CommandError(status: error.status, text: "\(Self.shown(address)): \(error.text)")
+        }
+        jobs.append(maker.failed(address: Array(address.utf8), error.text))
+        continue
+      }
       guard let mailbox else {
         unknown.append(address)
         continue
       }
       let row = MailboxRow(
         address: Array(address.utf8), path: mailbox.components.flatMap { $0.bytes + [UInt8(ascii: "/")] },
-        limit: mailbox.limit, source: mailbox.limitIsOwn ? .database : .fallback, setAside: mailbox.limitWasSetAside)
+        limit: mailbox.limit, source: mailbox.limitIsOwn ? .database : .fallback)
       jobs.append(maker.job(row, components: mailbox.components, limit: mailbox.limit))
     }
     if let failure = directory.serviceFailure {
@@ -122,19 +140,21 @@ struct MailboxSelection: ParsableArguments {
     return (jobs, unknown)
   }
 
-  private static func mailbox(_ address: [UInt8], _ directory: MailboxDirectory) throws -> Mailbox? {
-    do {
-      return try directory.mailbox(of: address, user: nil, group: nil, until: Deadline(secondsFromNow: 20))
-    } catch {
-      let name = String(decoding: SystemLog.escaped(address), as: UTF8.self)
-      throw CommandError(status: error.status, text: "\(name): \(error.text)")
-    }
+  private static func shown(_ address: String) -> String {
+    String(decoding: SystemLog.escaped(Array(address.utf8)), as: UTF8.self)
   }
 }
 
 extension MailboxError {
   fileprivate var status: Int32 {
     if case .tableUnavailable = self { ExitStatus.tryAgain } else { ExitStatus.configuration }
+  }
+
+  fileprivate var isOfOneMailbox: Bool {
+    switch self {
+    case .badPath, .badNumber: true
+    case .badTable, .tableUnavailable, .otherUser: false
+    }
   }
 
   fileprivate var text: String {
@@ -157,6 +177,8 @@ extension MailboxReport.State {
     case .absent: "there is no Maildir"
     case .broken(let text): text
     case .foreign(0): "it belongs to root: nothing is done there with root's rights; give it to the mail user"
+    case .foreign(let user) where CurrentProcess.effectiveUser == 0:
+      "it belongs to \(CurrentProcess.userName(user)) (uid \(user)), which is below virtual_minimum_uid"
     case .foreign(let user):
       "it belongs to \(CurrentProcess.userName(user)) (uid \(user)); run ullage as that user or as root"
     case .failed(let text): text

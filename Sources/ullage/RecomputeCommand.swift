@@ -83,27 +83,37 @@ struct RecomputeCommand: ParsableCommand {
   func run() throws {
     try perform {
       let settings = try configurationOption.settingsWithLedger()
-      var report = RecomputeReport(format: format, showsAll: !selection.addresses.isEmpty || !maildirs.isEmpty)
+      var report = RecomputeReport(
+        format: format, showsAll: !selection.addresses.isEmpty || !maildirs.isEmpty, isDryRun: isDryRun)
       let source = try source(settings, &report)
       let pool = WorkerPool(workers: jobs ?? CurrentProcess.processorCount, batchSize: 1, rule: settings.countingRule)
       let meter = try ProgressMeter("mailboxes", total: source.count)
       Interruption.listen()
-      try pool.run(
-        next: source.next,
-        take: { job, result in
-          meter.done += 1
-          if report.isWritten { meter.clear() }
-          try report.add(job.row, result)
-        }, idle: meter.show)
+      do {
+        try pool.run(
+          next: source.next,
+          take: { job, result in
+            meter.done += 1
+            if report.isWritten { meter.clear() }
+            try report.add(job.row, result)
+          }, idle: meter.show)
+      } catch {
+        // What was done is shown.
+        meter.clear()
+        _ = try report.finish(seconds: meter.elapsed)
+        throw error
+      }
       meter.clear()
-      return try report.finish(seconds: meter.elapsed, isDryRun: isDryRun)
+      let status = try report.finish(seconds: meter.elapsed)
+      if status == 0, meter.done == 0, let domain = selection.domain { throw CommandError.noMailboxes(in: domain) }
+      return status
     }
   }
 
   private typealias Source = (next: () throws -> MailboxJob?, count: () throws -> Int?)
 
   private func source(_ settings: Settings, _ report: inout RecomputeReport) throws -> Source {
-    var work: MailboxTask.Work = [.count]
+    var work: MailboxTask.Work = [.count, .limitAtOnce]
     if !isDryRun { work.insert(.repair) }
     if force { work.insert(.force) }
     if !maildirs.isEmpty {
@@ -117,6 +127,11 @@ struct RecomputeCommand: ParsableCommand {
     }
     let list = try MailboxList(settings, domain: selection.domain.map { Array($0.utf8) })
     return ({ try list.next().map(maker.job) }, { try list.count() })
+  }
+
+  private static func exists(_ name: String) -> Bool {
+    guard let path = Path(name.utf8) else { return false }
+    return (try? stat(path)) != nil
   }
 
   private static func source(of jobs: [MailboxJob]) -> Source {
@@ -134,6 +149,11 @@ struct RecomputeCommand: ParsableCommand {
     let above = (name.hasPrefix("/") ? "/" : "./") + parts.dropLast().joined(separator: "/")
     guard let base = Path(above.utf8) else {
       throw CommandError(status: ExitStatus.usage, text: "--maildir: the name holds NUL")
+    }
+    let isFolder = last.bytes.first == UInt8(ascii: ".") && Self.exists("\(name)/maildirfolder")
+    guard !isFolder else {
+      throw CommandError(
+        status: ExitStatus.usage, text: "--maildir \(name): that is a folder; give the Maildir above it")
     }
     let limit = limit.map { QuotaLimit(bytes: $0.bytes) }
     let row = MailboxRow(address: [], path: Array(name.utf8), limit: limit ?? .none, source: .option)

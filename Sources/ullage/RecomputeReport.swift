@@ -9,6 +9,7 @@ import Reports
 struct RecomputeReport {
   private let format: OutputFormat
   private let showsAll: Bool
+  private let isDryRun: Bool
   private let output = Output()
   private let style = Terminal.style
   private var table: TextTable
@@ -19,14 +20,15 @@ struct RecomputeReport {
   /// Something has been written to standard output.
   private(set) var isWritten = false
 
-  init(format: OutputFormat, showsAll: Bool) {
+  init(format: OutputFormat, showsAll: Bool, isDryRun: Bool) {
     self.format = format
+    self.isDryRun = isDryRun
     self.showsAll = showsAll
     writer = RecordWriter(format, output)
     table = TextTable(
       [
         ("MAILBOX", .left), ("BEFORE", .right), ("COUNTED", .right), ("MESSAGES", .right), ("DRIFT", .right),
-        ("RESULT", .left),
+        ("AFTER", .right), ("RESULT", .left),
       ], style: style)
   }
 
@@ -41,7 +43,7 @@ struct RecomputeReport {
   mutating func add(_ row: MailboxRow, _ report: MailboxReport) throws {
     let result = result(of: report)
     counts[result.key, default: 0] += 1
-    if result.key == "failed" { failures += 1 }
+    if result.key == "failed" || report.isIncomplete { failures += 1 }
     try writer.write(record(row, report, result.text))
     for folder in report.unreadable {
       StandardStream.writeError("ullage: recompute: \(row.name): not counted, no permission to read it: \(folder)\n")
@@ -52,7 +54,8 @@ struct RecomputeReport {
       .init(row.name), .init(repair?.before.map { ByteSize.text($0.bytes) } ?? "-"),
       .init(repair.map { ByteSize.text($0.counted.bytes) } ?? "-"),
       .init(repair.map { grouped($0.counted.messages) } ?? "-"),
-      .init(repair?.drift.map(Self.text) ?? "-"), .init(result.text, result.colour),
+      .init(repair?.drift.map(Self.text) ?? "-"), .init(repair?.after.map { ByteSize.text($0.bytes) } ?? "-"),
+      .init(result.text, result.colour),
     ])
     isWritten = isWritten || !lines.isEmpty
     try output.write(lines)
@@ -61,7 +64,7 @@ struct RecomputeReport {
   /// Writes what is left, and a line with the sum to standard error.
   ///
   /// - Returns: the exit status.
-  mutating func finish(seconds: Double, isDryRun: Bool) throws -> Int32 {
+  mutating func finish(seconds: Double) throws -> Int32 {
     try output.write(table.flush())
     try writer.finish()
     let total = counts.values.reduce(0, +)
@@ -91,14 +94,19 @@ struct RecomputeReport {
     guard let repair = report.repair else {
       return ("failed", report.state.problem ?? "not counted", .red)
     }
+    let would = isDryRun ? "would be " : ""
+    let trouble = report.state.problem.map { "; then: \($0)" } ?? ""
     let cause = repair.cause.map { ": \($0.sentence)" } ?? ""
     switch repair.action {
-    case .none: return ("exact", "exact", .green)
-    case .corrected: return ("corrected", "corrected" + cause, .yellow)
-    case .raised: return ("raised", "corrected in part, in use" + cause, .yellow)
-    case .busy: return ("busy", "busy, not lowered" + cause, .yellow)
+    case .none: return ("exact", "exact" + trouble, .green)
+    case .corrected: return ("corrected", would + "corrected" + cause + trouble, .yellow)
+    case .raised: return ("raised", would + "corrected in part, in use" + cause + trouble, .yellow)
+    case .busy: return ("busy", "busy, not lowered" + cause + trouble, .yellow)
     case .replaced:
-      return ("replaced", "written anew" + (repair.fault.map { ": it was \($0.sentence)" } ?? cause), .yellow)
+      return (
+        "replaced", would + "written anew" + (repair.fault.map { ": it was \($0.sentence)" } ?? cause) + trouble,
+        .yellow
+      )
     }
   }
 
@@ -121,6 +129,11 @@ struct RecomputeReport {
       ("text", .text(text)),
     ])
   }
+}
+
+extension MailboxReport {
+  /// Something was left out: a folder that may not be read, or what an error cut off.
+  fileprivate var isIncomplete: Bool { !unreadable.isEmpty || repair != nil && state != .examined }
 }
 
 extension DriftCause {

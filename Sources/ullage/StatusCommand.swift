@@ -72,7 +72,8 @@ struct StatusCommand: ParsableCommand {
         var rest = found.jobs[...]
         next = { rest.popFirst() }
       }
-      let lines = try collect(settings, next)
+      let (lines, seen, unknowns) = try collect(settings, next)
+      if seen == 0, let domain = selection.domain { throw CommandError.noMailboxes(in: domain) }
       try StatusReport(format: format).write(lines)
       for address in unknown {
         StandardStream.writeError(
@@ -80,19 +81,24 @@ struct StatusCommand: ParsableCommand {
       }
       if Interruption.received != 0 { return ExitStatus.signal(Interruption.received) }
       if !unknown.isEmpty { return ExitStatus.noUser }
-      return lines.contains { $0.report.isUnknown } ? ExitStatus.incomplete : ExitStatus.done
+      return unknowns > 0 ? ExitStatus.incomplete : ExitStatus.done
     }
   }
 
-  private func collect(_ settings: Settings, _ next: () throws -> MailboxJob?) throws -> [StatusLine] {
+  /// - Returns: what is to be shown, how many mailboxes there were, and how many of them could not be looked at.
+  private func collect(
+    _ settings: Settings, _ next: () throws -> MailboxJob?
+  ) throws -> (lines: [StatusLine], seen: Int, unknown: Int) {
     let pool = WorkerPool(workers: CurrentProcess.processorCount, batchSize: 128, rule: settings.countingRule)
     let meter = ProgressMeter("mailboxes") { nil }
     Interruption.listen()
     var lines: [StatusLine] = []
+    var unknown = 0
     try pool.run(
       next: next,
       take: { job, report in
         meter.done += 1
+        if report.isUnknown { unknown += 1 }
         let line = StatusLine(row: job.row, report: report)
         if let over, !line.isOver(over) { return }
         lines.append(line)
@@ -100,7 +106,7 @@ struct StatusCommand: ParsableCommand {
         if let top, lines.count >= 2 * top + 1000 { lines = Array(sorted(lines).prefix(top)) }
       }, idle: meter.show)
     meter.clear()
-    return Array(sorted(lines).prefix(top ?? .max))
+    return (Array(sorted(lines).prefix(top ?? .max)), meter.done, unknown)
   }
 
   /// The fullest first; those without a limit behind, those of which nothing is known last.

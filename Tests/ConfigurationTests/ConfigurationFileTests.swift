@@ -96,7 +96,7 @@ struct ConfigurationFileTests {
       (".Trash", [".Trash"]), (".Deleted Items", [".Deleted Items"]),
       (".Trash, .Deleted Items", [".Trash", ".Deleted Items"]),
       (".A,.B,.C", [".A", ".B", ".C"]), (".A,B", [".A,B"]), (".A, B,.C", [".A, B", ".C"]), (".A,", [".A,"]),
-      ("Bin", ["Bin"]),
+      ("Bin", ["Bin"]), (".A , .B", [".A", ".B"]), ("", []),
     ])
   func trashNames(value: String, names: [String]) throws {
     let settings = try Settings(file(base + "virtual_trash_name = \(value)\n"))

@@ -97,6 +97,8 @@ struct AuditTests {
     try site.add("missing", ledger: nil)
     try site.add("unlimited", ledger: "0S\n500 1\n")
     try site.add("torn", ledger: "1000000S\n500 1")
+    try site.add("fifo", ledger: nil)
+    try Command.check(["mkfifo", site.host.sandbox("base/example.org/fifo/maildirsize")], asMailUser: true)
     try site.add("over", ledger: "400S\n 500 1\n", bytes: "400")
     // Of the files.
     try site.add("mark")
@@ -127,7 +129,8 @@ struct AuditTests {
     try site.make("gone.example/orphan")
     let found = try site.findings("--level=2", "--share=1")
     let expected = [
-      "bad-limit fraction@example.org", "broken-ledger torn@example.org", "broken-maildir nocur@example.org",
+      "bad-limit fraction@example.org", "broken-ledger fifo@example.org", "broken-ledger torn@example.org",
+      "broken-maildir nocur@example.org",
       "drift drift@example.org", "duplicate-address twice@example.org", "duplicate-path twice@example.org",
       "header-limit changed@example.org", "header-limit header@example.org", "limit-not-enforced missing@example.org",
       "limit-not-enforced unlimited@example.org", "mailbox-without-maildir absent@example.org",
@@ -152,7 +155,7 @@ struct AuditTests {
       "everybody may write to maildirsize, mode 666", "to do:  ullage recompute ADDRESS", "there is no cur",
     ] { #expect(ending.output.contains(text), "\(text): \(ending.output)") }
     // Errors stand before warnings, and those before notices.
-    let order = ["broken-ledger: 1", "drift: 1", "mailbox-without-maildir: 2"]
+    let order = ["broken-ledger: 2", "drift: 1", "mailbox-without-maildir: 2"]
     let places = order.compactMap { ending.output.range(of: $0)?.lowerBound }
     #expect(places.count == 3 && places == places.sorted())
   }
@@ -168,11 +171,12 @@ struct AuditTests {
     #expect(try site.findings("--share=1").count == 4)
     #expect(["low", "torn", "high", "header"].map { site.ledger($0) } == before)
     let ending = try site.audit("--share=1", "--repair")
-    #expect(ending.status == 1 && ending.output.contains("; 3 mended"), "\(ending)")
+    #expect(ending.status == 1 && ending.output.contains("; 2 mended"), "\(ending)")
     #expect(site.ledger("low") == "1000000S\n 100 1\n400 0\n" && site.ledger("torn") == "1000000S\n 500 1\n")
-    #expect(site.ledger("high") == "1000000S\n 900 2\n" && site.ledger("header") == "1000000S\n 500 1\n0 0\n")
-    #expect(try site.findings("--share=1") == ["drift high@example.org"])
-    #expect(try site.audit("--share=1", "--ignore=drift").status == 0)
+    #expect(site.ledger("high") == "1000000S\n 900 2\n" && site.ledger("header") == "2000S\n500 1\n")
+    // Another program's young file is left as it is, so that the two do not correct each other for ever.
+    #expect(try site.findings("--share=1") == ["drift high@example.org", "header-limit header@example.org"])
+    #expect(try site.audit("--share=1", "--ignore=drift", "--ignore=header-limit").status == 0)
   }
 
   @Test("Level 0 counts nothing; level 1 counts each mailbox once in so many nights, and what looks odd each night")
@@ -232,7 +236,7 @@ struct AuditTests {
     let clean = try site.audit("--nagios")
     #expect(clean.status == 0)
     #expect(
-      clean.output.hasPrefix("ULLAGE OK - 1 mailboxes audited, nothing found | mailboxes=1 counted=")
+      clean.output.hasPrefix("ULLAGE OK - 1 mailbox audited, nothing found | mailboxes=1 counted=")
         && clean.output.contains("errors=0 warnings=0 notices=0 mended=0 not_audited=0 time=0."), "\(clean.output)")
     try site.add("b", ledger: "1000000S\n 900 2\n")
     let warning = try site.audit("--nagios", "--share=1")
@@ -245,15 +249,26 @@ struct AuditTests {
     for ending in [clean, warning, unknown] { #expect(ending.output.filter { $0 == "\n" }.count == 1) }
   }
 
-  @Test("Mailboxes that cannot be audited are named, the rest is done: exit 2")
+  @Test("Permission denied on one of 10,000: it is named, the rest is done, exit 2")
   func notAudited() throws {
-    let site = try Site()
-    for number in 0..<300 { try site.add("u\(number)") }
+    let site = try Site(
+      """
+      mailbox_list_query = SELECT 'u' || i || '@example.org', 'example.org/u' || i || '/', 1000000 \
+      FROM generate_series(0, 9999) AS i
+      """)
+    let script = """
+      import os, sys
+      for number in range(10000):
+        maildir = f'{sys.argv[1]}/example.org/u{number}'
+        for part in ('cur', 'new', 'tmp'): os.makedirs(f'{maildir}/{part}', 0o700)
+        open(f'{maildir}/maildirsize', 'w').write('1000000S\\n 0 0\\n')
+      """
+    try Command.check(["python3", "-c", script, site.host.sandbox("base")], asMailUser: true)
     try Command.check(["chmod", "0", site.host.sandbox("base/example.org/u7")])
     let ending = try site.audit("--share=1")
     #expect(ending.status == 2, "\(ending)")
     #expect(
-      ending.output.hasPrefix("Audit of 300 mailboxes, 299 counted") && ending.output.contains("not audited: 1\n"))
+      ending.output.hasPrefix("Audit of 10,000 mailboxes, 9,999 counted") && ending.output.contains("not audited: 1\n"))
     #expect(ending.output.contains("  u7@example.org: ") && ending.output.contains("Permission denied"))
   }
 
@@ -266,6 +281,132 @@ struct AuditTests {
     let seconds = (ContinuousClock.now - start) / .seconds(1)
     // The last batch, two mailboxes, may be handed out when its time begins.
     #expect(seconds >= Double(60 - 2) / Double(rate), "\(seconds) s")
+  }
+
+  @Test("On a terminal: a bar with rate and time left, and colours unless NO_COLOR is set; elsewhere neither")
+  func terminal() throws {
+    let site = try Site()
+    for number in 0..<60 { try site.add("u\(number)", ledger: "") }
+    func audit(_ variables: String) throws -> String {
+      let command = site.host.toolArguments(["audit", "--level=0", "--max-rate=40"]).joined(separator: " ")
+      // script(1) runs it on a terminal of its own.
+      return try Command.check(
+        MailUser.drop + ["env", "TERM=xterm", "script", "-qec", "\(variables) \(command) || true", "/dev/null"])
+    }
+    let colourful = try audit("")
+    #expect(colourful.contains(" of 60 mailboxes  ") && colourful.contains("/s  0:0") && colourful.contains(" left"))
+    #expect(colourful.contains("▕█") && colourful.contains("\u{1B}[31mbroken-ledger: 60\u{1B}[0m"), "\(colourful)")
+    let plain = try audit("NO_COLOR=1")
+    #expect(
+      plain.contains(" of 60 mailboxes  ") && !plain.contains("\u{1B}[31m") && plain.contains("broken-ledger: 60"))
+    #expect(try !audit("TERM=dumb").contains("\u{1B}"))
+    let piped = try site.audit("--level=0", "--max-rate=40")
+    #expect(!(piped.output + piped.errors).contains("\u{1B}") && piped.errors == "")
+  }
+
+  @Test("What was seen and mended before an error stays in the report")
+  func partly() throws {
+    let site = try Site()
+    try site.add("a", ledger: "1000000S\n 100 1\n")
+    try Command.check(["chmod", "0", site.host.sandbox("base/example.org/a/tmp")])
+    try site.host.sandbox.write("base/example.org/a/maildirfolder", "")
+    let ending = try site.audit("--share=1", "--repair")
+    #expect(site.ledger("a") == "1000000S\n 100 1\n400 0\n")
+    for text in ["drift: 1", "[mended]", "stray-maildirfolder: 1", "tmp has mode 0"] {
+      #expect(ending.output.contains(text), "\(text): \(ending)")
+    }
+  }
+
+  @Test(
+    "No false alarm: lost+found, a mailbox made meanwhile, a domain that root's symlink gives another name",
+    .enabled(if: geteuid() == 0, "takes root: run scripts/test"))
+  func falseAlarms() throws {
+    let site = try Site()
+    try site.list("a@new.example", "new.example/a/")
+    try site.make("example.org/a")
+    try site.host.sandbox.makeDirectory("base/lost+found")
+    try Command.check(["chmod", "0", site.host.sandbox("base/lost+found")])
+    try Command.check(["ln", "-s", "example.org", site.host.sandbox("base/new.example")])
+    #expect(try site.audit("--share=1").output.hasSuffix("Nothing found.\n"))
+    // The list is asked for when the walk has begun; the Maildir is made later.
+    for number in 0..<20 { try site.list("u\(number)@example.org", "example.org/u\(number)/") }
+    let run = try Command(
+      site.host.toolArguments([
+        "audit", "--level=0", "--max-rate=20", "--ignore=mailbox-without-maildir", "--format=jsonl",
+      ]),
+      input: .bytes([]), asMailUser: true)
+    try waitUntil("the first worker") {
+      let children = try? String(contentsOfFile: "/proc/\(run.process)/task/\(run.process)/children", encoding: .utf8)
+      return children?.isEmpty == false ? () : nil
+    }
+    try site.make("example.org/young")
+    #expect(run.wait().output == "")
+    try Command.check(["rm", site.host.sandbox("base/new.example")])
+    #expect(
+      try site.findings("--level=0", "--ignore=mailbox-without-maildir")
+        == ["a", "young"].map { "maildir-without-mailbox example.org/\($0)/" })
+  }
+
+  @Test("A break among the rows without a path makes no Maildir an orphan; the base / is not searched at its top")
+  func resumeAtTheEnd() throws {
+    let site = try Site()
+    try site.add("a")
+    for number in 0..<30 { try site.list("n\(number)@example.org", nil) }
+    let state = site.host.sandbox("audit.state")
+    let options = ["audit", "--level=0", "--format=jsonl", "--state=\(state)"]
+    let run = try Command(site.host.toolArguments(options + ["--max-rate=2"]), input: .bytes([]), asMailUser: true)
+    try waitUntil("a row without a path") {
+      // Written at the interruption, and before that after five seconds.
+      (try? String(contentsOfFile: state, encoding: .utf8))?.contains("null-in-list") == true ? () : nil
+    }
+    run.kill(SIGTERM)
+    let first = run.wait()
+    let rest = try site.host.ullage(options)
+    let kinds = try (first.records + rest.records).map { $0["kind"] ?? "" }
+    #expect(first.status == 143 && rest.status == 1 && !kinds.contains("maildir-without-mailbox"), "\(first) \(rest)")
+  }
+
+  @Test("A list limit that no table gives to deliveries does not hold, and is found")
+  func unusedLimit() throws {
+    let site = try Site()
+    try site.add("a", ledger: nil)
+    let text = try #require(site.host.sandbox.text("ullage.cf")).split(separator: "\n")
+      .filter { !$0.hasPrefix("virtual_mailbox_limit") }.joined(separator: "\n")
+    try site.host.sandbox.write("ullage.cf", text + "\nvirtual_mailbox_limit = 5000000\n")
+    #expect(try site.host.ullage("recompute", "--all").status == 0)
+    #expect(site.ledger("a") == "5000000S\n 500 1\n")
+    #expect(try site.findings("--level=0") == ["limit-not-enforced a@example.org"])
+  }
+
+  @Test(
+    "A domain of which nothing is listed is most likely a mistake; one address that is wrong leaves the others alone")
+  func mistakes() throws {
+    let site = try Site()
+    try site.add("a")
+    try site.list("dots@example.org", "../dots/")
+    for command in ["audit", "status", "recompute"] {
+      let ending = try site.host.ullage(command, "--domain=exmaple.org")
+      #expect(ending.status == 67 && ending.errors.contains("lists no mailbox of it"), "\(command) \(ending)")
+    }
+    let ending = try site.host.ullage("recompute", "dots@example.org", "a@example.org")
+    #expect(
+      ending.status == 2 && ending.output.contains("must not hold ..") && ending.output.contains("exact"), "\(ending)")
+  }
+
+  @Test("More mailboxes than the table has room for could not be audited: each is named")
+  func manyNotAudited() throws {
+    let site = try Site(
+      """
+      mailbox_list_query = SELECT 'u' || i || '@example.org', 'example.org/u' || i || '/', 1000000 \
+      FROM generate_series(1000, 1149) AS i
+      """)
+    for number in 1000..<1150 { try site.make("example.org/u\(number)") }
+    try Command.check(["sh", "-c", "chmod 0 \(site.host.sandbox("base/example.org"))/*"])
+    for format in ["table", "jsonl"] {
+      let ending = try site.audit("--level=0", "--format=\(format)")
+      let named = (ending.output + ending.errors).matches(of: #/u1\d\d\d@example.org: /#).count
+      #expect(ending.status == 2 && named == 150, "\(format): \(named)")
+    }
   }
 
   @Test("A run that was interrupted is gone on with, and both together find everything once")
@@ -390,7 +531,6 @@ struct AuditTests {
     #expect(try order("--top=2") == ["over", "fallback"])
     #expect(try order("--over=95") == ["over"] && order("--over=100") == ["over"])
     #expect(try order("--domain=EXAMPLE.org", "--over=49") == ["over", "fallback", "half"])
-    #expect(try order("--domain=example.net") == [])
     #expect(try order("half@example.org", "over@example.org") == ["over", "half"])
     let record = try #require(
       try site.host.ullage("status", "fallback@example.org", "--format=jsonl").records.first)

@@ -29,6 +29,8 @@ struct PanelTests {
     try host.configure(
       """
       \(base.map { "virtual_mailbox_base = \($0)" } ?? "")
+      virtual_mailbox_limit_maps = pgsql:\(host.sandbox("list.cf"))
+      virtual_mailbox_message_limit_maps = pgsql:\(host.sandbox("list.cf"))
       mailbox_list_database = pgsql:\(host.sandbox("list.cf"))
       mailbox_list_query = \(query)
       """)

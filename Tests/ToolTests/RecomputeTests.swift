@@ -130,8 +130,16 @@ struct RecomputeTests {
     #expect(try host.ullage("recompute", "--maildir", directory + "/", "--limit", "3K").status == 0)
     #expect(host.ledger == "3072S\n 500 1\n0 0\n")
     try Command.check(["rm", directory + "/maildirsize"])
-    #expect(try host.ullage("recompute", "--maildir", directory).status == 0)
+    #expect(try host.ullage("recompute", "--maildir", directory).status == 2)
+    #expect(host.ledger == nil, "no limit could stay")
+    #expect(try host.ullage("recompute", "--maildir", directory, "--limit", "0").status == 0)
     #expect(host.ledger == "0S\n 500 1\n")
+    // A torn file still has its limit.
+    try host.setLedger("2000S\n500 1")
+    #expect(try host.ullage("recompute", "--maildir", directory).status == 0 && host.ledger == "2000S\n 500 1\n")
+    try host.sandbox.write("\(host.maildir)/.Trash/maildirfolder", "")
+    let folder = try host.ullage("recompute", "--maildir", directory + "/.Trash", "--limit", "5")
+    #expect(folder.status == 64 && folder.errors.contains("that is a folder; give the Maildir above it"))
   }
 
   @Test(
@@ -174,7 +182,7 @@ struct RecomputeTests {
     try host.store("c,S=9:2,S", bytes: 9, folder: ".A")
     try Command.check(["chmod", "0", host.sandbox("\(host.maildir)/.A")])
     let ending = try host.ullage("recompute", MailHost.recipient, "--format=jsonl")
-    #expect(ending.errors.contains("not counted, no permission to read it: .A/"), "\(ending)")
+    #expect(ending.status == 2 && ending.errors.contains("not counted, no permission to read it: .A/"), "\(ending)")
     #expect(try ending.records.first?["counted_bytes"] == "500")
   }
 
@@ -238,14 +246,95 @@ struct RecomputeTests {
     let ending = try host.ullage("recompute", MailHost.recipient, "other@example.org")
     #expect(
       ending.output == """
-        MAILBOX            BEFORE  COUNTED  MESSAGES      DRIFT  RESULT
-        you@example.org     900 B    500 B         1  +400 B +2  busy, not lowered: cause unknown
-        other@example.org       -        -         -          -  no Maildir yet
+        MAILBOX            BEFORE  COUNTED  MESSAGES      DRIFT  AFTER  RESULT
+        you@example.org     900 B    500 B         1  +400 B +2  900 B  busy, not lowered: cause unknown
+        other@example.org       -        -         -          -      -  no Maildir yet
 
         """)
     #expect(
       ending.errors.hasPrefix("2 mailboxes recomputed in 0.")
         && ending.errors.hasSuffix(" s: 1 busy, not lowered, 1 without a Maildir\n"))
+  }
+
+  @Test("A Maildir that vanishes while it is counted is reported, and the others are done")
+  func vanishes() throws {
+    let host = try host("1000000S\n 1 1\n")
+    try host.configure(
+      Self.limit, maps: "inline:{ you@example.org=example.org/you/, me@example.org=example.org/me/ }")
+    for part in ["cur", "new", "tmp"] { try host.sandbox.makeDirectory("base/example.org/me/\(part)") }
+    try host.sandbox.write("base/example.org/me/cur/a,S=9:2,S", "")
+    // The worker stops before it locks the Maildir, when it has opened it.
+    let trace = [
+      "strace", "-f", "-o", host.sandbox("trace"), "-e", "trace=flock", "-e", "inject=flock:delay_enter=700000:when=1",
+    ]
+    let command = host.toolArguments(["recompute", MailHost.recipient, "me@example.org", "--jobs=1"])
+    let run = try Command(trace + command, input: .bytes([]), asMailUser: true)
+    try waitUntil("the first lock") { host.sandbox.text("trace")?.contains("flock") == true ? () : nil }
+    try Command.check(["rm", "-r", host.sandbox(host.maildir)])
+    let ending = run.wait()
+    #expect(ending.status == 2 && ending.output.contains("it vanished meanwhile"), "\(ending)")
+    #expect(host.sandbox.text("base/example.org/me/maildirsize") == "1000000S\n 9 1\n")
+  }
+
+  @Test("Ctrl-C: what was begun is finished, nothing is left in tmp/, and the sum says that it was interrupted")
+  func interrupted() throws {
+    let host = try MailHost()
+    let names = (0..<400).map { "u\($0)" }
+    for name in names {
+      for part in ["cur", "new", "tmp"] { try host.sandbox.makeDirectory("base/example.org/\(name)/\(part)") }
+    }
+    let directories = names.map { host.sandbox("base/example.org/\($0)") }
+    let run = try Command(
+      ["setsid"] + host.toolArguments(["recompute", "--limit", "1G", "--maildir"] + directories), input: .bytes([]),
+      asMailUser: true)
+    try waitUntil("the first ledger") { host.sandbox.status("base/example.org/u0/maildirsize").map { _ in () } }
+    // To the whole group, as a terminal does it.
+    #expect(Foundation.kill(-run.process, SIGINT) == 0)
+    let ending = run.wait()
+    #expect(
+      ending.status == 130 && ending.errors.contains("interrupted; what was begun has been finished"),
+      "\(ending.errors)")
+    let ledgers = names.map { host.sandbox.text("base/example.org/\($0)/maildirsize") }
+    #expect(ledgers.allSatisfy { $0 == nil || $0 == "1073741824S\n 0 0\n" } && ledgers.contains(nil))
+    #expect(names.allSatisfy { host.sandbox.list("base/example.org/\($0)/tmp") == [] })
+  }
+
+  @Test("Symlinks that lead in circles end a count of Exim's kind as any other", .timeLimit(.minutes(1)))
+  func circles() throws {
+    let host = try host("1000000S\n 1 1\n")
+    try host.configure(Self.limit + "\nmaildir_count_profile = exim")
+    for name in [".a", ".b"] {
+      try Command.check(["ln", "-s", ".", host.sandbox("\(host.maildir)/\(name)")], asMailUser: true)
+    }
+    let record = try recompute(host)
+    #expect(record["counted_bytes"] == "500" && record["counted_messages"] == "1", "\(record)")
+  }
+
+  @Test("On a network file system the ledger is rewritten under the lock")
+  func networkLock() throws {
+    let host = try host("2000S\n500 1\n")
+    let trace = [
+      "strace", "-f", "-o", host.sandbox("trace"), "-e", "trace=fcntl,rename,renameat,renameat2,close,openat",
+    ]
+    let ending = try Command.run(
+      trace + host.toolArguments(["recompute", MailHost.recipient]), environment: ["ULLAGE_FILE_SYSTEM": "nfs"],
+      asMailUser: true)
+    #expect(ending.status == 0 && host.ledger == "1000000S\n 500 1\n0 0\n", "\(ending)")
+    // The lock that was taken last before the renaming is still held: its file has not been closed since.
+    let lines = try #require(host.sandbox.text("trace")).split(separator: "\n").map(String.init)
+    let rename = try #require(lines.lastIndex { $0.contains("rename") && $0.contains("\"maildirsize\"") })
+    let lock = try #require(lines[..<rename].lastIndex { $0.contains("F_OFD_SETLKW") })
+    let descriptor = try #require(lines[lock].firstMatch(of: #/fcntl\((\d+),/#)).1
+    #expect(!lines[lock...rename].contains { $0.contains("close(\(descriptor))") }, "\(lines[lock...rename])")
+  }
+
+  @Test("A folder that may not be read keeps the total from being lowered")
+  func unreadableIsNotGone() throws {
+    let host = try host("1000000S\n 1500 2\n")
+    try host.store("c,S=1000:2,S", bytes: 1000, folder: ".A")
+    try Command.check(["chmod", "0", host.sandbox("\(host.maildir)/.A/cur")])
+    let ending = try host.ullage("recompute", MailHost.recipient, "--format=jsonl")
+    #expect(try ending.records.first?["result"] == "busy" && host.ledger == "1000000S\n 1500 2\n")
   }
 
   @Test("A reader that goes away ends the command without a word")
