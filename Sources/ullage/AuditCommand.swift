@@ -23,7 +23,8 @@ struct AuditCommand: ParsableCommand {
         ullage audit --level 1 --quiet --state /var/lib/ullage/audit.state
         ullage audit --level 0 --nagios
 
-      EXIT STATUS: 0 nothing found, 1 findings, 2 some mailboxes could not be audited, 64 wrong call, 75 try again, \
+      EXIT STATUS: 0 nothing found, 1 findings, 2 some mailboxes could not be audited, 64 wrong call, 67 no mailbox of \
+      the domain, 75 try again, \
       78 something has to be mended first. With --nagios: 0 OK, 1 warning, 2 critical, 3 unknown.
       """)
 

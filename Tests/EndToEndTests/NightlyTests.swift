@@ -107,15 +107,25 @@ struct NightlyTests {
     let command = try #require(unit.first { $0.hasPrefix("ExecStart=") }).dropFirst("ExecStart=".count)
       .replacing("/var/lib/ullage", with: host.sandbox("state"))
     let words = command.split(separator: " ").map(String.init).dropFirst()
+    // `+/bin/sh -c '…'`; systemd writes $ as $$.
+    let stop = try #require(unit.first { $0.hasPrefix("ExecStopPost=+/bin/sh -c '") }).dropFirst(
+      "ExecStopPost=+/bin/sh -c '".count
+    )
+    .dropLast().replacing("$$", with: "$").replacing("/usr/libexec/ullage", with: Self.files)
     let place = try Sandbox()
     try place.write("sendmail", "#!/bin/sh\nexec cat >\(place("mail"))\n", mode: 0o755)
+    // In the journal's place: what this invocation of the unit wrote.
+    try place.write(
+      "journalctl",
+      "#!/bin/sh\n[ $# = 1 ] || { [ \"$4\" = _SYSTEMD_INVOCATION_ID=4711 ] && cat \(place("report")); }\n",
+      mode: 0o755)
     for expected in [true, false] {
       let ending = try host.ullage(words + ["--share=1"])
       #expect(ending.status == (expected ? 1 : 0))
       try place.write("report", ending.output + ending.errors)
-      let script =
-        "mount --bind \(place("sendmail")) /usr/sbin/sendmail; exec \(Self.files)/mail-report root \(place("report"))"
-      try Command.check(["unshare", "--mount", "sh", "-ec", script])
+      let script = "mount --bind \(place("sendmail")) /usr/sbin/sendmail; \(stop)"
+      try Command.check(
+        ["env", "INVOCATION_ID=4711", "PATH=\(place.path):/usr/bin:/bin", "unshare", "--mount", "sh", "-ec", script])
       let mail = place.text("mail")
       #expect((mail != nil) == expected)
       if let mail {
