@@ -75,6 +75,16 @@ struct ConfigurationOption: ParsableArguments {
 
   func settings() throws -> Settings { try SettingsFile(file).settings.get() }
 
+  /// For work on a directory: without a configuration file the defaults hold.
+  func settingsOrDefaults() throws -> Settings {
+    guard file == Ullage.configurationFile, let path = Path(file.utf8), (try? stat(path)) == nil else {
+      return try settingsWithLedger()
+    }
+    StandardStream.writeError("ullage: warning: there is no \(file); what counts is the default, without .Trash\n")
+    let required = "virtual_mailbox_base = /\nvirtual_mailbox_maps = static:/\n"
+    return try Settings(ConfigurationFile(parsing: Array(required.utf8)))
+  }
+
   /// For commands whose subject is the ledger, which an inbox-only quota does not have.
   func settingsWithLedger() throws -> Settings {
     let settings = try settings()

@@ -82,7 +82,8 @@ struct RecomputeCommand: ParsableCommand {
 
   func run() throws {
     try perform {
-      let settings = try configurationOption.settingsWithLedger()
+      let settings =
+        try maildirs.isEmpty ? configurationOption.settingsWithLedger() : configurationOption.settingsOrDefaults()
       var report = RecomputeReport(
         format: format, showsAll: !selection.addresses.isEmpty || !maildirs.isEmpty, isDryRun: isDryRun)
       let source = try source(settings, &report)

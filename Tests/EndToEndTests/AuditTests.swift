@@ -409,6 +409,33 @@ struct AuditTests {
     }
   }
 
+  @Test("The memory that an audit takes does not grow with the mailboxes, nor with what it finds")
+  func memory() throws {
+    let site = try Site()
+    try site.make("example.org/x")
+    func peak(_ count: Int) throws -> Int {
+      try site.configure(
+        """
+        mailbox_list_query = SELECT 'u' || i || '@example.org', 'example.org/u' || i || '/', 1000000 \
+        FROM generate_series(1000001, 1000000 + \(count)) AS i
+        """)
+      let script = """
+        import resource, subprocess, sys
+        status = subprocess.call(sys.argv[1:], stdout=subprocess.DEVNULL)
+        print(status, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+        """
+      let command = site.host.toolArguments(["audit", "--level=0"])
+      let words = try Command.check(["python3", "-c", script] + command, asMailUser: true).split {
+        $0 == " " || $0 == "\n"
+      }
+      #expect(words.first == "1", "findings: \(words)")
+      return try #require(Int(words[1]))
+    }
+    let small = try peak(2000)
+    let large = try peak(100_000)
+    #expect(Double(large) <= 1.2 * Double(small), "\(small) KiB, \(large) KiB")
+  }
+
   @Test("A run that was interrupted is gone on with, and both together find everything once")
   func resume() throws {
     let site = try Site()

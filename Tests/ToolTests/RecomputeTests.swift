@@ -337,6 +337,30 @@ struct RecomputeTests {
     #expect(try ending.records.first?["result"] == "busy" && host.ledger == "1000000S\n 1500 2\n")
   }
 
+  @Test("Several folders can be the trash, and those below them")
+  func trash() throws {
+    let host = try host()
+    try host.store("c,S=1000:2,S", bytes: 1000, folder: ".Junk")
+    try host.store("d,S=20000:2,S", bytes: 20000, folder: ".Trash.old")
+    for (settings, bytes) in [
+      ("", "21500"), ("virtual_trash_name = .Trash, .Junk", "20500"),
+      ("virtual_trash_name = .Trash, .Junk\nvirtual_trash_subfolders = yes", "500"),
+      ("virtual_trash_count = yes", "21570"),
+    ] {
+      try host.configure(Self.limit + "\n" + settings)
+      #expect(try recompute(host, "--dry-run")["counted_bytes"] == bytes, "\(settings)")
+    }
+  }
+
+  @Test("A directory can be recomputed where there is no ullage.cf: its defaults hold")
+  func noConfiguration() throws {
+    let host = try host()
+    let command = [Programs.path("ullage"), "recompute", "--maildir", host.sandbox(host.maildir), "--limit", "1M"]
+    let ending = try Command.run(command, asMailUser: true)
+    #expect(ending.status == 0 && ending.errors.contains("there is no /etc/ullage/ullage.cf"), "\(ending)")
+    #expect(host.ledger == "1048576S\n 500 1\n")
+  }
+
   @Test("A reader that goes away ends the command without a word")
   func closedPipe() throws {
     let host = try host()
