@@ -66,9 +66,10 @@ final class AuditReport {
   private func writeText(_ state: AuditState, seconds: Double, isComplete: Bool) throws {
     var state = state
     let tenths = Int(seconds * 10)
-    let mailboxes = state.mailboxes == 1 ? "1 mailbox" : "\(grouped(state.mailboxes)) mailboxes"
     try output.write(
-      style("Audit of \(mailboxes), \(grouped(state.counted)) counted, in \(tenths / 10).\(tenths % 10) s", .bold)
+      style(
+        "Audit of \(Self.mailboxes(state.mailboxes)), \(grouped(state.counted)) counted, in \(tenths / 10).\(tenths % 10) s",
+        .bold)
         + "\n")
     if !isComplete { try output.write(style("Not complete: it was broken off.", .red) + "\n") }
     try output.write(sum(state) + "\n")
@@ -81,6 +82,8 @@ final class AuditReport {
     let rest = state.notAuditedCount - state.notAudited.count
     if rest > 0 { try output.write("  and \(grouped(rest)) more, named on standard error\n") }
   }
+
+  private static func mailboxes(_ count: Int) -> String { count == 1 ? "1 mailbox" : "\(grouped(count)) mailboxes" }
 
   /// `2 errors, 5 warnings, no notices; 3 mended`
   private func sum(_ state: AuditState) -> String {
@@ -134,9 +137,9 @@ final class AuditReport {
     let found = kinds.map { "\(state.count($0)) \($0.rawValue)" }.joined(separator: ", ")
     let sentence =
       isComplete
-      ? "\(state.mailboxes) \(state.mailboxes == 1 ? "mailbox" : "mailboxes") audited, \(found.isEmpty ? "nothing found" : found)"
+      ? "\(Self.mailboxes(state.mailboxes)) audited, \(found.isEmpty ? "nothing found" : found)"
         + (state.notAuditedCount > 0 ? ", \(state.notAuditedCount) not audited" : "")
-      : "broken off after \(state.mailboxes) mailboxes"
+      : "broken off after \(Self.mailboxes(state.mailboxes))"
     let figures =
       [("mailboxes", state.mailboxes), ("counted", state.counted)]
       + Finding.Severity.allCases.map { ("\($0.rawValue)s", state.count(nil, $0)) }

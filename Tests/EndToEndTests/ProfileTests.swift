@@ -49,7 +49,7 @@ struct ProfileTests {
   /// What `ullage recompute` counts in each tree.
   private func counted(_ host: MailHost) throws -> [String: String] {
     let directories = names.map { host.sandbox("base/\($0)") }
-    let ending = try host.ullage(["recompute", "--dry-run", "--format=jsonl", "--maildir"] + directories)
+    let ending = try host.ullage(["recompute", "--dry-run", "--limit=1G", "--format=jsonl", "--maildir"] + directories)
     #expect(ending.status == 0, "\(ending.errors)")
     return try ending.records.reduce(into: [:]) { counted, record in
       let name = URL(fileURLWithPath: record["path"] ?? "").lastPathComponent
