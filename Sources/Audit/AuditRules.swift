@@ -42,7 +42,7 @@ struct AuditRules {
       let name = user == 0 ? "root" : "\(CurrentProcess.userName(user)) (uid \(user))"
       found.add(
         .wrongRights, .error, "the Maildir belongs to \(name)", cause: "it was made by hand, or restored",
-        remedy: "chown -R it to the mail user; mail to it is deferred until then")
+        remedy: Self.giveBack)
     case .broken, .failed, .examined: break
     }
     if report.isInspected {
@@ -51,6 +51,8 @@ struct AuditRules {
     }
     return found.findings
   }
+
+  private static let giveBack = "give it to the mail user (chown, chmod); mail may be deferred until then"
 
   private func add(_ fault: MailboxRow.Fault, _ row: MailboxRow, _ found: inout MailboxFindings) {
     switch fault {
@@ -91,11 +93,14 @@ struct AuditRules {
         remedy: "remove that file")
     }
     for text in report.wrongRights {
-      found.add(.wrongRights, .error, text, cause: "a program that ran as another user", remedy: "chown and chmod it")
+      // A new ledger has the right owner and mode.
+      let isMended = repairs && report.repair?.action == .replaced && text.contains("maildirsize")
+      found.add(
+        .wrongRights, .error, text, cause: "a program that ran as another user", remedy: Self.giveBack,
+        isMended: isMended)
     }
     for folder in report.unreadable {
-      found.add(
-        .wrongRights, .error, "\(folder) may not be read, and counts for nothing", remedy: "chown and chmod it")
+      found.add(.wrongRights, .error, "\(folder) may not be read, and counts for nothing", remedy: Self.giveBack)
     }
     if report.staleFiles > 0 {
       let files = report.staleFiles == 1 ? "a file" : "\(report.staleFiles) files"
@@ -134,8 +139,9 @@ struct AuditRules {
     case .lopsided? where repair.map { ($0.counted.bytes == 0) != ($0.counted.messages == 0) } ?? false: break
     case let fault?:
       found.add(
-        .brokenLedger, .error, "maildirsize is of no use: \(fault.rawValue)",
-        cause: "a program was killed while it wrote, a disk was full, or it was edited", remedy: recompute,
+        .brokenLedger, .error, "maildirsize is \(fault.sentence)",
+        cause: fault == .notAFile ? "" : "a program was killed while it wrote, a disk was full, or it was edited",
+        remedy: recompute,
         isMended: isMended)
     case nil: addHeader(limit, report, recompute, &found)
     }
@@ -173,7 +179,7 @@ struct AuditRules {
   }
 
   private static func text(_ usage: QuotaUsage) -> String {
-    "\(grouped(usage.bytes)) bytes in \(grouped(usage.messages)) \(usage.messages == 1 ? "message" : "messages")"
+    "\(grouped(usage.bytes)) \(usage.bytes == 1 ? "byte" : "bytes") in \(grouped(usage.messages)) \(usage.messages == 1 ? "message" : "messages")"
   }
 
   /// What the ledger says too much or too little: `+400, +2`.
@@ -201,9 +207,32 @@ extension DriftCause {
     case .profile(let profile): "exactly what \(profile.rawValue) counts; see maildir_count_profile"
     case .trashedMessages: "exactly the messages with flag T, which Courier leaves out"
     case .trash: "exactly the messages in the trash; see virtual_trash_count"
-    case .damaged(let fault): "maildirsize was damaged: \(fault.rawValue)"
+    case .damaged(let fault): "maildirsize was \(fault.sentence)"
     case .replaced: "another program or a backup replaced maildirsize, and entries got lost"
     case .unknown: "cause unknown"
+    }
+  }
+}
+
+extension LedgerFault {
+  /// Goes on from "it is" or "it was".
+  package var sentence: String {
+    switch self {
+    case .missing: "missing"
+    case .unreadable: "not readable"
+    case .notAFile: "not a regular file"
+    case .empty: "empty"
+    case .headerOnly: "without a total"
+    case .tooLong: "too long"
+    case .holdsNUL: "broken, with NUL bytes"
+    case .holdsCR: "broken, with CR line ends"
+    case .torn: "torn, with half a line at its end"
+    case .badHeader: "broken in its first line"
+    case .badEntry: "broken, with a line of another format"
+    case .overflow: "broken, with numbers that are too large"
+    case .negative: "broken, with a total below zero"
+    case .lopsided: "broken, with bytes but no messages or the other way round"
+    case .unlimited: "headed as unlimited, whose totals VDA invented"
     }
   }
 }

@@ -4,7 +4,7 @@ import Mailboxes
 import Maildir
 import Posix
 import Quota
-import Tables
+package import Tables
 
 /// What an audit is to do.
 package struct AuditOptions: Sendable {
@@ -59,16 +59,20 @@ package final class AuditRun {
   private let list: MailboxList
   private let pool: WorkerPool
   private var walk: TreeWalk?
+  /// The mailbox whose Maildir was passed last.
+  private var lastName = "another mailbox"
   package private(set) var state: AuditState
 
   /// - Parameter state: a new one, or that of a run which was broken off.
-  package init(_ settings: Settings, _ options: AuditOptions, _ state: AuditState) throws {
+  package init(
+    _ settings: Settings, _ options: AuditOptions, _ state: AuditState, waiting: @escaping (TableError) -> Void
+  ) throws {
     self.options = options
     self.state = state
     maker = try JobMaker(settings, work: [])
     rules = AuditRules(repairs: options.repairs)
     let position = state.address.map { MailboxList.Position(path: state.path, address: $0) }
-    list = try MailboxList(settings, domain: options.domain, after: position)
+    list = try MailboxList(settings, domain: options.domain, after: position, waiting: waiting)
     // Mailboxes that are counted take their time, and progress is to be seen.
     pool = WorkerPool(
       workers: options.workers, batchSize: options.level == .ledgers ? 256 : 32, rule: settings.countingRule,
@@ -135,10 +139,11 @@ package final class AuditRun {
     if !path.isEmpty {
       // The list is in order, but for a path that leads through the same directory in a strange way.
       if path == state.directory {
-        try note(Self.sharedPath(job.row), listener)
+        try note(Self.sharedPath(job.row, with: lastName), listener)
       } else if state.directory.lexicographicallyPrecedes(path) {
         try walk?.advance(to: path) { try self.note(Self.orphan($0), listener) }
         state.directory = path
+        lastName = job.row.name
       }
     }
     state.note(audited: report)
@@ -164,10 +169,10 @@ package final class AuditRun {
       cause: "its mailbox was removed, or is not active", remedy: "remove it when nobody needs it any more")
   }
 
-  private static func sharedPath(_ row: MailboxRow) -> Finding {
+  private static func sharedPath(_ row: MailboxRow, with other: String) -> Finding {
     Finding(
       kind: .duplicatePath, severity: .warning, mailbox: row.name, path: row.pathText,
-      evidence: "another mailbox has the same Maildir", cause: "each limit is held against the one total",
+      evidence: "\(other) has the same Maildir", cause: "each limit is held against the one total",
       remedy: "correct one of the rows, unless it is meant so")
   }
 

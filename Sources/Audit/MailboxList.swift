@@ -26,6 +26,7 @@ package final class MailboxList {
   private let settings: Settings
   private let database: TableDatabase
   private let domain: [UInt8]?
+  private let waiting: (TableError) -> Void
   private var connection: PostgresConnection?
   private var hasCursor = false
   private var cursorEnd = Deadline.never
@@ -43,7 +44,12 @@ package final class MailboxList {
   /// - Parameters:
   ///   - domain: only its mailboxes; nil for all.
   ///   - position: where an earlier run has stopped.
-  package init(_ settings: Settings, domain: [UInt8]? = nil, after position: Position? = nil) throws(TableError) {
+  ///   - waiting: called when the database does not answer, and will be asked again for half a minute.
+  package init(
+    _ settings: Settings, domain: [UInt8]? = nil, after position: Position? = nil,
+    waiting: @escaping (TableError) -> Void
+  ) throws(TableError) {
+    self.waiting = waiting
     guard let table = settings.listDatabase else { throw TableError.noListDatabase }
     self.settings = settings
     self.domain = domain
@@ -98,9 +104,9 @@ package final class MailboxList {
       } catch {
         connection = nil
         hasCursor = false
-        guard let pause, error.mayPass, Interruption.received == 0 else {
-          throw database.failure(error, query: "mailbox_list_query")
-        }
+        let failure = database.failure(error, query: "mailbox_list_query")
+        guard let pause, error.mayPass, Interruption.received == 0 else { throw failure }
+        if pause == Self.pauses.first { waiting(failure) }
         Interruption.wait(seconds: pause)
       }
     }

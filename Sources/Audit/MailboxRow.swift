@@ -18,7 +18,7 @@ package struct MailboxRow: Sendable, Equatable {
 
   package enum LimitSource: String, Sendable {
     /// The database has it.
-    case database
+    case table
     /// `virtual_mailbox_limit`, where the database has none, or one that is set aside.
     case fallback
     /// The command line.
@@ -64,7 +64,7 @@ package struct MailboxRow: Sendable, Equatable {
     address = column(0) ?? []
     path = column(1) ?? []
     self.limit = QuotaLimit(bytes: limit.bytes, messages: max(0, messages ?? 0))
-    source = isAsked && (bytes ?? -1) >= 0 && !limit.setAside ? .database : .fallback
+    source = isAsked && (bytes ?? -1) >= 0 && !limit.setAside ? .table : .fallback
     self.faults = faults
   }
 

@@ -73,6 +73,10 @@ package final class WorkerPool {
     defer { workers.forEach { _ = $0.end() } }
     var isExhausted = false
     while true {
+      while let batch = batches.first, batch.isDone {
+        batches.removeFirst()
+        for (job, report) in zip(batch.jobs, batch.reports) { if let report { try take(job, report) } }
+      }
       while !isExhausted, Interruption.received == 0, batches.count < workerCount * 2, !isAheadOfRate {
         guard let batch = try nextBatch(next) else {
           isExhausted = true
@@ -84,10 +88,6 @@ package final class WorkerPool {
       while let unit = waiting.first, let worker = try worker(for: unit.owner) {
         waiting.removeFirst()
         worker.send(unit)
-      }
-      while let batch = batches.first, batch.isDone {
-        batches.removeFirst()
-        for (job, report) in zip(batch.jobs, batch.reports) { if let report { try take(job, report) } }
       }
       if batches.isEmpty, isExhausted || Interruption.received != 0 { return }
       try idle()
@@ -137,6 +137,8 @@ package final class WorkerPool {
   /// Waits for answers and takes them.
   private func collect() throws(SystemError) {
     let busy = workers.filter { $0.unit != nil }
+    // Jobs whose reports are known without a worker wait for nobody.
+    guard !busy.isEmpty || isAheadOfRate else { return }
     let readable = try PipedProcess.waitForOutput(busy.map(\.output), milliseconds: isAheadOfRate ? 20 : 1000)
     for worker in busy where readable.contains(worker.output) {
       guard let unit = worker.unit else { continue }

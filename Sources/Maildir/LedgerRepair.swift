@@ -151,6 +151,7 @@ extension MailboxAccount {
   private mutating func replace(
     _ fault: LedgerFault, _ counted: QuotaUsage, in maildir: borrowing Maildir, _ mode: RepairMode
   ) throws(MaildirError) -> LedgerRepair {
+    guard ledger.marked?.kind != .directory else { throw .ledgerIsDirectory }
     if !mode.contains(.dryRun) { try publish(counted: counted, in: maildir) }
     return LedgerRepair(before: nil, fault: fault, counted: counted, after: counted, action: .replaced)
   }

@@ -41,6 +41,7 @@ package struct MaildirInspection: Sendable {
     let reading = try ledger.readUnlocked(in: directory)
     self.ledger = reading.map(\.contents)
     headerLimit = ledger.headerLimit
+    var hasLedgerDirectory = false
     ledgerModified = ledger.statusWhenOpened?.modified
     do {
       // One that could not be opened: most likely root's.
@@ -49,7 +50,9 @@ package struct MaildirInspection: Sendable {
       } else if reading.isUnreadable, let status = try directory.fstatatIfThere(Ledger.name) {
         parts.append((Ledger.name, status))
       }
+      if reading.isNoFile, try directory.fstatatIfThere(Ledger.name)?.kind == .directory { hasLedgerDirectory = true }
     } catch { throw .system(error) }
+    guard !hasLedgerDirectory else { throw .ledgerIsDirectory }
     wrongRights = Self.wrongRights(ofMaildir: status)
     for (name, status) in parts { wrongRights += Self.wrongRights(of: name, status, owner) }
   }
@@ -74,5 +77,6 @@ package struct MaildirInspection: Sendable {
 }
 
 extension Result where Failure == LedgerFault {
+  fileprivate var isNoFile: Bool { if case .failure(.notAFile) = self { true } else { false } }
   fileprivate var isUnreadable: Bool { if case .failure(.unreadable) = self { true } else { false } }
 }

@@ -97,6 +97,8 @@ package enum StandardStream {
     }
   }
 
+  package static var isOutputClosed: Bool { fcntl(STDOUT_FILENO, F_GETFD) < 0 }
+
   /// Writes all of `bytes`, by as many calls as it takes.
   package static func writeAll(_ bytes: [UInt8]) throws(SystemError) {
     var done = 0

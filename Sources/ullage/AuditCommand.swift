@@ -107,7 +107,7 @@ struct AuditCommand: ParsableCommand {
     var hasReported = false
     guard nagios else { return try perform { try audit(&hasReported) } }
     do { try perform { try audit(&hasReported) } } catch let status as ExitCode where status.rawValue > 3 {
-      if !hasReported { try Output.print("ULLAGE UNKNOWN - the audit could not be made; see standard error\n") }
+      if !hasReported { try? Output.print("ULLAGE UNKNOWN - the audit could not be made; see standard error\n") }
       throw ExitCode(3)
     }
   }
@@ -136,7 +136,7 @@ struct AuditCommand: ParsableCommand {
   ) throws -> Int32 {
     // Whether it can be written shows now, and not when it is needed.
     try store?.save(state)
-    let run = try AuditRun(settings, options, state)
+    let run = try AuditRun(settings, options, state, waiting: sayThatItWaits)
     let report = AuditReport(format: format, nagios: nagios, quiet: quiet)
     defer { hasReported = hasReported || report.isFinished }
     let meter = try ProgressMeter("mailboxes") { try run.count() }

@@ -17,17 +17,20 @@ final class AuditStateFile {
     self.path = path
   }
 
-  /// The state of a run that was broken off, nil when there is none. One of a run with other options, or that cannot be
-  /// read, is set aside with a word.
+  /// The state of a run that was broken off, nil when there is none. One of a run with other options is set
+  /// aside with a word.
   func load(options: String) throws -> AuditState? {
     guard FileManager.default.fileExists(atPath: name) else { return nil }
     let data: Data
     do { data = Data(try File.contents(of: path, limit: 1 << 30, until: .never)) } catch {
       throw CommandError(status: ExitStatus.configuration, text: String(decoding: error.text, as: UTF8.self))
     }
+    guard !data.isEmpty else { return nil }
+    // It may be anything, most likely something that is still needed.
     guard let state = try? JSONDecoder().decode(AuditState.self, from: data) else {
-      StandardStream.writeError("ullage: audit: \(name) is not the state of an audit; the audit begins anew\n")
-      return nil
+      throw CommandError(
+        status: ExitStatus.configuration,
+        text: "--state \(name): that is not the state of an audit; name another file, or remove it")
     }
     guard state.options == options else {
       StandardStream.writeError(
@@ -43,8 +46,13 @@ final class AuditStateFile {
   func save(_ state: AuditState, atMostEvery seconds: Int = 0) throws {
     guard ContinuousClock.now - saved >= .seconds(seconds) else { return }
     saved = .now
-    let encoder = JSONEncoder()
-    try File.replace(path, with: Array(try encoder.encode(state)))
+    let text = Array(try JSONEncoder().encode(state))
+    do throws(SystemError) { try File.replace(path, with: text) } catch {
+      let isMistake = [Errno.ENOENT, Errno.ENOTDIR, Errno.EACCES, Errno.EISDIR].contains(error.number)
+      throw CommandError(
+        status: isMistake ? ExitStatus.configuration : ExitStatus.tryAgain,
+        text: "--state \(name) cannot be written: \(String(decoding: error.text, as: UTF8.self))")
+    }
   }
 
   func remove() throws {

@@ -39,15 +39,27 @@ extension CommandError {
 extension ParsableCommand {
   /// Runs `body`, prints what it throws as one line, and ends with the exit status that fits.
   func perform(_ body: () throws -> Int32) throws {
+    let isOutputClosed = StandardStream.isOutputClosed
     ProcessStart.openStandardStreams()
     ProcessStart.ignoreWriteSignals()
     let status: Int32
-    do { status = try body() } catch {
+    do {
+      guard !isOutputClosed else {
+        throw CommandError(status: ExitStatus.inputOutput, text: "standard output is closed; nothing was done")
+      }
+      status = try body()
+    } catch {
       let failure = Self.failure(error)
       StandardStream.writeError("ullage: \(Self.configuration.commandName ?? ""): \(failure.text)\n")
       throw ExitCode(failure.status)
     }
     if status != 0 { throw ExitCode(status) }
+  }
+
+  /// The database does not answer, and is asked again for half a minute.
+  func sayThatItWaits(_ error: TableError) {
+    let name = Self.configuration.commandName ?? ""
+    StandardStream.writeError("ullage: \(name): \(error.text); asking again for half a minute\n")
   }
 
   private static func failure(_ error: any Error) -> CommandError {
@@ -141,7 +153,7 @@ struct MailboxSelection: ParsableArguments {
       }
       let row = MailboxRow(
         address: Array(address.utf8), path: mailbox.components.flatMap { $0.bytes + [UInt8(ascii: "/")] },
-        limit: mailbox.limit, source: mailbox.limitIsOwn ? .database : .fallback)
+        limit: mailbox.limit, source: mailbox.limitIsOwn ? .table : .fallback)
       jobs.append(maker.job(row, components: mailbox.components, limit: mailbox.limit))
     }
     if let failure = directory.serviceFailure {

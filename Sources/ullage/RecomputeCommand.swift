@@ -126,7 +126,7 @@ struct RecomputeCommand: ParsableCommand {
       report.noteUnknown(unknown)
       return Self.source(of: jobs)
     }
-    let list = try MailboxList(settings, domain: selection.domain.map { Array($0.utf8) })
+    let list = try MailboxList(settings, domain: selection.domain.map { Array($0.utf8) }, waiting: sayThatItWaits)
     return ({ try list.next().map(maker.job) }, { try list.count() })
   }
 

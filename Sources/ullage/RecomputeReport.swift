@@ -41,7 +41,7 @@ struct RecomputeReport {
   }
 
   mutating func add(_ row: MailboxRow, _ report: MailboxReport) throws {
-    let result = result(of: report)
+    let result = result(of: report, isMeant: row.source == .option)
     counts[result.key, default: 0] += 1
     if result.key == "failed" || report.isIncomplete { failures += 1 }
     try writer.write(record(row, report, result.text))
@@ -73,7 +73,10 @@ struct RecomputeReport {
         ("exact", "exact"), ("corrected", "corrected"), ("raised", "corrected in part"), ("replaced", "written anew"),
         ("busy", "busy, not lowered"), ("absent", "without a Maildir"), ("failed", "failed"),
       ]
-      let parts = words.compactMap { key, text in counts[key].map { "\(grouped($0)) \(text)" } }
+      let changes = ["corrected", "raised", "replaced"]
+      let parts = words.compactMap { key, text in
+        counts[key].map { "\(grouped($0)) \(isDryRun && changes.contains(key) ? "would be " : "")\(text)" }
+      }
       let what = isDryRun ? "counted, nothing written" : "recomputed"
       let tenths = Int(seconds * 10)
       let sum = parts.isEmpty ? "" : ": " + parts.joined(separator: ", ")
@@ -88,9 +91,10 @@ struct RecomputeReport {
     return failures > 0 ? ExitStatus.incomplete : ExitStatus.done
   }
 
-  private func result(of report: MailboxReport) -> (key: String, text: String, colour: Style.Colour?) {
+  /// - Parameter isMeant: the directory itself was named, so that it ought to be there.
+  private func result(of report: MailboxReport, isMeant: Bool) -> (key: String, text: String, colour: Style.Colour?) {
     // Nothing has come yet, so there is nothing to count: no failure (of PostfixAdmin's hook, for instance).
-    if report.state == .absent { return ("absent", "no Maildir yet", nil) }
+    if report.state == .absent, !isMeant { return ("absent", "no Maildir yet", nil) }
     guard let repair = report.repair else {
       return ("failed", report.state.problem ?? "not counted", .red)
     }
@@ -120,7 +124,7 @@ struct RecomputeReport {
     let repair = report.repair
     return Record([
       ("address", .init(row.address.isEmpty ? nil : row.name)), ("path", .text(row.pathText)),
-      ("result", .text(repair?.action.rawValue ?? (report.state == .absent ? "absent" : "failed"))),
+      ("result", .text(repair?.action.name ?? (report.state == .absent ? "absent" : "failed"))),
       ("before_bytes", .init(repair?.before?.bytes)), ("before_messages", .init(repair?.before?.messages)),
       ("counted_bytes", .init(repair?.counted.bytes)), ("counted_messages", .init(repair?.counted.messages)),
       ("after_bytes", .init(repair?.after?.bytes)), ("after_messages", .init(repair?.after?.messages)),
@@ -129,6 +133,11 @@ struct RecomputeReport {
       ("text", .text(text)),
     ])
   }
+}
+
+extension LedgerRepair.Action {
+  /// For programs.
+  fileprivate var name: String { self == .none ? "exact" : rawValue }
 }
 
 extension MailboxReport {
@@ -146,29 +155,6 @@ extension DriftCause {
     case .damaged: "damaged-lines"
     case .replaced: "replaced-file"
     case .unknown: "unknown"
-    }
-  }
-}
-
-extension LedgerFault {
-  /// Goes on from "it was".
-  var sentence: String {
-    switch self {
-    case .missing: "missing"
-    case .unreadable: "not readable"
-    case .notAFile: "not a regular file"
-    case .empty: "empty"
-    case .headerOnly: "without a total"
-    case .tooLong: "too long"
-    case .holdsNUL: "broken, with NUL bytes"
-    case .holdsCR: "broken, with CR line ends"
-    case .torn: "torn, with half a line at its end"
-    case .badHeader: "broken in its first line"
-    case .badEntry: "broken, with a line of another format"
-    case .overflow: "broken, with numbers that are too large"
-    case .negative: "broken, with a total below zero"
-    case .lopsided: "broken, with bytes but no messages or the other way round"
-    case .unlimited: "headed as unlimited, whose totals VDA invented"
     }
   }
 }

@@ -64,7 +64,7 @@ struct StatusCommand: ParsableCommand {
       var unknown: [String] = []
       let next: () throws -> MailboxJob?
       if selection.addresses.isEmpty {
-        let list = try MailboxList(settings, domain: selection.domain.map { Array($0.utf8) })
+        let list = try MailboxList(settings, domain: selection.domain.map { Array($0.utf8) }, waiting: sayThatItWaits)
         next = { try list.next().map(maker.job) }
       } else {
         let found = try selection.lookUp(settings, maker)

@@ -81,7 +81,7 @@ struct StatusReport {
 extension MailboxRow.LimitSource {
   fileprivate var text: String {
     switch self {
-    case .database: "table"
+    case .table: "table"
     case .fallback: "virtual_mailbox_limit"
     case .option: "--limit"
     }

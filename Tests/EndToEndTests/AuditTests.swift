@@ -566,7 +566,7 @@ struct AuditTests {
     #expect(Int(record["ledger_age_seconds"] ?? "") ?? -1 >= 0)
     let csv = try site.host.ullage("status", "half@example.org", "--format=csv").output.split(separator: "\n")
     #expect(csv.count == 2 && csv[0].hasPrefix("address,path,used_bytes,limit_bytes,percent,"))
-    #expect(csv[1].hasPrefix("half@example.org,example.org/half/,500,1000,50,1,0,database,1000,"))
+    #expect(csv[1].hasPrefix("half@example.org,example.org/half/,500,1000,50,1,0,table,1000,"))
     let table = try site.host.ullage("status", "--all").output.split(separator: "\n").map(String.init)
     #expect(
       table[0].hasPrefix("MAILBOX                  USED    LIMIT                  %  MESSAGES  LIMIT FROM"),
