@@ -41,10 +41,9 @@ package final class JobMaker {
     }
   }
 
-  /// For an address whose mailbox nobody can tell; `reason` is a sentence.
-  package func failed(address: [UInt8], _ reason: String) -> MailboxJob {
-    let row = MailboxRow(address: address, path: [], limit: .none, source: .fallback)
-    return MailboxJob(
+  /// For a mailbox of which nobody can tell where it is; `reason` is a sentence.
+  package func failed(_ row: MailboxRow, _ reason: String) -> MailboxJob {
+    MailboxJob(
       row, MailboxTask(base: base, components: [], limit: nil, work: work), owner: nil,
       known: MailboxReport(.failed(reason)))
   }

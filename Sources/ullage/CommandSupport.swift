@@ -144,7 +144,8 @@ struct MailboxSelection: ParsableArguments {
         guard error.isOfOneMailbox else {
           throw CommandError(status: error.status, text: "\(Self.shown(address)): \(error.text)")
         }
-        jobs.append(maker.failed(address: Array(address.utf8), error.text))
+        let row = MailboxRow(address: Array(address.utf8), path: [], limit: .none, source: .fallback)
+        jobs.append(maker.failed(row, error.text))
         continue
       }
       guard let mailbox else {

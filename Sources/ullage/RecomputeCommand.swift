@@ -158,6 +158,9 @@ struct RecomputeCommand: ParsableCommand {
     }
     let limit = limit.map { QuotaLimit(bytes: $0.bytes) }
     let row = MailboxRow(address: [], path: Array(name.utf8), limit: limit ?? .none, source: .option)
+    guard Self.exists(above) else {
+      return JobMaker(base: base, settings, work: work).failed(row, "there is no \(above)")
+    }
     return JobMaker(base: base, settings, work: work).job(row, components: [last], limit: limit)
   }
 }

@@ -436,6 +436,29 @@ struct AuditTests {
     #expect(Double(large) <= 1.2 * Double(small), "\(small) KiB, \(large) KiB")
   }
 
+  @Test("--state never takes the place of a file that is something else; --nagios keeps to its statuses")
+  func mistakenFiles() throws {
+    let site = try Site()
+    try site.add("a")
+    try site.host.sandbox.write("precious", "precious")
+    let ending = try site.audit("--state=\(site.host.sandbox("precious"))")
+    #expect(ending.status == 78 && ending.errors.contains("not the state of an audit"), "\(ending)")
+    #expect(site.host.sandbox.text("precious") == "precious")
+    let nowhere = try site.audit("--state=/nonexistent/state")
+    #expect(
+      nowhere.status == 78 && nowhere.errors.contains("--state /nonexistent/state cannot be written"), "\(nowhere)")
+    let command = site.host.toolArguments(["audit", "--nagios"]).joined(separator: " ")
+    let full = try Command.run(["sh", "-c", "\(command) >/dev/full"], asMailUser: true)
+    #expect(full.status == 3 && !full.errors.contains("SystemError"), "\(full)")
+    // A directory that only a person can remove.
+    try site.add("dir", ledger: nil)
+    try site.host.sandbox.makeDirectory("base/example.org/dir/maildirsize")
+    for options in [[], ["--repair"], ["--share=1"]] {
+      let audit = try site.host.ullage(["audit", "--format=jsonl"] + options)
+      #expect(try audit.records.map { $0["kind"] } == ["broken-maildir"], "\(audit)")
+    }
+  }
+
   @Test("A run that was interrupted is gone on with, and both together find everything once")
   func resume() throws {
     let site = try Site()

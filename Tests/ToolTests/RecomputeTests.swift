@@ -361,6 +361,42 @@ struct RecomputeTests {
     #expect(host.ledger == "1048576S\n 500 1\n")
   }
 
+  @Test("No worker waits while there is work, whatever the number of jobs", arguments: [1, 2, 5])
+  func neverIdle(jobs: Int) throws {
+    let host = try MailHost()
+    let names = (0..<60).map { "u\($0)" }
+    for name in names {
+      for part in ["cur", "new", "tmp"] { try host.sandbox.makeDirectory("base/example.org/\(name)/\(part)") }
+    }
+    let directories = names.map { host.sandbox("base/example.org/\($0)") }
+    let trace = ["strace", "-f", "-o", host.sandbox("trace"), "-e", "trace=poll"]
+    let command = ["recompute", "--jobs=\(jobs)", "--limit=1G", "--maildir"] + directories
+    let ending = try Command.run(trace + host.toolArguments(command), asMailUser: true)
+    #expect(ending.status == 0 && ending.errors.hasPrefix("60 mailboxes recomputed in "), "\(ending.errors)")
+    // The pool waits for answers, never for a time to pass.
+    let polls = try #require(host.sandbox.text("trace")).split(separator: "\n").filter { $0.contains("poll(") }
+    #expect(polls.count > 30 && !polls.contains { $0.contains("Timeout") || $0.contains(", 0, 1000)") }, "\(polls)")
+  }
+
+  @Test("Where nothing can be written, nothing is said to be done: 74")
+  func noOutput() throws {
+    let host = try host()
+    for target in ["/dev/full", "&-"] {
+      let command = host.toolArguments(["recompute", MailHost.recipient]).joined(separator: " ")
+      let ending = try Command.run(["sh", "-c", "\(command) >\(target)"], asMailUser: true)
+      #expect(ending.status == 74 && ending.errors.hasPrefix("ullage: recompute: "), "\(target) \(ending)")
+    }
+  }
+
+  @Test("A directory that was named and is not there is a failure")
+  func mistypedDirectory() throws {
+    let ending = try host().ullage("recompute", "--maildir", "/nonexistent/you", "--limit", "0")
+    #expect(ending.status == 2 && ending.output.contains("there is no /nonexistent"), "\(ending)")
+    let host = try host()
+    let other = try host.ullage("recompute", "--maildir", host.sandbox("base/example.org/other"), "--limit", "0")
+    #expect(other.status == 2 && other.output.contains("there is no Maildir"), "\(other)")
+  }
+
   @Test("A reader that goes away ends the command without a word")
   func closedPipe() throws {
     let host = try host()
