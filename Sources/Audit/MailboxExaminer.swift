@@ -36,7 +36,8 @@ struct MailboxExaminer: ~Copyable {
         }
       return isPart ? .broken(text + " in it") : .absent
     case .wrongOwner(let user): return .foreign(user)
-    case .baseMissing, .baseEmpty, .foreignSymlink, .symlinkInside, .notADirectory, .ledgerIsDirectory:
+    case .ledgerIsDirectory: return .broken("\(text); remove it, and the next delivery makes the file")
+    case .baseMissing, .baseEmpty, .foreignSymlink, .symlinkInside, .notADirectory:
       return .broken(text)
     case .countUnfinished: return .failed("it could not be counted: it changed again and again, or took too long")
     case .replaced: return .failed("the Maildir was replaced meanwhile")

@@ -38,7 +38,7 @@ package enum MaildirError: Error, Equatable, Sendable {
     case .missing(let name): Array("there is no ".utf8) + name
     case .wrongOwner(let owner): Array("the Maildir belongs to uid \(owner)".utf8)
     case .replaced: Array("the Maildir was replaced during the delivery".utf8)
-    case .ledgerIsDirectory: Array("maildirsize is a directory: remove it".utf8)
+    case .ledgerIsDirectory: Array("maildirsize is a directory".utf8)
     case .ledgerUnsteady: Array("maildirsize was replaced by another program again and again".utf8)
     case .appendedInPart: Array("write maildirsize: only a part was written".utf8)
     case .countUnfinished: Array("the messages could not be counted in time".utf8)
