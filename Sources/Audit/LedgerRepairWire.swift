@@ -17,7 +17,7 @@ extension LedgerRepair: WireValue {
     let fault = wire.optional(String.self).flatMap { LedgerFault(rawValue: $0) }
     let counted = wire.value(QuotaUsage.self)
     let after = wire.optional(QuotaUsage.self)
-    let action = Action(rawValue: wire.string()) ?? .none
+    guard let action = Action(rawValue: wire.string()) else { preconditionFailure("an action that nobody knows") }
     self.init(
       before: before, fault: fault, counted: counted, after: after, action: action,
       cause: wire.optional(DriftCause.self))

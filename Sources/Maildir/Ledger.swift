@@ -10,6 +10,9 @@ struct Ledger: ~Copyable {
   static let name: Path = "maildirsize"
 
   let limit: QuotaLimit
+  /// A file system that cannot be written to is no error: for who only looks. A delivery defers there, whatever the
+  /// ledger says.
+  var readsSnapshots = false
   private var file: File?
   private(set) var identity: FileIdentity?
   /// What was read last, and the time of the file's last change before that.
@@ -186,8 +189,7 @@ struct Ledger: ~Copyable {
       do {
         opened = try File(openat: directory, Self.name, [.readWrite, .append, .noFollow, .nonBlocking])
       } catch {
-        // A snapshot can be read. What is to be written there fails by itself.
-        guard error.number == Errno.EROFS else { throw error }
+        guard readsSnapshots, error.number == Errno.EROFS else { throw error }
         opened = try File(openat: directory, Self.name, [.noFollow, .nonBlocking])
       }
     } catch {
@@ -228,9 +230,12 @@ struct Ledger: ~Copyable {
     do { bytes = try file?.pread(upTo: LedgerContents.largestSize + 1) ?? [] } catch {
       throw .system(SystemError(error.call, Self.name.bytes, error.number))
     }
-    headerLimit = LedgerContents.limit(in: bytes)
     let contents: LedgerContents
-    do { contents = try LedgerContents(bytes) } catch { return .failure(error) }
+    do { contents = try LedgerContents(bytes) } catch {
+      headerLimit = LedgerContents.limit(in: bytes)
+      return .failure(error)
+    }
+    headerLimit = contents.limit
     if contents.limit == .none && limit != .none { return .failure(.unlimited) }
     if contents.isLopsided, try !isFresh(contents) { return .failure(.lopsided) }
     return .success(LedgerText(bytes: bytes, contents: contents))

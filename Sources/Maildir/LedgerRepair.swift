@@ -31,7 +31,7 @@ package struct LedgerRepair: Sendable, Equatable {
 
   package enum Action: String, Sendable {
     /// The ledger was right.
-    case none
+    case exact
     /// The difference was appended.
     case corrected
     /// A new ledger was written.
@@ -94,6 +94,7 @@ extension MailboxAccount {
   package mutating func repair(
     _ maildir: inout Maildir, _ mode: RepairMode, until deadline: Deadline
   ) throws(MaildirError) -> LedgerRepair {
+    ledger.readsSnapshots = mode.contains(.dryRun)
     let repair = try repairInTurn(&maildir, mode, until: deadline)
     guard repair.drift != .some(.none) else { return repair }
     return repair.because(of: cause(of: repair, in: maildir, until: deadline))
@@ -166,7 +167,7 @@ extension MailboxAccount {
       LedgerRepair(
         before: before, fault: nil, counted: counted, after: after, action: action, wasReplaced: wasReplaced)
     }
-    guard before != counted else { return repair(.none, after: counted) }
+    guard before != counted else { return repair(.exact, after: counted) }
     if mode.contains(.force) {
       if !mode.contains(.dryRun) { try publish(counted: counted, in: maildir) }
       return repair(.replaced, after: counted)

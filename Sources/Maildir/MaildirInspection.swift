@@ -38,6 +38,7 @@ package struct MaildirInspection: Sendable {
       throw status.kind == .symlink ? .symlinkInside(Array(name.bytes)) : .notADirectory(Array(name.bytes))
     }
     var ledger = Ledger(limit: limit)
+    ledger.readsSnapshots = true
     let reading = try ledger.readUnlocked(in: directory)
     self.ledger = reading.map(\.contents)
     headerLimit = ledger.headerLimit

@@ -102,7 +102,7 @@ struct RecomputeReport {
     let trouble = report.state.problem.map { "; then: \($0)" } ?? ""
     let cause = repair.cause.map { ": \($0.sentence)" } ?? ""
     switch repair.action {
-    case .none: return ("exact", "exact" + trouble, .green)
+    case .exact: return ("exact", "exact" + trouble, .green)
     case .corrected: return ("corrected", would + "corrected" + cause + trouble, .yellow)
     case .raised: return ("raised", would + "corrected in part, in use" + cause + trouble, .yellow)
     case .busy: return ("busy", "busy, not lowered" + cause + trouble, .yellow)
@@ -124,7 +124,7 @@ struct RecomputeReport {
     let repair = report.repair
     return Record([
       ("address", .init(row.address.isEmpty ? nil : row.name)), ("path", .text(row.pathText)),
-      ("result", .text(repair?.action.name ?? (report.state == .absent ? "absent" : "failed"))),
+      ("result", .text(repair?.action.rawValue ?? (report.state == .absent ? "absent" : "failed"))),
       ("before_bytes", .init(repair?.before?.bytes)), ("before_messages", .init(repair?.before?.messages)),
       ("counted_bytes", .init(repair?.counted.bytes)), ("counted_messages", .init(repair?.counted.messages)),
       ("after_bytes", .init(repair?.after?.bytes)), ("after_messages", .init(repair?.after?.messages)),
@@ -133,11 +133,6 @@ struct RecomputeReport {
       ("text", .text(text)),
     ])
   }
-}
-
-extension LedgerRepair.Action {
-  /// For programs.
-  fileprivate var name: String { self == .none ? "exact" : rawValue }
 }
 
 extension MailboxReport {

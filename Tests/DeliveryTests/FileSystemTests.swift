@@ -32,6 +32,20 @@ struct FileSystemTests {
     #expect(host.new.count == 1 && host.tmp == [])
   }
 
+  @Test(
+    "A full mailbox on a read-only file system is deferred, not refused: nothing there can be relied on", .takesRoot)
+  func fullAndReadOnly() throws {
+    let disk = try LoopDisk("mkfs.ext4 -q", megabytes: 8)
+    let host = try MailHost("virtual_mailbox_limit = 1000\nvirtual_overquota_bounce = yes", below: disk.path)
+    try host.store("a,S=1000:2,S", bytes: 1000)
+    try host.setLedger("1000S\n 1000 1\n")
+    try disk.remount("ro")
+    let delivery = try host.deliver(bytes: 10)
+    try disk.remount("rw")
+    #expect(delivery.status == 75 && delivery.output.hasPrefix("4.3.5 "), "\(delivery.output) \(delivery.log)")
+    #expect(try host.deliver(bytes: 10).status == 69)
+  }
+
   @Test("A read-only file system is a matter of configuration: 4.3.5", .takesRoot)
   func readOnly() throws {
     let disk = try LoopDisk("mkfs.ext4 -q", megabytes: 8)
