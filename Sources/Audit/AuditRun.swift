@@ -17,16 +17,16 @@ package struct AuditOptions: Sendable {
     case files = 2
   }
 
-  package var level: Level
+  package let level: Level
   /// One mailbox in so many is counted.
-  package var share: Int
-  package var repairs: Bool
-  package var cleansTmp: Bool
-  package var domain: [UInt8]?
+  package let share: Int
+  package let repairs: Bool
+  package let cleansTmp: Bool
+  package let domain: [UInt8]?
   /// Mailboxes a second, nil for as many as there are.
-  package var rate: Int?
-  package var workers: Int
-  package var ignored: Set<Finding.Kind>
+  package let rate: Int?
+  package let workers: Int
+  package let ignored: Set<Finding.Kind>
 
   package init(
     level: Level, share: Int, repairs: Bool, cleansTmp: Bool, domain: [UInt8]?, rate: Int?, workers: Int,

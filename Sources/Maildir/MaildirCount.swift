@@ -80,8 +80,6 @@ struct MaildirCount: ~Copyable {
         if stamp.isYounger(than: 60) { return false }
         if try StaleFiles.look(in: directory, &listing).younger > 0 { return false }
       } catch {
-        // One that we may not look into may hold anything.
-        if error.number == Errno.EACCES { return false }
         // Somebody else's, in which anything may be going on.
         if error.number == Errno.EACCES { return false }
         guard error.number == Errno.ENOENT else { throw .system(error) }

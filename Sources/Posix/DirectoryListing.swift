@@ -7,15 +7,12 @@ import Glibc
 /// What one call returns is a snapshot, even while another program renames: the call holds the directory's lock. So
 /// the buffer grows until the whole listing fits, up to 8 MiB. One listing serves many directories.
 package struct DirectoryListing: ~Copyable {
-  private var buffer: [UInt8]
+  private var buffer = [UInt8](repeating: 0, count: 32 << 10)
   private static let largest = 8 << 20
   /// 19 bytes of header, a name of 255, its NUL, rounded up to 8 (getdents64(2)).
   private static let longestEntry = 280
 
-  /// - Parameter bytes: the size of the buffer to begin with, at least one entry.
-  package init(bytes: Int = 32 << 10) {
-    buffer = [UInt8](repeating: 0, count: max(bytes, Self.longestEntry))
-  }
+  package init() {}
 
   /// Calls `body` with the name and kind of each entry of `directory` but `.` and `..`.
   ///

@@ -82,7 +82,7 @@ package struct File: ~Copyable {
   /// Puts a file of mode 0600 with these bytes in the place of `path`: whoever reads it finds the old one or the new one,
   /// whole, whatever happens meanwhile.
   package static func replace(_ path: Path, with bytes: [UInt8]) throws(SystemError) {
-    guard let draft = Path(path.bytes + Array(".new".utf8)) else { return }
+    guard let draft = Path(path.bytes + Array(".new".utf8)) else { preconditionFailure("a NUL that Path let in") }
     let file = try File(open: draft, [.writeOnly, .create, .truncate, .noFollow], mode: 0o600)
     do {
       try file.write(bytes.span)

@@ -52,7 +52,6 @@ package final class PipedProcess {
     }
     return requests.filter { $0.revents != 0 }.map(\.fd)
   }
-
 }
 
 /// pipe2(2), closed on exec.
