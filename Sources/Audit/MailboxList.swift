@@ -5,7 +5,7 @@ import Postgres
 import Quota
 package import Tables
 
-/// All mailboxes that the configured query lists, in the order of their paths, a thousand at a time.
+/// All mailboxes that the configured query lists, in the order of their paths, two thousand at a time.
 ///
 /// The order is that of the directories in the file system, so that both can be walked side by side. The rows come from a
 /// cursor in a read-only transaction, which works through pgbouncer. It is opened anew behind the last row when the
