@@ -83,6 +83,9 @@ extension String: WireValue {
 
 /// A frame: its length in eight bytes, then that many bytes.
 enum WireFrame {
+  /// Bytes.
+  private static let largest = 1 << 28
+
   static func send(_ bytes: [UInt8], to file: borrowing File) throws(SystemError) {
     var wire = WireWriter()
     wire.write(bytes)
@@ -93,7 +96,10 @@ enum WireFrame {
   static func receive(from file: borrowing File) throws(SystemError) -> [UInt8]? {
     guard let head = try read(8, from: file) else { return nil }
     var reader = WireReader(head)
-    return try read(reader.int(), from: file)
+    let length = reader.int()
+    // A library may have written something of its own between: this process is of no further use.
+    guard (0...largest).contains(length) else { return nil }
+    return try read(length, from: file)
   }
 
   private static func read(_ count: Int, from file: borrowing File) throws(SystemError) -> [UInt8]? {

@@ -53,6 +53,7 @@ final class AuditSite {
   func ullage(_ arguments: [String], clockAhead: String) throws -> Command.Ending {
     let clock = [
       "LD_PRELOAD=/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1", "FAKETIME=+\(clockAhead)", "NO_FAKE_STAT=1",
+      "FAKETIME_DISABLE_SHM=1",
     ]
     // The library changes the environment of the first program that loads it, and Swift finds its arguments beside that.
     let shell = ["sh", "-c", "exec \"$@\"", "sh"]
