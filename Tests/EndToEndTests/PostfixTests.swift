@@ -99,7 +99,7 @@ struct PostfixTests {
   @Test("soft_bounce on the entry turns a refusal into a deferral, for the first days")
   func softBounce() throws {
     try Command.check(["postconf", "-c", postfix.sandbox("config"), "-P", "ullage/unix/soft_bounce=yes"])
-    try Command.check(["postfix", "-c", postfix.sandbox("config"), "reload"])
+    try postfix.reload()
     try postfix.send(message(30_000))
     let line = try postfix.nextStatus()
     #expect(line.contains("dsn=4.2.2, status=SOFTBOUNCE"), "\(line)")

@@ -112,15 +112,27 @@ package final class PostfixInstance {
 
   package func setParameter(_ assignment: String) throws {
     try Command.check(["postconf", "-c", sandbox("config"), "-e", assignment])
+    try reload()
+  }
+
+  /// Makes Postfix read its configuration again. master(8) does that behind our back, so the queue manager of before is
+  /// waited for: a message that comes at once would still go its way.
+  package func reload() throws {
+    let before = try process("qmgr ")
     try Command.check(["postfix", "-c", sandbox("config"), "reload"])
+    guard let before else { return }
+    try waitUntil("the end of the old qmgr") { try process("qmgr ") == before ? nil : () }
   }
 
   /// The process of pipe(8) that runs our transport, nil when there is none.
-  package func pipeProcess() throws -> pid_t? {
+  package func pipeProcess() throws -> pid_t? { try process("pipe -n ullage") }
+
+  /// The first process of this Postfix whose command line begins so.
+  private func process(_ command: String) throws -> pid_t? {
     let script =
-      "for p in /proc/[0-9]*; do [ \"$(tr '\\0' ' ' < $p/cmdline 2>/dev/null | cut -c1-14)\" = 'pipe -n ullage' ] &&"
-      + " [ \"$(readlink $p/cwd)\" = \"$0\" ] && basename $p; done; true"
-    let output = try Command.check(["bash", "-c", script, sandbox("queue")])
+      "for p in /proc/[0-9]*; do case $(tr '\\0' ' ' 2>/dev/null < $p/cmdline) in \"$1\"*)"
+      + " [ \"$(readlink $p/cwd)\" = \"$0\" ] && basename $p;; esac; done; true"
+    let output = try Command.check(["bash", "-c", script, sandbox("queue"), command])
     return output.split(separator: "\n").compactMap { pid_t($0) }.first
   }
 }
