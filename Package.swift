@@ -43,7 +43,7 @@ let package = Package(
     .executableTarget(
       name: "ullage",
       dependencies: [
-        "Audit", "Reports", "Mailboxes", "Tables", "Maildir", "Configuration", "Quota", "Posix",
+        "Doctor", "Audit", "Migration", "Postfix", "Reports", "Mailboxes", "Tables", "Maildir", "Configuration", "Quota", "Posix",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       linkerSettings: staticRuntime + staticFoundation),
@@ -51,6 +51,13 @@ let package = Package(
     .target(
       name: "Audit",
       dependencies: ["Reports", "Mailboxes", "Tables", "Maildir", "Postgres", "Configuration", "Quota", "Posix"]),
+    .target(
+      name: "Doctor",
+      dependencies: [
+        "Audit", "Postfix", "Delivery", "Mailboxes", "Tables", "Maildir", "Postgres", "Configuration", "Quota", "Posix",
+      ]),
+    .target(name: "Migration", dependencies: ["Postfix", "Tables", "Postgres", "Configuration", "Posix"]),
+    .target(name: "Postfix", dependencies: ["Configuration", "Posix"]),
     .target(name: "Reports"),
     .target(name: "Lookup", dependencies: ["Mailboxes", "Tables", "Configuration", "Socketmap", "Posix"]),
     .target(name: "Mailboxes", dependencies: ["Tables", "Configuration", "Quota", "Posix"]),

@@ -26,11 +26,15 @@ struct MailboxFindings {
 }
 
 /// Turns what was seen of a mailbox into findings: values in, values out.
-struct AuditRules {
+package struct AuditRules {
   /// `--repair`: what was counted may have been put right already.
-  let repairs: Bool
+  private let repairs: Bool
 
-  func findings(_ row: MailboxRow, _ report: MailboxReport) -> [Finding] {
+  package init(repairs: Bool) {
+    self.repairs = repairs
+  }
+
+  package func findings(_ row: MailboxRow, _ report: MailboxReport) -> [Finding] {
     var found = MailboxFindings(row)
     for fault in row.faults { add(fault, row, &found) }
     switch report.state {

@@ -17,6 +17,14 @@ package struct ConfigurationFile: Sendable {
   struct Entry: Equatable, Sendable {
     let value: [UInt8]
     let line: Int
+    /// The value stood in double quotes, which went.
+    var wasQuoted = false
+  }
+
+  /// A line by its name.
+  package struct Name: Equatable, Sendable {
+    package let text: String
+    package let line: Int
   }
 
   private(set) var entries: [String: Entry] = [:]
@@ -31,7 +39,8 @@ package struct ConfigurationFile: Sendable {
     for line in LogicalLine.split(text) {
       if let (name, value) = line.assignment, name.allSatisfy(\.isNameCharacter) {
         // As with Postfix, the last line of a name holds.
-        entries[name.text] = Entry(value: Self.unquoted(value), line: line.number)
+        let plain = Self.unquoted(value)
+        entries[name.text] = Entry(value: plain, line: line.number, wasQuoted: plain != value)
       } else if syntaxError == nil {
         syntaxError = ConfigurationError(line: line.number, "expected name = value, found \"\(line.text.text)\"")
       }
@@ -46,16 +55,43 @@ package struct ConfigurationFile: Sendable {
   func line(of parameter: Parameter) -> Int? { entries[parameter.rawValue]?.line }
 
   /// Refuses a line that is no assignment, and a name that nobody knows: most likely a spelling mistake that would silently switch a setting off.
-  ///
-  /// A name that the file itself uses as `$name` is the administrator's own macro.
   package func check() throws(ConfigurationError) {
     if let syntaxError { throw syntaxError }
-    var used: Set<String> = []
-    for entry in entries.values { used.formUnion(Macro.names(in: entry.value)) }
-    for (name, entry) in entries.sorted(by: { $0.value.line < $1.value.line })
-    where Parameter(rawValue: name) == nil && !Parameter.ignored.contains(name) && !used.contains(name) {
-      throw ConfigurationError(line: entry.line, "unknown parameter \(name); see ullage.cf(5) for the names")
+    if let unknown = unknownNames.first {
+      throw ConfigurationError(line: unknown.line, "unknown parameter \(unknown.text); see ullage.cf(5) for the names")
     }
+  }
+
+  /// Names that nobody knows.
+  package var unknownNames: [Name] {
+    let used = usedNames
+    return names { name, _ in
+      Parameter(rawValue: name) == nil && !Parameter.ignored.contains(name) && !used.contains(name)
+    }
+  }
+
+  /// The administrator's own: those that the file itself uses as `$name`.
+  package var ownNames: [Name] {
+    let used = usedNames
+    return names { name, _ in Parameter(rawValue: name) == nil && used.contains(name) }
+  }
+
+  /// Names that mean nothing here, and are known to.
+  package var ignoredNames: [Name] {
+    let used = usedNames
+    return names { name, _ in Parameter.ignored.contains(name) && !used.contains(name) }
+  }
+
+  /// Those whose values stood in double quotes.
+  package var quotedNames: [Name] { names { _, entry in entry.wasQuoted } }
+
+  private var usedNames: Set<String> {
+    entries.values.reduce(into: []) { $0.formUnion(Macro.names(in: $1.value)) }
+  }
+
+  private func names(_ isMeant: (String, Entry) -> Bool) -> [Name] {
+    entries.filter { isMeant($0.key, $0.value) }.map { Name(text: $0.key, line: $0.value.line) }
+      .sorted { $0.line < $1.line }
   }
 
   private func value(of name: String, seen: Set<String>) throws(ConfigurationError) -> [UInt8]? {
@@ -68,7 +104,7 @@ package struct ConfigurationFile: Sendable {
 
   /// The text inside one pair of double quotes around the whole value. VDA kept the quotes that many guides write, so
   /// that `".Trash"` never matched a folder and senders saw them.
-  private static func unquoted(_ value: [UInt8]) -> [UInt8] {
+  package static func unquoted(_ value: [UInt8]) -> [UInt8] {
     let quote = UInt8(ascii: "\"")
     guard value.count >= 2, value.first == quote, value.last == quote else { return value }
     let inside = value.dropFirst().dropLast()

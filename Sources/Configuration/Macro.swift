@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// `$name` and its relatives inside a value (postconf(5)).
-enum Macro {
-  typealias Lookup = (String) throws(ConfigurationError) -> [UInt8]?
+package enum Macro {
+  package typealias Lookup = (String) throws(ConfigurationError) -> [UInt8]?
 
   /// Replaces `$name`, `${name}`, `$(name)`, `${name?text}`, `${name:text}`, `${name?{text}:{text}}` and `$$`.
   ///
   /// `?` gives its text when the value is not empty, `:` when it is. A `$name` that nothing defines is an error, where
   /// Postfix takes it for empty: an empty path or limit is never what was meant.
-  static func expand(_ text: [UInt8], line: Int, _ lookup: Lookup) throws(ConfigurationError) -> [UInt8] {
+  package static func expand(_ text: [UInt8], line: Int, _ lookup: Lookup) throws(ConfigurationError) -> [UInt8] {
     var result: [UInt8] = []
     var rest = text[...]
     while let dollar = rest.firstIndex(of: UInt8(ascii: "$")) {
@@ -26,7 +26,7 @@ enum Macro {
   }
 
   /// The names that `text` uses, in whatever branch.
-  static func names(in text: [UInt8]) -> Set<String> {
+  package static func names(in text: [UInt8]) -> Set<String> {
     var names: Set<String> = []
     var rest = text[...]
     while let dollar = rest.firstIndex(of: UInt8(ascii: "$")) {

@@ -53,7 +53,7 @@ extension DeliveryError {
   /// What happened and what to do about it, for the log.
   package var text: [UInt8] {
     switch self {
-    case .usage(let error): Self.text(of: error)
+    case .usage(let error): error.text
     case .configuration(let file, let line, let message):
       file + Array("\(line.map { ", line \($0)" } ?? ""): \(message)".utf8)
     case .unreadableConfiguration(let error):
@@ -78,18 +78,6 @@ extension DeliveryError {
     case Errno.EACCES: " (as uid \(CurrentProcess.effectiveUser)); let the mail user read it"
     case Errno.EBUSY: "; it was changed again and again while it was read"
     default: "; it must be a file of at most 1 MB; see --config= in master.cf"
-    }
-  }
-
-  private static func text(of error: UsageError) -> [UInt8] {
-    switch error {
-    case .unknownOption(let option): Array("unknown option ".utf8) + option + Array("; options are --name=value".utf8)
-    case .twice(let option): Array("\(option) was given twice; check argv= in master.cf".utf8)
-    case .missing(let option): Array("\(option)= is missing; check argv= in master.cf".utf8)
-    case .severalRecipients:
-      Array(
-        "several recipients at once; run: postconf -e ullage_destination_recipient_limit=1 (with your transport's name)"
-          .utf8)
     }
   }
 

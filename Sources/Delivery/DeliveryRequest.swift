@@ -69,4 +69,16 @@ package enum UsageError: Error, Equatable, Sendable {
   case twice(String)
   case missing(String)
   case severalRecipients
+
+  package var text: [UInt8] {
+    switch self {
+    case .unknownOption(let option): Array("unknown option ".utf8) + option + Array("; options are --name=value".utf8)
+    case .twice(let option): Array("\(option) was given twice; check argv= in master.cf".utf8)
+    case .missing(let option): Array("\(option)= is missing; check argv= in master.cf".utf8)
+    case .severalRecipients:
+      Array(
+        "several recipients at once; run: postconf -e ullage_destination_recipient_limit=1 (with your transport's name)"
+          .utf8)
+    }
+  }
 }

@@ -80,7 +80,7 @@ package struct Maildir: ~Copyable {
   /// Makes sure that the path still leads here: an administrator may have swapped the mailbox meanwhile.
   package func checkPath() throws(MaildirError) {
     let current: FileIdentity
-    do { current = try stat(path) } catch { throw .system(error) }
+    do { current = try stat(path).identity } catch { throw .system(error) }
     guard current == identity else { throw .replaced }
   }
 
@@ -138,7 +138,7 @@ package struct Maildir: ~Copyable {
 
 extension File {
   /// Makes the names in this directory durable. False where the file system cannot sync a directory.
-  func fsyncDirectory(_ name: Path? = nil) throws(SystemError) -> Bool {
+  package func fsyncDirectory(_ name: Path? = nil) throws(SystemError) -> Bool {
     do { try fsync(name) } catch {
       guard error.number == Errno.EINVAL || error.number == Errno.ENOTSUP else { throw error }
       return false

@@ -25,6 +25,13 @@ package enum CurrentProcess {
     return unsafe String(cString: value)
   }
 
+  /// getcwd(3), `/` when that has been removed.
+  package static var directory: String {
+    guard let text = unsafe getcwd(nil, 0) else { return "/" }
+    defer { unsafe free(text) }
+    return unsafe String(cString: text)
+  }
+
   /// Whether a person reads what goes to standard error.
   package static var hasErrorTerminal: Bool { isatty(STDERR_FILENO) == 1 }
 

@@ -79,12 +79,20 @@ package struct File: ~Copyable {
     throw SystemError(.open, path.bytes, EBUSY)
   }
 
-  /// Puts a file of mode 0600 with these bytes in the place of `path`: whoever reads it finds the old one or the new one,
-  /// whole, whatever happens meanwhile.
-  package static func replace(_ path: Path, with bytes: [UInt8]) throws(SystemError) {
+  /// Puts a file with these bytes in the place of `path`: whoever reads it finds the old one or the new one, whole,
+  /// whatever happens meanwhile.
+  ///
+  /// - Parameters:
+  ///   - mode: its permissions.
+  ///   - group: its group; nil for our own.
+  package static func replace(
+    _ path: Path, with bytes: [UInt8], mode: UInt32 = 0o600, group: UInt32? = nil
+  ) throws(SystemError) {
     guard let draft = Path(path.bytes + Array(".new".utf8)) else { preconditionFailure("a NUL that Path let in") }
     let file = try File(open: draft, [.writeOnly, .create, .truncate, .noFollow], mode: 0o600)
     do {
+      if let group { try file.fchown(group: group) }
+      try file.fchmod(mode, draft)
       try file.write(bytes.span)
       try file.fdatasync(draft)
       _ = try systemCall(.rename, path) {

@@ -126,10 +126,25 @@ extension File {
 }
 
 /// The file that `path` leads to, symlinks followed.
-package func stat(_ path: Path) throws(SystemError) -> FileIdentity {
+package func stat(_ path: Path) throws(SystemError) -> FileStatus {
   var status = stat()
   _ = try systemCall(.fstatat, path) {
     unsafe path.withCString { unsafe fstatat(AT_FDCWD, $0, &status, 0) }
   }
-  return FileStatus(status).identity
+  return FileStatus(status)
+}
+
+/// What somebody wants of a file.
+package enum Access: Int32, Sendable {
+  case reading = 4
+  case writing = 2
+  /// Running a program, or passing through a directory.
+  case execution = 1
+}
+
+/// Whether our effective user may use the file that `path` leads to; access control lists and read-only file systems
+/// have their say (faccessat(2), AT_EACCESS).
+package func isAllowed(_ access: Access, to path: Path) -> Bool {
+  let flags = Int32(0x200)  // AT_EACCESS
+  return unsafe path.withCString { unsafe faccessat(AT_FDCWD, $0, access.rawValue, flags) } == 0
 }

@@ -12,6 +12,58 @@ extension CurrentProcess {
     _ = try systemCall(.setresuid) { setresuid(user, user, user) }
   }
 
+  /// Does `body` with another user's rights, without any group but `group`: what root does to see what that user would
+  /// find. Anybody else just does it.
+  ///
+  /// Only for a process with a single thread.
+  package static func acting<R, Failure>(
+    as user: UInt32, group: UInt32, _ body: () throws(Failure) -> R
+  ) throws(Failure) -> R {
+    guard geteuid() == 0, user != 0 else { return try body() }
+    let groups = supplementaryGroups
+    precondition(setgroups(0, nil) == 0 && setegid(group) == 0 && seteuid(user) == 0, "root may become anybody")
+    defer {
+      precondition(
+        seteuid(0) == 0 && setegid(getgid()) == 0 && (unsafe setgroups(groups.count, groups)) == 0,
+        "the saved user id is still root's")
+    }
+    return try body()
+  }
+
+  private static var supplementaryGroups: [gid_t] {
+    var groups = [gid_t](repeating: 0, count: max(0, Int(getgroups(0, nil))))
+    let count = unsafe getgroups(Int32(groups.count), &groups)
+    return Array(groups.prefix(max(0, Int(count))))
+  }
+
+  /// A user of the password database.
+  package struct User: Sendable, Equatable {
+    package let name: String
+    package let id: UInt32
+    package let group: UInt32
+
+    package init(name: String, id: UInt32, group: UInt32) {
+      self.name = name
+      self.id = id
+      self.group = group
+    }
+  }
+
+  /// The user of that name, or of that number; nil when there is none (getpwnam(3)).
+  package static func user(named name: String) -> User? { unsafe User(getpwnam(name)) }
+  package static func user(_ id: UInt32) -> User? { unsafe User(getpwuid(id)) }
+
+  /// The number of a group, nil when there is none of that name, and the other way round (getgrnam(3)).
+  package static func group(named name: String) -> UInt32? {
+    guard let entry = unsafe getgrnam(name) else { return nil }
+    return unsafe entry.pointee.gr_gid
+  }
+
+  package static func groupName(_ id: UInt32) -> String? {
+    guard let entry = unsafe getgrgid(id), let name = unsafe entry.pointee.gr_name else { return nil }
+    return unsafe String(cString: name)
+  }
+
   /// The name of a user, or the number where it has none (getpwuid(3)).
   package static func userName(_ user: UInt32) -> String {
     guard let entry = unsafe getpwuid(user), let name = unsafe entry.pointee.pw_name else { return "uid \(user)" }
@@ -28,4 +80,11 @@ extension CurrentProcess {
 
   /// How many processors this process may use.
   package static var processorCount: Int { max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
+}
+
+extension CurrentProcess.User {
+  fileprivate init?(_ entry: UnsafeMutablePointer<passwd>?) {
+    guard let entry = unsafe entry, let name = unsafe entry.pointee.pw_name else { return nil }
+    unsafe self.init(name: String(cString: name), id: entry.pointee.pw_uid, group: entry.pointee.pw_gid)
+  }
 }

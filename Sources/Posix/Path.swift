@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Glibc
 
 /// A file name or path as the kernel takes it: any bytes but NUL, in no particular encoding.
 package struct Path: Sendable, Hashable {
@@ -26,6 +27,20 @@ package struct Path: Sendable, Hashable {
 
   private init(joined terminated: ArraySlice<UInt8>) {
     self.terminated = Array(terminated)
+  }
+
+  /// Makes a directory that nobody else can use, in TMPDIR or /tmp (mkdtemp(3)).
+  package static func makeTemporaryDirectory(_ prefix: String) throws(SystemError) -> Path {
+    let parent = CurrentProcess.environment("TMPDIR")
+    var template = Array("\(parent.isEmpty ? "/tmp" : parent)/\(prefix).XXXXXX\0".utf8)
+    let isMade = unsafe template.withUnsafeMutableBytes { buffer -> Bool in
+      guard let start = buffer.baseAddress else { return false }
+      return unsafe mkdtemp(start.assumingMemoryBound(to: CChar.self)) != nil
+    }
+    guard isMade, let path = Path(template.dropLast()) else {
+      throw SystemError(.mkdirat, template.dropLast(), errno)
+    }
+    return path
   }
 
   func withCString<R>(_ body: (UnsafePointer<CChar>) -> R) -> R {

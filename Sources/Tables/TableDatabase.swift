@@ -6,21 +6,29 @@ package import Postgres
 /// The database behind a `pgsql:` table, for questions that are not the table's own.
 package struct TableDatabase: Sendable {
   private let name: String
-  private let settings: ConnectionSettings
+  private let file: PgsqlFile
 
   /// Reads the table's file.
   package init(_ reference: TableReference, until deadline: Deadline) throws(TableError) {
     name = reference.text
     let text = try readTableFile(reference, limit: 1 << 20, until: deadline)
-    do { settings = try PgsqlFile(parsing: text).connection } catch {
-      throw PgsqlTable.mistake(error, in: reference)
-    }
+    do { file = try PgsqlFile(parsing: text) } catch { throw PgsqlTable.mistake(error, in: reference) }
+  }
+
+  /// The file holds a password.
+  package var hasPassword: Bool { file.connection.hasPassword }
+
+  /// What `connection` is asked for `key`, nil when the key lacks what the query wants.
+  package func statement(
+    for key: [UInt8], on connection: PostgresConnection
+  ) throws(PostgresError) -> [UInt8]? {
+    try file.query.sql(for: key) { text throws(PostgresError) in try connection.escape(text) }
   }
 
   /// A connection to the first of the table's hosts that answers.
   package func connect(until deadline: Deadline) throws(PostgresError) -> PostgresConnection {
     var failure = PostgresError.timedOut
-    for host in settings.hosts {
+    for host in file.connection.hosts {
       let share = deadline.share(seconds: ConnectionPool.patience)
       do { return try PostgresConnection(host.map { ($0.name, $0.value) }, until: share) } catch { failure = error }
     }

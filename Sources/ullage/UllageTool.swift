@@ -19,5 +19,8 @@ struct UllageTool: ParsableCommand {
     abstract: "Looks after the mailboxes of ullage.cf.",
     discussion: "See ullage(1).",
     version: "ullage \(Ullage.version)",
-    subcommands: [RecomputeCommand.self, StatusCommand.self, AuditCommand.self, MapCommand.self])
+    subcommands: [
+      RecomputeCommand.self, StatusCommand.self, AuditCommand.self, CheckCommand.self, MigrateCommand.self,
+      MapCommand.self,
+    ])
 }

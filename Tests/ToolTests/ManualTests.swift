@@ -18,7 +18,7 @@ struct ManualTests {
     return ending.output
   }
 
-  private static let commands = ["recompute", "status", "audit", "map"]
+  private static let commands = ["recompute", "status", "audit", "check", "migrate", "map"]
 
   @Test("Each option of --help stands in the manual page, and no other", arguments: commands)
   func options(command: String) throws {
@@ -52,11 +52,12 @@ struct ManualTests {
     #expect(ours == manual && ours == Set(Self.commands))
   }
 
-  @Test("Each kind of finding stands in ullage-audit(1), with its severity, and no other")
-  func findings() throws {
-    let page = try page("ullage-audit")
-    let source = try String(
-      contentsOf: Self.project.appendingPathComponent("Sources/Audit/Finding.swift"), encoding: .utf8)
+  @Test(
+    "Each kind of finding stands in the manual page, and no other",
+    arguments: [("audit", "Audit/Finding.swift"), ("check", "Doctor/Diagnosis.swift")])
+  func findings(command: String, source: String) throws {
+    let page = try page("ullage-\(command)")
+    let source = try String(contentsOf: Self.project.appendingPathComponent("Sources/\(source)"), encoding: .utf8)
     let cases = try #require(source.firstMatch(of: #/enum Kind[^{]*\{([^}]*)\}/#)).1
     let kinds = Set(cases.matches(of: #/case (\w+)(?: = "([a-z-]+)")?/#).map { String($0.2 ?? $0.1) })
     let findings = try #require(page.firstMatch(of: #/\.Sh FINDINGS\n((?:.*\n)*?)\.Sh EXIT/#)).1

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+import Configuration
+import Posix
+
+/// ullage.cf itself.
+struct ConfigurationCheck {
+  let name: String
+  let user: CurrentProcess.User?
+
+  /// - Returns: the settings, nil when they are of no use.
+  func run(_ report: inout CheckReport) -> Settings? {
+    guard let path = Path(name.utf8) else { return nil }
+    let text: [UInt8]
+    do { text = try File.contents(of: path, limit: 1 << 20, until: .never) } catch {
+      report.add(
+        .error, .badConfiguration, error.text.text, at: name, reason: "without it every message is deferred",
+        remedy: error.number == Errno.ENOENT
+          ? "ullage migrate --from /etc/postfix, or write it: ullage.cf(5)" : "run ullage as root")
+      return nil
+    }
+    checkRights(path, &report)
+    let file = ConfigurationFile(parsing: text)
+    reportNames(file, &report)
+    do {
+      let settings = try Settings(file)
+      report.good("\(name) is valid")
+      return settings
+    } catch {
+      // Unknown names have been named already, all of them.
+      if file.unknownNames.isEmpty {
+        report.add(
+          .error, .badConfiguration, error.message, at: place(error.line),
+          reason: "every message is deferred until it is mended",
+          remedy: "correct it; ullage.cf(5)")
+      }
+      return nil
+    }
+  }
+
+  private func place(_ line: Int?) -> String { line.map { "\(name), line \($0)" } ?? name }
+
+  private func reportNames(_ file: ConfigurationFile, _ report: inout CheckReport) {
+    for unknown in file.unknownNames {
+      report.add(
+        .error, .unknownParameter, "nobody knows the parameter \(unknown.text)", at: place(unknown.line),
+        reason: "most likely a spelling mistake; every message is deferred, so that no setting is lost silently",
+        remedy: "correct or remove the line; ullage check --defaults lists the names")
+    }
+    for quoted in file.quotedNames {
+      let isTrash = quoted.text == "virtual_trash_name"
+      report.add(
+        .notice, .quotedValue, "the value of \(quoted.text) stands in double quotes, which are taken off",
+        at: place(quoted.line),
+        reason: isTrash
+          ? "VDA kept them, so that the folder never matched and counted; here it does not count"
+          : "VDA kept them as a part of the value",
+        remedy: "remove the quotes, when that is what you mean")
+    }
+    for own in file.ownNames {
+      report.add(
+        .notice, .ownName, "\(own.text) is a name of your own", at: place(own.line),
+        reason: "another line uses it as $\(own.text)")
+    }
+    for ignored in file.ignoredNames {
+      report.add(
+        .notice, .ignoredParameter, "\(ignored.text) has no meaning here", at: place(ignored.line),
+        reason: "it is Postfix's, or never was VDA's; it is read and ignored")
+    }
+  }
+
+  private func checkRights(_ path: Path, _ report: inout CheckReport) {
+    guard let status = try? stat(path) else { return }
+    if status.permissions & 0o022 != 0, !(status.permissions & 0o002 == 0 && status.group == 0) {
+      report.add(
+        .warning, .configurationRights,
+        "others than its owner may write to it (mode \(String(status.permissions, radix: 8)))",
+        at: name, reason: "who writes it decides where mail goes", remedy: "chmod go-w \(name)")
+    }
+    guard let user, CurrentProcess.effectiveUser == 0 || CurrentProcess.effectiveUser == user.id else { return }
+    if !user.acting({ isAllowed(.reading, to: path) }) {
+      let group = CurrentProcess.groupName(user.group) ?? "\(user.group)"
+      report.add(
+        .error, .configurationRights, "\(user.name) may not read it", at: name, reason: "every message is deferred",
+        remedy: "chown root:\(group) \(name) && chmod 640 \(name)")
+    } else if status.owner == user.id {
+      report.add(
+        .warning, .configurationRights, "it belongs to \(user.name)", at: name,
+        reason: "a program of his that is broken into could turn the quotas off",
+        remedy: "chown root \(name)")
+    }
+  }
+}

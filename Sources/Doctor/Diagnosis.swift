@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Something that the doctor has looked at.
+package struct Diagnosis: Sendable, Equatable {
+  package enum Area: String, Sendable, CaseIterable {
+    case configuration, tables, postfix, mailboxes, imap, machine
+  }
+
+  package enum Severity: String, Sendable, CaseIterable {
+    /// Mail is deferred, lost to the sender or counted wrongly until this is mended.
+    case error
+    /// It works, but not as well or not as long as it should.
+    case warning
+    /// Worth knowing.
+    case notice
+    /// As it should be.
+    case good
+  }
+
+  /// What kind of thing, by the names that the manual lists.
+  package enum Kind: String, Sendable, CaseIterable {
+    case badConfiguration = "bad-configuration"
+    case unknownParameter = "unknown-parameter"
+    case quotedValue = "quoted-value"
+    case ownName = "own-name"
+    case ignoredParameter = "ignored-parameter"
+    case configurationRights = "configuration-rights"
+    case badTable = "bad-table"
+    case tableRights = "table-rights"
+    case databaseUnreachable = "database-unreachable"
+    case noIndex = "no-index"
+    case lookupService = "lookup-service"
+    case postfixDirectory = "postfix-directory"
+    case noEntry = "no-entry"
+    case recipientLimit = "recipient-limit"
+    case flags
+    case nullSender = "null-sender"
+    case arguments
+    case program
+    case entryFields = "entry-fields"
+    case mailUser = "mail-user"
+    case processLimit = "process-limit"
+    case timeLimit = "time-limit"
+    case softBounce = "soft-bounce"
+    case noMail = "no-mail"
+    case otherValue = "other-value"
+    case base
+    case mailboxList = "mailbox-list"
+    case mailboxRights = "mailbox-rights"
+    case brokenMailbox = "broken-mailbox"
+    case headerLimit = "header-limit"
+    case limitNotEnforced = "limit-not-enforced"
+    case quotaDriver = "quota-driver"
+    case controlDirectory = "control-directory"
+    case folderLayout = "folder-layout"
+    case trash
+    case countProfile = "count-profile"
+    case fileLocks = "file-locks"
+    case directorySync = "directory-sync"
+    case clock
+    /// Something could not be looked at.
+    case notChecked = "not-checked"
+  }
+
+  package let area: Area
+  /// Nil for what is as it should be.
+  package let kind: Kind?
+  package let severity: Severity
+  /// A sentence.
+  package let finding: String
+  /// The file, the table, the mailbox.
+  package let place: String
+  /// Why it matters.
+  package let reason: String
+  /// A command, or what to write where; empty when nothing needs to be done.
+  package let remedy: String
+}
+
+/// What the doctor has seen so far.
+package struct CheckReport: Sendable {
+  package private(set) var diagnoses: [Diagnosis] = []
+  private var area = Diagnosis.Area.configuration
+
+  package init() {}
+
+  mutating func begin(_ area: Diagnosis.Area) { self.area = area }
+
+  mutating func good(_ finding: String) {
+    diagnoses.append(
+      Diagnosis(area: area, kind: nil, severity: .good, finding: finding, place: "", reason: "", remedy: ""))
+  }
+
+  mutating func add(
+    _ severity: Diagnosis.Severity, _ kind: Diagnosis.Kind, _ finding: String, at place: String, reason: String,
+    remedy: String = ""
+  ) {
+    diagnoses.append(
+      Diagnosis(
+        area: area, kind: kind, severity: severity, finding: finding, place: place, reason: reason, remedy: remedy))
+  }
+
+  /// Something that could not be looked at.
+  mutating func skip(_ what: String, because reason: String, remedy: String = "") {
+    add(.notice, .notChecked, what, at: "", reason: reason, remedy: remedy)
+  }
+
+  /// How many have been found since `count`.
+  func hasTrouble(since count: Int) -> Bool {
+    diagnoses.dropFirst(count).contains { $0.severity == .error || $0.severity == .warning }
+  }
+}

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+import Configuration
+import Posix
+
+/// Dovecot's configuration, where it looks after the same Maildirs.
+struct DovecotCheck {
+  let settings: Settings
+  /// Nil to look in the usual place, and to say nothing when there is none.
+  let file: String?
+
+  private static let usual = "/etc/dovecot/dovecot.conf"
+  private static let programs: [Path] = ["/usr/bin/doveconf", "/usr/local/bin/doveconf"]
+
+  func run(_ report: inout CheckReport) {
+    let name = file ?? Self.usual
+    guard let path = Path(name.utf8) else { return }
+    if file == nil, (try? stat(path)) == nil { return }
+    guard let text = output(path, name, &report) else { return }
+    let dovecot = DovecotSettings(parsing: text)
+    let count = report.diagnoses.count
+    checkDriver(dovecot, name, &report)
+    checkPlaces(dovecot, name, &report)
+    checkTrash(dovecot, name, &report)
+    if settings.countProfile == "courier" || settings.countProfile == "exim" {
+      report.add(
+        .warning, .countProfile, "maildir_count_profile is \(settings.countProfile), and Dovecot is here", at: name,
+        reason: "each of the two counts what the other leaves out, so that the usage jumps",
+        remedy: "maildir_count_profile = dovecot, or leave it out")
+    }
+    if !report.hasTrouble(since: count) { report.good("Dovecot keeps maildirsize as Ullage does (\(name))") }
+  }
+
+  private func output(_ path: Path, _ name: String, _ report: inout CheckReport) -> String? {
+    for program in Self.programs where isAllowed(.execution, to: program) {
+      let ending = try? ChildProcess.run(
+        program, ["-n", "-c", path], limit: 1 << 20, until: Deadline(secondsFromNow: 20))
+      if let ending, ending.status == 0 { return ending.output.text }
+      let complaint = ending?.errors.text.split(separator: "\n").first.map(String.init) ?? "it does not end"
+      report.skip("Dovecot", because: "doveconf -n: \(complaint)", remedy: "doveconf -n -c \(name)")
+      return nil
+    }
+    report.skip("Dovecot", because: "there is \(name), and no doveconf")
+    return nil
+  }
+
+  private func checkDriver(_ dovecot: DovecotSettings, _ name: String, _ report: inout CheckReport) {
+    let consequence =
+      "it never writes maildirsize: what is deleted or moved by IMAP is not taken off, and usage reads too high until the"
+      + " nightly recount"
+    let remedy =
+      "Dovecot 2.3: mail_plugins = $mail_plugins quota, and plugin { quota = maildir:User quota }."
+      + " Dovecot 2.4: mail_plugins { quota = yes }, and quota \"User quota\" { driver = maildir }"
+    guard dovecot.hasQuota else {
+      return report.add(
+        .warning, .quotaDriver, "Dovecot runs without its quota plugin", at: name, reason: consequence, remedy: remedy)
+    }
+    guard !dovecot.quotaDrivers.contains("maildir") else { return }
+    report.add(
+      .warning, .quotaDriver, "Dovecot's quota driver is \(dovecot.quotaDrivers.joined(separator: ", "))", at: name,
+      reason: consequence, remedy: remedy)
+  }
+
+  private func checkPlaces(_ dovecot: DovecotSettings, _ name: String, _ report: inout CheckReport) {
+    if let directory = dovecot.controlDirectory {
+      report.add(
+        .error, .controlDirectory, "Dovecot keeps its control files in \(directory)", at: name,
+        reason: "its maildirsize lies there, so that it and deliveries each have one, and neither knows of the other",
+        remedy: "remove CONTROL= from mail_location (2.3), or mail_control_path (2.4), and move subscriptions and"
+          + " dovecot-uidlist back")
+    }
+    if let layout = dovecot.layout, layout.lowercased() != "maildir++" {
+      report.add(
+        .error, .folderLayout, "Dovecot's folder layout is \(layout)", at: name,
+        reason: "only folders named .Folder in the Maildir count here (Maildir++)",
+        remedy: "LAYOUT=maildir++, after a conversion with dsync")
+    }
+  }
+
+  private func checkTrash(_ dovecot: DovecotSettings, _ name: String, _ report: inout CheckReport) {
+    guard dovecot.hasQuota, dovecot.quotaDrivers.contains("maildir") else { return }
+    let theirs = dovecot.uncountedFolders
+    let ours = settings.uncountedFolders.map { String(decoding: $0, as: UTF8.self) }
+    for folder in ours where !theirs.contains(folder) {
+      let mailbox = folder.dropFirst()
+      report.add(
+        .warning, .trash, "\(folder) does not count here, and counts for Dovecot", at: name,
+        reason: "whoever counts last is right, so that the usage jumps, and users see another one than deliveries",
+        remedy:
+          "Dovecot 2.3: plugin { quota_rule2 = \(mailbox):ignore }. Dovecot 2.4: mailbox \(mailbox) { quota_ignore = yes }."
+          + " Or virtual_trash_count = yes here")
+    }
+    for folder in theirs where !ours.contains(folder) {
+      report.add(
+        .warning, .trash, "\(folder) counts here, and does not for Dovecot", at: name,
+        reason: "whoever counts last is right, so that the usage jumps, and users see another one than deliveries",
+        remedy: "virtual_trash_count = no, and virtual_trash_name = \((ours + [folder]).joined(separator: ", "))")
+    }
+  }
+}

@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: Apache-2.0
+import Configuration
+import Delivery
+import Posix
+import Postfix
+
+/// One entry of master.cf that runs `ullage-deliver` by pipe(8).
+struct EntryCheck {
+  let postfix: PostfixDirectory
+  let entry: MasterService
+  let settings: Settings?
+  let configurationFile: String
+  let connections: ConnectionLimits?
+
+  static func entries(in postfix: PostfixDirectory) -> [MasterService] {
+    postfix.master.services(running: "pipe").filter {
+      $0.program.first?.split(separator: "/").last == "ullage-deliver"
+    }
+  }
+
+  func run(_ report: inout CheckReport) {
+    checkRecipientLimit(&report)
+    checkFlags(&report)
+    checkFields(&report)
+    checkUser(&report)
+    checkArguments(&report)
+    checkProgram(&report)
+    checkProcesses(&report)
+    checkTime(&report)
+    checkSoftBounce(&report)
+  }
+
+  private var place: String { "\(postfix.path)/master.cf, line \(entry.line)" }
+  private var reload: String { "postfix\(postfix.option) reload" }
+
+  private func value(_ name: String) -> String { (try? postfix.value(of: name, for: entry)) ?? "" }
+
+  private func checkRecipientLimit(_ report: inout CheckReport) {
+    let name = "\(entry.name)_destination_recipient_limit"
+    // The queue manager reads it, which does not see -o of this entry.
+    guard let limit = try? postfix.value(of: name), limit == "1" else {
+      return report.add(
+        .error, .recipientLimit, "\(name) is not 1", at: "\(postfix.path)/main.cf",
+        reason: "pipe(8) would give a message for several mailboxes to one process, which defers it",
+        remedy: "postconf\(postfix.option) -e \(name)=1 && \(reload)")
+    }
+  }
+
+  private func checkFlags(_ report: inout CheckReport) {
+    let flags = Set(entry.attributes["flags"] ?? "")
+    let harmful: [(Character, String)] = [
+      ("F", "puts a line \"From …\" in front of each message"), ("B", "adds an empty line to each message"),
+      (".", "doubles dots at the start of lines"), (">", "writes > in front of lines that begin with From"),
+      ("q", "quotes addresses, so that those with blanks are not found"),
+    ]
+    for (flag, effect) in harmful where flags.contains(flag) {
+      report.add(
+        .error, .flags, "flags= has \(flag), which \(effect)", at: place,
+        reason: "messages must arrive as they were sent",
+        remedy: setAttribute("flags", String((entry.attributes["flags"] ?? "").filter { $0 != flag })))
+    }
+    let wanted: [(Character, String, Diagnosis.Severity)] = [
+      ("R", "without it there is no Return-Path: in a message", .error),
+      ("D", "without it there is no Delivered-To:, and mail can go round in circles", .warning),
+      ("O", "without it there is no X-Original-To:", .warning),
+      ("X", "without it a notification says \"relayed\" where it should say \"delivered\"", .warning),
+      ("h", "without it the domain is handed over as the sender wrote it, and the queue is not ordered by it", .notice),
+      ("u", "without it the user name is handed over as the sender wrote it", .notice),
+    ]
+    let missing = wanted.filter { !flags.contains($0.0) }
+    for (flag, reason, severity) in missing {
+      report.add(
+        severity, .flags, "flags= lacks \(flag)", at: place, reason: reason,
+        remedy: setAttribute("flags", (entry.attributes["flags"] ?? "") + missing.map { String($0.0) }.joined()))
+    }
+    if entry.attributes["null_sender"] != "" {
+      report.add(
+        .warning, .nullSender, "null_sender= is not there, or not empty", at: place,
+        reason: "bounces arrive with a sender, MAILER-DAEMON, and out-of-office programs answer them",
+        remedy: "write null_sender= behind user= in the entry, then: \(reload)")
+    }
+  }
+
+  private func setAttribute(_ name: String, _ value: String) -> String {
+    "write \(name)=\(value) in the entry, then: \(reload)"
+  }
+
+  private func checkFields(_ report: inout CheckReport) {
+    if entry.isChrooted {
+      report.add(
+        .error, .entryFields, "the entry runs in a chroot", at: place,
+        reason: "pipe(8) finds neither the program nor the Maildirs there",
+        remedy: "postconf\(postfix.option) -F \(entry.name)/unix/chroot=n && \(reload)")
+    }
+    if entry.isUnprivileged {
+      report.add(
+        .error, .entryFields, "the entry is unprivileged", at: place,
+        reason: "pipe(8) must start with root's rights to become the mail user",
+        remedy: "postconf\(postfix.option) -F \(entry.name)/unix/unprivileged=n && \(reload)")
+    }
+  }
+
+  private func checkUser(_ report: inout CheckReport) {
+    let parts = (entry.attributes["user"] ?? "").split(separator: ":").map(String.init)
+    func bad(_ finding: String, _ reason: String) {
+      report.add(
+        .error, .mailUser, finding, at: place, reason: reason,
+        remedy: "write user=vmail in the entry, or whoever the Maildirs belong to, then: \(reload)")
+    }
+    guard let name = parts.first else { return bad("user= is missing", "pipe(8) does not start without it") }
+    guard let user = CurrentProcess.user(named: name) else {
+      return bad("there is no user \(name)", "pipe(8) does not start")
+    }
+    if parts.count == 2, CurrentProcess.group(named: parts[1]) == nil {
+      bad("there is no group \(parts[1])", "pipe(8) does not start")
+    }
+    if Int64(user.id) < max(1, settings?.minimumUser ?? 100) {
+      bad(
+        "\(name) is uid \(user.id), below virtual_minimum_uid",
+        "every message is deferred: no mail is delivered with the rights of root and its like")
+    }
+  }
+
+  /// The arguments are read by the program's own rules.
+  private func checkArguments(_ report: inout CheckReport) {
+    var request = DeliveryRequest()
+    do {
+      try request.parse(entry.program.dropFirst().map { Array($0.utf8) })
+    } catch {
+      report.add(
+        .error, .arguments, "the arguments are wrong: \(error.text.text)", at: place,
+        reason: "every message is deferred",
+        remedy: "write them as in ullage-deliver(8), then: \(reload)")
+    }
+    let expected: [(String, [UInt8], [UInt8])] = [
+      ("recipient", request.recipient, Array("${recipient}".utf8)), ("sender", request.sender, Array("${sender}".utf8)),
+    ]
+    for (name, given, macro) in expected where !given.isEmpty && given != macro {
+      report.add(
+        .error, .arguments, "--\(name) is \(given.text), not \(macro.text)", at: place,
+        reason: name == "recipient" ? "mail goes to the wrong mailbox or to none" : "the log names the wrong sender",
+        remedy: "write --\(name)=\(macro.text) in the entry, then: \(reload)")
+    }
+    if request.configurationFile != Array(configurationFile.utf8) {
+      report.add(
+        .warning, .arguments, "the entry reads \(request.configurationFile.text), and this check \(configurationFile)",
+        at: place, reason: "what is found here need not hold for deliveries",
+        remedy: "ullage check --config=\(request.configurationFile.text)")
+    }
+  }
+
+  private func checkProgram(_ report: inout CheckReport) {
+    guard let name = entry.program.first, let path = Path(name.utf8) else { return }
+    let user = (entry.attributes["user"]?.split(separator: ":").first).flatMap {
+      CurrentProcess.user(named: String($0))
+    }
+    guard user.acting({ isAllowed(.execution, to: path) }) else {
+      return report.add(
+        .error, .program, "\(name) is missing, or the mail user may not run it", at: place,
+        reason: "every message is deferred", remedy: "install it with mode 755, or correct argv= in the entry")
+    }
+    let ending = try? ChildProcess.run(path, ["--version"], limit: 4096, until: Deadline(secondsFromNow: 10))
+    guard ending?.status == 0, let version = ending?.output.split(separator: UInt8(ascii: "\n")).first?.text else {
+      return report.add(
+        .error, .program, "\(name) does not start", at: place,
+        reason: "a program that lacks a library ends with 127, and pipe(8) bounces the message",
+        remedy: "ldd \(name)")
+    }
+    if !version.hasSuffix(" \(Ullage.version)") {
+      report.add(
+        .warning, .program, "\(name) is \(version), and this is ullage \(Ullage.version)", at: place,
+        reason: "the two read one configuration", remedy: "install both from one package")
+    }
+  }
+
+  private func checkProcesses(_ report: inout CheckReport) {
+    guard let settings, settings.lookupSocket == nil, let connections else { return }
+    let limit = entry.processLimit ?? Int64(value("default_process_limit")) ?? 100
+    let available = connections.all - connections.reserved
+    let text = limit == 0 ? "any number of processes" : "up to \(limit) processes"
+    let remedy =
+      "postconf\(postfix.option) -F \(entry.name)/unix/process_limit=20 && \(reload), or the lookup service: ullaged(8)"
+    if limit == 0 || limit >= available {
+      report.add(
+        .error, .processLimit,
+        "\(text) hold a connection each, and PostgreSQL has \(available) for everybody", at: place,
+        reason: "in a burst of mail others find no connection, and mail is deferred", remedy: remedy)
+    } else if limit * 2 > available {
+      report.add(
+        .warning, .processLimit, "\(text) hold a connection each, more than half of PostgreSQL's \(available)",
+        at: place,
+        reason: "Postfix itself, the IMAP server and the panel need theirs", remedy: remedy)
+    }
+  }
+
+  /// What it takes to end a delivery after its time is up.
+  private static let margin: Int64 = 30
+
+  private func checkTime(_ report: inout CheckReport) {
+    guard let settings else { return }
+    let own = "\(entry.name)_time_limit"
+    let name = value(own).isEmpty ? "command_time_limit" : own
+    guard let limit = postfixSeconds(value(name)) else {
+      return report.add(
+        .error, .timeLimit, "\(name) is \"\(value(name))\", which is no time", at: place,
+        reason: "pipe(8) does not start",
+        remedy: "postconf\(postfix.option) -e \(own)=1000s && \(reload)")
+    }
+    guard limit < settings.deliveryTimeLimit + Self.margin else { return }
+    let isBelow = limit <= settings.deliveryTimeLimit
+    report.add(
+      isBelow ? .error : .warning, .timeLimit,
+      "\(name) is \(limit) s, and delivery_time_limit \(settings.deliveryTimeLimit) s", at: "\(postfix.path)/main.cf",
+      reason: "pipe(8) kills a delivery that takes longer, and bounces the message, before it can defer it itself",
+      remedy: "postconf\(postfix.option) -e \(own)=1000s && \(reload)")
+  }
+
+  private func checkSoftBounce(_ report: inout CheckReport) {
+    guard value("soft_bounce").lowercased() == "yes" else { return }
+    let isOwn = entry.overrides["soft_bounce"] != nil
+    report.add(
+      .warning, .softBounce, "soft_bounce is on", at: isOwn ? place : "\(postfix.path)/main.cf",
+      reason: "right for the first days: every refusal is a deferral, and unknown mailboxes fill the queue",
+      remedy: isOwn
+        ? "postconf\(postfix.option) -PX \(entry.name)/unix/soft_bounce && \(reload)"
+        : "postconf\(postfix.option) -X soft_bounce && \(reload)")
+  }
+}

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+import Configuration
+import Maildir
+import Posix
+import Postgres
+import Tables
+
+/// What the file system and the clock of this machine can do.
+struct MachineCheck {
+  let settings: Settings
+  let user: CurrentProcess.User?
+  /// Where a nameless file can be made for a trial, nil when no mailbox is there.
+  let maildir: Path?
+
+  func run(_ report: inout CheckReport) {
+    checkDatabaseClock(&report)
+    guard let maildir else {
+      return report.skip("locks, directory syncs and the file system's clock", because: "no Maildir is there yet")
+    }
+    do {
+      try user.acting { () throws(SystemError) in
+        try checkFileSystem(maildir, &report)
+      }
+    } catch {
+      report.skip("locks, directory syncs and the file system's clock", because: error.text.text)
+    }
+  }
+
+  private func checkFileSystem(_ maildir: Path, _ report: inout CheckReport) throws(SystemError) {
+    let tmp = try File(open: maildir.appending("tmp"), .directory)
+    try checkDirectorySync(maildir, &report)
+    let trial = try Trial(in: tmp)
+    let now = Timestamp.now.seconds
+    let stamp = try trial.file.fstat().modified.seconds
+    if abs(stamp - now) > 5 {
+      report.add(
+        .error, .clock, "the clock of the file system is \(abs(stamp - now)) s \(stamp > now ? "ahead" : "behind")",
+        at: maildir.text, reason: "how old a count is decides whether a message may be refused",
+        remedy: "let both hosts ask one time server (chrony, systemd-timesyncd)")
+    }
+    guard try tmp.isOnNetworkFileSystem() else {
+      return report.good("the Maildirs are on a local file system, whose locks hold")
+    }
+    do {
+      try trial.file.ofdLockExclusive(until: Deadline(secondsFromNow: 5))
+      report.good("the Maildirs are on a network file system, and its locks work")
+    } catch {
+      report.add(
+        .error, .fileLocks, "the network file system gives no locks: \(error.text.text)", at: maildir.text,
+        reason: "mail is deferred: without a lock two deliveries could pass the limit together",
+        remedy: "mount it with lock service (nfs(5): vers=4, or no nolock option)")
+    }
+  }
+
+  private func checkDirectorySync(_ maildir: Path, _ report: inout CheckReport) throws(SystemError) {
+    let new = try File(open: maildir.appending("new"), .directory)
+    guard try !new.fsyncDirectory("new") else { return }
+    report.add(
+      .warning, .directorySync, "the file system cannot sync a directory", at: maildir.text,
+      reason: "a power cut may lose a message for whose delivery Postfix has been told",
+      remedy: "keep Maildirs on ext4, xfs, btrfs or NFS")
+  }
+
+  private func checkDatabaseClock(_ report: inout CheckReport) {
+    guard let table = settings.listDatabase else { return }
+    let deadline = Deadline(secondsFromNow: 10)
+    guard let database = try? TableDatabase(table, until: deadline),
+      let connection = try? user.acting({ () throws(PostgresError) in try database.connect(until: deadline) }),
+      let rows = try? connection.query(Array("SELECT extract(epoch FROM now())::bigint".utf8), until: deadline),
+      let text = rows.first?.first.flatMap({ $0 })?.text, let theirs = Int64(text)
+    else { return }
+    let difference = theirs - Timestamp.now.seconds
+    guard abs(difference) > 60 else { return report.good("the clocks of this machine and the database agree") }
+    report.add(
+      .warning, .clock, "the clock of the database is \(abs(difference)) s \(difference > 0 ? "ahead" : "behind")",
+      at: table.text, reason: "one of the two is wrong; ages of files and of log lines mislead",
+      remedy: "let both hosts ask one time server (chrony, systemd-timesyncd)")
+  }
+}
+
+/// A file in tmp/ that goes when it is not needed any more: without a name where the file system can.
+private struct Trial: ~Copyable {
+  let file: File
+  private let directory: Int32
+  private let name: Path?
+
+  init(in tmp: borrowing File) throws(SystemError) {
+    directory = tmp.descriptor
+    var made: File?
+    do throws(SystemError) { made = try File(openat: tmp, ".", [.readWrite, .unnamed], mode: 0o600) } catch {
+      made = nil
+    }
+    if let made = made.take() {
+      file = made
+      name = nil
+      return
+    }
+    guard let name = Path("\(CurrentProcess.identifier).ullage-check".utf8) else {
+      preconditionFailure("a NUL in digits")
+    }
+    file = try File(openat: tmp, name, [.readWrite, .create, .exclusive], mode: 0o600)
+    self.name = name
+  }
+
+  deinit {
+    name?.unlink(in: directory)
+  }
+}

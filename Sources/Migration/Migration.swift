@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+package import Configuration
+package import Postfix
+
+/// Turns a Postfix that was configured for VDA into ullage.cf and the commands for Postfix: text in, text out.
+package struct Migration {
+  package struct Options: Sendable {
+    /// Where the new file will lie.
+    package let configurationFile: String
+    /// The name of the new transport.
+    package let transport: String
+    /// The mail user, nil for the one that `virtual_uid_maps` names.
+    package let user: String?
+
+    package init(configurationFile: String, transport: String, user: String?) {
+      self.configurationFile = configurationFile
+      self.transport = transport
+      self.user = user
+    }
+  }
+
+  let postfix: PostfixDirectory
+  let options: Options
+  let survey: Survey
+  /// virtual(8)'s entry in master.cf, whose own settings outrank main.cf.
+  let service: MasterService?
+  var plan = MigrationPlan()
+  /// The lines of the new file, by name.
+  private var lines: [(name: String, value: [UInt8])] = []
+  private var macros: [(name: String, value: [UInt8])] = []
+
+  /// - Throws: `ConfigurationError` for a file that Postfix cannot use either.
+  package static func plan(
+    from postfix: PostfixDirectory, _ options: Options, _ survey: Survey
+  ) throws(ConfigurationError) -> MigrationPlan {
+    var migration = try Migration(postfix, options, survey)
+    try migration.takeParameters()
+    migration.takeMacros()
+    migration.write()
+    try migration.findUser()
+    try migration.checkResult()
+    try migration.explain()
+    try migration.addSteps()
+    return migration.plan
+  }
+
+  private init(
+    _ postfix: PostfixDirectory, _ options: Options, _ survey: Survey
+  ) throws(ConfigurationError) {
+    self.postfix = postfix
+    self.options = options
+    self.survey = survey
+    let transport = try postfix.value(of: "virtual_transport") ?? "virtual"
+    let name = transport.prefix { $0 != ":" }
+    service =
+      postfix.master.transport(String(name)).flatMap { $0.command == "virtual" ? $0 : nil }
+      ?? postfix.master.transport("virtual")
+  }
+
+  /// VDA's own, and those of Postfix's that both need.
+  private static let taken: [Parameter] = [
+    .virtual_mailbox_base, .virtual_mailbox_maps, .virtual_maildir_suffix, .virtual_mailbox_limit_maps,
+    .virtual_mailbox_limit, .virtual_mailbox_limit_override, .virtual_mailbox_limit_inbox, .virtual_overquota_bounce,
+    .virtual_maildir_limit_message, .virtual_maildir_limit_message_maps, .virtual_trash_count, .virtual_trash_name,
+    .virtual_uid_maps, .virtual_gid_maps, .virtual_minimum_uid, .virtual_maildir_extended, .virtual_maildir_filter,
+    .virtual_maildir_filter_maps, .message_size_limit, .recipient_delimiter,
+  ]
+
+  /// As it is written for virtual(8), nil when it is not.
+  func written(_ name: String) -> [UInt8]? {
+    service?.overrides[name].map { Array($0.utf8) } ?? postfix.main.entries[name]?.value
+  }
+
+  func written(_ parameter: Parameter) -> [UInt8]? { written(parameter.rawValue) }
+
+  /// What virtual(8) reads, every `$name` replaced; the default where it is not written.
+  func value(_ parameter: Parameter) throws(ConfigurationError) -> String {
+    try postfix.value(of: parameter.rawValue, for: service) ?? parameter.definition.standard
+  }
+
+  mutating func change(_ subject: String, _ text: String) {
+    plan.changes.append(.init(subject: subject, text: text))
+  }
+
+  mutating func difference(_ subject: String, _ text: String) {
+    plan.differences.append(.init(subject: subject, text: text))
+  }
+
+  mutating func obstacle(_ subject: String, _ text: String) {
+    plan.obstacles.append(.init(subject: subject, text: text))
+  }
+
+  private mutating func takeParameters() throws(ConfigurationError) {
+    for parameter in Self.taken {
+      let name = parameter.rawValue
+      guard let value = written(parameter) else { continue }
+      if service?.overrides[name] != nil {
+        change(name, "is taken from -o in \(place(service)), which outranks main.cf")
+      }
+      try take(parameter, value)
+    }
+    if written(.virtual_maildir_limit_message) == nil, let value = written("virtual_mailbox_limit_message") {
+      change(
+        "virtual_mailbox_limit_message", "is written as virtual_maildir_limit_message: VDA never read the other name")
+      try take(.virtual_maildir_limit_message, value)
+    }
+    plan.parameterCount = lines.count
+  }
+
+  private mutating func take(_ parameter: Parameter, _ value: [UInt8]) throws(ConfigurationError) {
+    switch parameter {
+    case .virtual_maildir_filter where value.text.lowercased() != "no",
+      .virtual_maildir_filter_maps where !value.isEmpty:
+      change(parameter.rawValue, "is left out: there is no filter here; see below")
+    default:
+      lines.append((parameter.rawValue, unquoted(parameter, value)))
+    }
+  }
+
+  private mutating func unquoted(_ parameter: Parameter, _ value: [UInt8]) -> [UInt8] {
+    let plain = ConfigurationFile.unquoted(value)
+    guard plain != value else { return value }
+    let name = parameter.rawValue
+    switch parameter {
+    case .virtual_trash_name:
+      change(
+        name,
+        "the quotes around \(plain.text) are gone. For VDA they were part of the name, so that \(plain.text) counted;"
+          + " from now on it does not, and mailboxes hold less by what is in it")
+    case .virtual_maildir_limit_message:
+      change(name, "the quotes around the text are gone; VDA showed them to the sender")
+    default: change(name, "the quotes around the value are gone; for VDA they were part of it")
+    }
+    return plain
+  }
+
+  /// The administrator's own names that the lines use, and Postfix's.
+  private mutating func takeMacros() {
+    var names = lines.reduce(into: Set<String>()) { $0.formUnion(Macro.names(in: $1.value)) }.sorted()
+    var done = Set(lines.map(\.name))
+    while let name = names.popLast() {
+      // `$message_size_limit` and the like are parameters of ullage.cf, with the same default.
+      guard !name.isEmpty, done.insert(name).inserted, Parameter(rawValue: name) == nil else { continue }
+      if let value = written(name) {
+        macros.append((name, value))
+        names += Macro.names(in: value)
+      } else if name == "config_directory" {
+        macros.append((name, Array(postfix.path.utf8)))
+        change("$\(name)", "is written out as a line of the new file: \(postfix.path)")
+      } else if let value = survey.standard(name) {
+        macros.append((name, value))
+        change("$\(name)", "is written out as a line of the new file, with the value that Postfix has: \(value.text)")
+      } else {
+        macros.append((name, []))
+        obstacle(
+          "$\(name)",
+          "is used, and nothing defines it: Postfix takes it for empty, and so does the new file. A spelling mistake?")
+      }
+    }
+  }
+
+  private mutating func write() {
+    let title = """
+      # Ullage, the quotas of mailboxes; see ullage.cf(5).
+      # Made by "ullage migrate" from \(postfix.path).
+
+
+      """
+    func text(_ lines: [(name: String, value: [UInt8])]) -> [UInt8] {
+      lines.flatMap { Array("\($0.name) = ".utf8) + $0.value + [UInt8(ascii: "\n")] }
+    }
+    macros.sort { $0.name < $1.name }
+    plan.configuration = Array(title.utf8) + text(macros) + (macros.isEmpty ? [] : [UInt8(ascii: "\n")]) + text(lines)
+  }
+
+  /// `master.cf, line 12`
+  func place(_ service: MasterService?) -> String { "master.cf, line \(service?.line ?? 0)" }
+
+  /// The new file as its readers will take it.
+  private mutating func checkResult() throws(ConfigurationError) {
+    let file = ConfigurationFile(parsing: plan.configuration)
+    do { _ = try Settings(file) } catch {
+      obstacle("ullage.cf", error.message + (error.line.map { " (line \($0) of the new file)" } ?? ""))
+    }
+  }
+}

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// What moving from VDA comes to: the new file, what to know, and what to do.
+package struct MigrationPlan: Sendable {
+  /// A sentence about a parameter, a table or a file.
+  package struct Remark: Sendable, Equatable {
+    package let subject: String
+    package let text: String
+  }
+
+  /// Something to do, with the commands for it.
+  package struct Step: Sendable, Equatable {
+    package let title: String
+    package let commands: [String]
+
+    package init(_ title: String, _ commands: [String]) {
+      self.title = title
+      self.commands = commands
+    }
+  }
+
+  /// The text of ullage.cf.
+  package internal(set) var configuration: [UInt8] = []
+  /// The mail user, `user=` of the entry in master.cf.
+  package internal(set) var user = ""
+  package internal(set) var parameterCount = 0
+  /// Keeps mail from being delivered until somebody puts it right.
+  package internal(set) var obstacles: [Remark] = []
+  /// What is written in another way than in Postfix's files.
+  package internal(set) var changes: [Remark] = []
+  /// What will not be as it was, or is easily overlooked.
+  package internal(set) var differences: [Remark] = []
+  package internal(set) var steps: [Step] = []
+  package internal(set) var wayBack = Step("", [])
+}

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+package import Configuration
+
+/// main.cf, read as text: postconf(1) tells nothing of VDA's parameters where the patch is missing.
+package struct MainFile: Sendable {
+  package struct Entry: Sendable, Equatable {
+    package let value: [UInt8]
+    /// From 1.
+    package let line: Int
+  }
+
+  /// Of two lines with one name the last holds (postconf(5)).
+  package let entries: [String: Entry]
+
+  package init(parsing text: [UInt8]) throws(ConfigurationError) {
+    var entries: [String: Entry] = [:]
+    for line in LogicalLine.split(text) {
+      guard let (name, value) = line.assignment else {
+        throw ConfigurationError(line: line.number, "expected name = value, found \"\(line.text.text)\"")
+      }
+      entries[name.text] = Entry(value: value, line: line.number)
+    }
+    self.entries = entries
+  }
+}

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+package import Configuration
+
+/// master.cf: the services of the mail system (master(5)).
+package struct MasterFile: Sendable {
+  package let services: [MasterService]
+
+  package init(parsing text: [UInt8]) throws(ConfigurationError) {
+    var services: [MasterService] = []
+    for line in LogicalLine.split(text) {
+      let words = Self.words(line.text)
+      guard words.count >= 8 else {
+        throw ConfigurationError(line: line.number, "expected eight fields, found \"\(line.text.text)\"")
+      }
+      services.append(MasterService(words, line: line.number))
+    }
+    self.services = services
+  }
+
+  /// Those that run `command`.
+  package func services(running command: String) -> [MasterService] { services.filter { $0.command == command } }
+
+  /// The last service of that name that takes mail for delivery.
+  package func transport(_ name: String) -> MasterService? {
+    services.last { $0.name == name && $0.type == "unix" }
+  }
+
+  /// Parted by blanks, but not inside braces, which go: `{ -o name = value }` is one word since Postfix 3.0.
+  private static func words(_ text: [UInt8]) -> [String] {
+    var words: [String] = []
+    var word: [UInt8] = []
+    var depth = 0
+    var isGrouped = false
+    func finished(_ word: [UInt8]) -> String {
+      isGrouped && word.last == UInt8(ascii: "}") ? Array(word.dropFirst().dropLast().trimmed).text : word.text
+    }
+    for byte in text {
+      // `${name}` in the middle of a word is no group.
+      if byte == UInt8(ascii: "{"), word.isEmpty { isGrouped = true }
+      if byte == UInt8(ascii: "{"), isGrouped { depth += 1 }
+      if byte == UInt8(ascii: "}"), isGrouped { depth -= 1 }
+      if byte.isWhiteSpace, depth <= 0 {
+        if !word.isEmpty { words.append(finished(word)) }
+        (word, depth, isGrouped) = ([], 0, false)
+      } else {
+        word.append(byte)
+      }
+    }
+    return word.isEmpty ? words : words + [finished(word)]
+  }
+}
+
+/// One entry of master.cf.
+package struct MasterService: Sendable, Equatable {
+  package let line: Int
+  package let name: String
+  package let type: String
+  package let isUnprivileged: Bool
+  package let isChrooted: Bool
+  /// The most processes at a time, nil for `default_process_limit`; zero means any number.
+  package let processLimit: Int64?
+  package let command: String
+  /// Parameters that `-o` sets for this entry.
+  package private(set) var overrides: [String: String] = [:]
+  /// What is neither an option nor, for pipe(8), an attribute.
+  package private(set) var arguments: [String] = []
+  /// Of pipe(8): `flags`, `user`, `null_sender` and so on.
+  package private(set) var attributes: [String: String] = [:]
+  /// The program that pipe(8) runs, and its arguments.
+  package private(set) var program: [String] = []
+
+  fileprivate init(_ words: [String], line: Int) {
+    self.line = line
+    name = words[0]
+    type = words[1]
+    // The defaults of master(5): unprivileged, and no longer in a chroot(2) since Postfix 3.0.
+    isUnprivileged = words[3] != "n"
+    isChrooted = words[4] == "y"
+    processLimit = Int64(words[6])
+    command = words[7]
+    read(words[8...])
+  }
+
+  private mutating func read(_ words: ArraySlice<String>) {
+    var rest = words
+    while let word = rest.popFirst() {
+      if word.hasPrefix("-o"), let assignment = word == "-o" ? rest.popFirst() : String(word.dropFirst(2)),
+        let (name, value) = splitAssignment(Array(assignment.utf8))
+      {
+        overrides[name.text] = value.text
+      } else if command == "pipe", !word.hasPrefix("-"), let (name, value) = splitAssignment(Array(word.utf8)) {
+        guard name.text == "argv" else {
+          attributes[name.text] = value.text
+          continue
+        }
+        program = [value.text] + rest
+        return
+      } else {
+        arguments.append(word)
+      }
+    }
+  }
+}

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+package import Configuration
+import Posix
+
+/// Why a directory with Postfix's configuration is of no use; a sentence with what to do.
+package struct PostfixError: Error, Sendable {
+  package let text: String
+}
+
+/// A directory with main.cf and master.cf, as `postconf -c` takes it.
+package struct PostfixDirectory: Sendable {
+  package let path: String
+  package let main: MainFile
+  package let master: MasterFile
+
+  package init(_ path: String) throws(PostfixError) {
+    self.path = path
+    main = try Self.read("\(path)/main.cf") { text throws(ConfigurationError) in try MainFile(parsing: text) }
+    master = try Self.read("\(path)/master.cf") { text throws(ConfigurationError) in try MasterFile(parsing: text) }
+  }
+
+  private static func read<File>(
+    _ name: String, _ parse: ([UInt8]) throws(ConfigurationError) -> File
+  ) throws(PostfixError) -> File {
+    guard let path = Path(name.utf8) else { throw PostfixError(text: "\(name): the name holds NUL") }
+    let text: [UInt8]
+    do { text = try Posix.File.contents(of: path, limit: 1 << 20, until: .never) } catch {
+      let cure =
+        error.number == Errno.EACCES
+        ? "; run ullage as root" : "; name the directory that has main.cf and master.cf, as postconf -c does"
+      throw PostfixError(text: error.text.text + cure)
+    }
+    do { return try parse(text) } catch {
+      throw PostfixError(text: "\(name), \(error.line.map { "line \($0): " } ?? "")\(error.message)")
+    }
+  }
+
+  /// The options that make Postfix's commands speak of this directory; empty for the usual one.
+  package var option: String { path == Self.usual ? "" : " -c \(path)" }
+
+  package static let usual = "/etc/postfix"
+
+  /// The value of a parameter as `service` sees it, every `$name` replaced: `-o` in master.cf outranks main.cf, and
+  /// that outranks the defaults. Nil when it is set nowhere and no default is known here.
+  package func value(
+    of name: String, for service: MasterService? = nil
+  ) throws(ConfigurationError) -> String? {
+    try value(of: name, for: service, seen: [])?.text
+  }
+
+  private func value(
+    of name: String, for service: MasterService?, seen: Set<String>
+  ) throws(ConfigurationError) -> [UInt8]? {
+    let entry = main.entries[name]
+    let text = service?.overrides[name].map { Array($0.utf8) } ?? entry?.value
+    guard let text else {
+      return name == "config_directory" ? Array(path.utf8) : Self.defaults[name].map { Array($0.utf8) }
+    }
+    guard !seen.contains(name) else {
+      throw ConfigurationError(line: entry?.line, "$\(name) refers to itself, and Postfix cannot use it either")
+    }
+    return try Macro.expand(text, line: entry?.line ?? 0) { other throws(ConfigurationError) in
+      // Postfix takes a name that nothing defines for empty.
+      try value(of: other, for: service, seen: seen.union([name])) ?? []
+    }
+  }
+
+  private static let defaults = [
+    "default_process_limit": "100", "command_time_limit": "1000s", "soft_bounce": "no",
+    "default_destination_recipient_limit": "50", "message_size_limit": "10240000", "recipient_delimiter": "",
+    "virtual_mailbox_limit": "51200000", "virtual_minimum_uid": "100", "virtual_transport": "virtual",
+    "virtual_mailbox_base": "", "virtual_mailbox_maps": "", "transport_maps": "", "virtual_mailbox_domains": "",
+  ]
+}
+
+/// A time of Postfix's, in seconds: digits, and perhaps one of s, m, h, d, w; nil for anything else.
+package func postfixSeconds(_ text: String) -> Int64? {
+  let units: [Character: Int64] = ["s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604_800]
+  let unit = text.last.flatMap { units[Character($0.lowercased())] }
+  guard let number = Int64(unit == nil ? text : String(text.dropLast())), number >= 0, number < 1 << 40 else {
+    return nil
+  }
+  return number * (unit ?? 1)
+}

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+import ArgumentParser
+import Configuration
+import Doctor
+import Posix
+import Postfix
+import Reports
+
+/// `ullage check`
+struct CheckCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "check",
+    abstract: "Look for mistakes in everything that a delivery needs.",
+    usage: """
+      ullage check [OPTIONS]
+      ullage check --defaults
+      """,
+    discussion: """
+      Looks at ullage.cf, the tables and their databases, Postfix's entry, the first mailboxes of the list, the IMAP \
+      server's configuration, locks and clocks, and says of each mistake what to do. Nothing is changed. Run it as root: \
+      it looks with the mail user's eyes where that matters.
+
+      EXAMPLES:
+        ullage check
+        ullage check --postfix /etc/postfix-in --format json
+
+      EXIT STATUS: 0 nothing but notices, 1 warnings, 2 errors, 64 wrong call, 75 try again.
+      """)
+
+  @Option(help: ArgumentHelp("The directory with main.cf and master.cf.", valueName: "dir"))
+  var postfix = PostfixDirectory.usual
+
+  @Option(help: ArgumentHelp("Dovecot's configuration; /etc/dovecot/dovecot.conf if there is one.", valueName: "file"))
+  var dovecot: String?
+
+  @Option(
+    help: ArgumentHelp("The directory with Courier's file imapd; /etc/courier if there is one.", valueName: "dir"))
+  var courier: String?
+
+  @Option(help: ArgumentHelp("The mail user; by default that of the entry in master.cf.", valueName: "name"))
+  var user: String?
+
+  @Option(help: ArgumentHelp("How many mailboxes of the list are looked at.", valueName: "number"))
+  var mailboxes = 100
+
+  @Option(help: ArgumentHelp("Leave a kind of finding out; may be given several times.", valueName: "kind"))
+  var ignore: [Diagnosis.Kind] = []
+
+  @Flag(help: "List all parameters of ullage.cf with their defaults, and do nothing else.")
+  var defaults = false
+
+  @Option(help: "table, json, jsonl or csv.")
+  var format = OutputFormat.table
+
+  @OptionGroup var configurationOption: ConfigurationOption
+
+  func validate() throws {
+    guard (0...100_000).contains(mailboxes) else { throw ValidationError("--mailboxes must be from 0 to 100000") }
+    if let user, CurrentProcess.user(named: user) == nil { throw ValidationError("--user: there is no user \(user)") }
+  }
+
+  func run() throws {
+    try perform {
+      if defaults {
+        let lines = Parameter.allCases.map { "\($0.rawValue) = \($0.definition.standard)".trimmingEnd + "\n" }
+        try Output.print(lines.joined())
+        return ExitStatus.done
+      }
+      let diagnoses = try Checkup.run(
+        .init(
+          configurationFile: configurationOption.file, postfixDirectory: postfix, dovecotFile: dovecot,
+          courierDirectory: courier, user: user, mailboxCount: mailboxes)
+      ).filter { diagnosis in !ignore.contains { $0 == diagnosis.kind } }
+      try DiagnosisReport(format: format).write(diagnoses)
+      if diagnoses.contains(where: { $0.severity == .error }) { return 2 }
+      return diagnoses.contains { $0.severity == .warning } ? 1 : ExitStatus.done
+    }
+  }
+}
+
+extension Diagnosis.Kind: ExpressibleByArgument {}
+
+extension String {
+  fileprivate var trimmingEnd: String { String(decoding: Array(utf8).trimmingEnd, as: UTF8.self) }
+}

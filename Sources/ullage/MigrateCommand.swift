@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+import ArgumentParser
+import Configuration
+import Migration
+import Posix
+import Postfix
+
+/// `ullage migrate`
+struct MigrateCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "migrate",
+    abstract: "Make ullage.cf of a Postfix that was configured for VDA.",
+    usage: """
+      ullage migrate --from DIR [--to FILE] [--dry-run] [OPTIONS]
+      """,
+    discussion: """
+      Writes the configuration file, and prints what changed on the way, what will not be as it was, and the commands for \
+      Postfix with the way back. Postfix's own files are read and never written.
+
+      EXAMPLES:
+        ullage migrate --from /etc/postfix --dry-run
+        ullage migrate --from /etc/postfix
+
+      EXIT STATUS: 0 done, 1 done, but something has to be solved before mail can flow, 64 wrong call, 78 nothing was \
+      written.
+      """)
+
+  @Option(help: ArgumentHelp("The directory with main.cf and master.cf.", valueName: "dir"))
+  var from: String
+
+  @Option(
+    name: .customLong("to"),
+    help: ArgumentHelp("The file to write. One that has settings is left alone, but for --force.", valueName: "file"))
+  var target = Ullage.configurationFile
+
+  @Flag(name: .customLong("dry-run"), help: "Print the file instead of writing it.")
+  var isDryRun = false
+
+  @Flag(help: "Replace a file that has settings; it is kept as FILE.old.")
+  var force = false
+
+  @Option(
+    help: ArgumentHelp("Whom the Maildirs belong to; by default the user of virtual_uid_maps.", valueName: "name"))
+  var user: String?
+
+  @Option(help: ArgumentHelp("The name of the new transport.", valueName: "name"))
+  var transport = "ullage"
+
+  func validate() throws {
+    let isName = transport.utf8.allSatisfy { $0.isASCIILetter || $0.isDigit || $0 == UInt8(ascii: "_") }
+    guard isName, !transport.isEmpty else { throw ValidationError("--transport must be letters, digits and _") }
+    guard transport != "virtual" else { throw ValidationError("--transport virtual is Postfix's own") }
+  }
+
+  func run() throws {
+    try perform {
+      let plan: MigrationPlan
+      do {
+        plan = try Migration.plan(
+          from: try PostfixDirectory(Self.absolute(from)),
+          .init(configurationFile: Self.absolute(target), transport: transport, user: user), Survey(from))
+      } catch let error as PostfixError {
+        throw CommandError(status: ExitStatus.configuration, text: error.text)
+      } catch let error as ConfigurationError {
+        let place = error.line.map { ", line \($0)" } ?? ""
+        throw CommandError(status: ExitStatus.configuration, text: "\(from)/main.cf\(place): \(error.message)")
+      }
+      guard plan.parameterCount > 0 else {
+        throw CommandError(
+          status: ExitStatus.configuration,
+          text:
+            "\(from)/main.cf sets nothing for virtual(8), so there is nothing to migrate; ullage.cf(5) has the parameters"
+        )
+      }
+      if !isDryRun { try write(plan) }
+      try MigrationReport(plan, from: from, to: target, isDryRun: isDryRun).write()
+      return plan.obstacles.isEmpty ? ExitStatus.done : 1
+    }
+  }
+
+  private static func absolute(_ name: String) -> String {
+    var name = name
+    while name.count > 1, name.hasSuffix("/") { name.removeLast() }
+    return name.hasPrefix("/") ? name : CurrentProcess.directory + "/" + name
+  }
+
+  private func write(_ plan: MigrationPlan) throws {
+    guard let path = Path(target.utf8) else {
+      throw CommandError(status: ExitStatus.usage, text: "--to: the name holds NUL")
+    }
+    let old: [UInt8]?
+    do { old = try File.contents(of: path, limit: 1 << 20, until: .never) } catch {
+      guard error.number == Errno.ENOENT else { throw failure(error) }
+      old = nil
+    }
+    // The package's own file has nothing but comments.
+    let hasSettings = old.map { !LogicalLine.split($0).isEmpty } ?? false
+    guard !hasSettings || force || old == plan.configuration else {
+      throw CommandError(
+        status: ExitStatus.configuration,
+        text:
+          "\(target) has settings already, and nothing was written; --dry-run shows the new file, --force replaces it")
+    }
+    do {
+      if hasSettings, old != plan.configuration, let old, let kept = Path("\(target).old".utf8) {
+        try File.replace(kept, with: old, mode: 0o640, group: group(plan))
+      }
+      // No password is in it, but what mail goes where is nobody else's business.
+      try File.replace(path, with: plan.configuration, mode: 0o640, group: group(plan))
+    } catch { throw failure(error) }
+  }
+
+  /// The mail user's, so that he can read the file; only root can give it away.
+  private func group(_ plan: MigrationPlan) -> UInt32? {
+    guard CurrentProcess.effectiveUser == 0 else { return nil }
+    let parts = plan.user.split(separator: ":").map(String.init)
+    if parts.count == 2 { return CurrentProcess.group(named: parts[1]) }
+    return CurrentProcess.user(named: plan.user)?.group
+  }
+
+  private func failure(_ error: SystemError) -> CommandError {
+    CommandError(
+      status: ExitStatus.configuration,
+      text: "nothing was written: \(error.text.text); make the directory, or name another file with --to")
+  }
+}
