@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Configuration
 
-/// What a person at a terminal is told. pipe(8) never sees this: printed text with exit status 0 would mean that the
+/// What a person is told, or a program with nothing to deliver. pipe(8) never sees this: printed text with exit status 0 would mean that the
 /// message was delivered.
 package enum Manual {
   /// The answer to `--help` or `--version`, nil for any other command line.

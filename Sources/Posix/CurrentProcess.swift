@@ -81,6 +81,12 @@ package enum CurrentProcess {
 
 /// Standard input and output, which pipe(8) opened for us and which are never closed by us.
 package enum StandardStream {
+  /// Standard input is /dev/null, or another device, so that there is no message to be lost.
+  package static var inputIsNull: Bool {
+    var status = Glibc.stat()
+    return unsafe Glibc.fstat(STDIN_FILENO, &status) == 0 && status.st_mode & S_IFMT == S_IFCHR
+  }
+
   package static var inputIsRegularFile: Bool {
     var status = Glibc.stat()
     let result = unsafe Glibc.fstat(STDIN_FILENO, &status)

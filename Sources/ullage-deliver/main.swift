@@ -6,7 +6,8 @@ import Posix
 ProcessStart.silenceStandardError()
 
 let hasTerminal = CurrentProcess.hasTerminal
-if hasTerminal, let text = Manual.answer(to: CurrentProcess.arguments) {
+// pipe(8) hands the message over in a pipe, always.
+if let text = Manual.answer(to: CurrentProcess.arguments), hasTerminal || StandardStream.inputIsNull {
   _ = StandardStream.write(Array(text.utf8))
   CurrentProcess.exit(0)
 }

@@ -184,7 +184,7 @@ struct ProcessTests {
     #expect(host.ledgerTotal == [800, 2])
   }
 
-  @Test("--help and --version speak to a terminal only")
+  @Test("--help and --version speak to a terminal, or with nothing to read, and never into pipe(8)'s pipe")
   func help() throws {
     let version = try Command.run(["script", "-qec", "\(MailHost.program) --version", "/dev/null"])
     #expect(version.status == 0 && version.output.hasPrefix("ullage-deliver 0."))
@@ -192,6 +192,12 @@ struct ProcessTests {
     #expect(help.output.contains("usage: ullage-deliver") && help.output.contains("flags=DORXhu"))
     let notForPipe = try Command.run([MailHost.program, "--help"], asMailUser: true)
     #expect(notForPipe.status == 75 && notForPipe.output.hasPrefix("4.3.5 "))
+    let toNobody = try Command.run([MailHost.program, "--version"], input: .file("/dev/null"))
+    #expect(
+      toNobody.status == 0
+        && version.output.split(whereSeparator: \.isNewline).map(String.init) == [
+          toNobody.output.trimmingCharacters(in: .newlines)
+        ])
   }
 
   @Test("A log socket that is absent, full or no socket delays nothing", arguments: ["absent", "full", "file"])
