@@ -26,7 +26,7 @@ package final class MailboxList {
   private let settings: Settings
   private let database: TableDatabase
   private let domain: [UInt8]?
-  private let waiting: (TableError) -> Void
+  private let waiting: ((TableError) -> Void)?
   private var connection: PostgresConnection?
   private var hasCursor = false
   private var cursorEnd = Deadline.never
@@ -44,10 +44,10 @@ package final class MailboxList {
   /// - Parameters:
   ///   - domain: only its mailboxes; nil for all.
   ///   - position: where an earlier run has stopped.
-  ///   - waiting: called when the database does not answer, and will be asked again for half a minute.
+  ///   - waiting: called when the database does not answer, and will be asked again for half a minute; nil not to ask
+  ///     again.
   package init(
-    _ settings: Settings, domain: [UInt8]? = nil, after position: Position? = nil,
-    waiting: @escaping (TableError) -> Void
+    _ settings: Settings, domain: [UInt8]? = nil, after position: Position? = nil, waiting: ((TableError) -> Void)?
   ) throws(TableError) {
     self.waiting = waiting
     guard let table = settings.listDatabase else { throw TableError.noListDatabase }
@@ -105,7 +105,7 @@ package final class MailboxList {
         connection = nil
         hasCursor = false
         let failure = database.failure(error, query: "mailbox_list_query")
-        guard let pause, error.mayPass, Interruption.received == 0 else { throw failure }
+        guard let waiting, let pause, error.mayPass, Interruption.received == 0 else { throw failure }
         if pause == Self.pauses.first { waiting(failure) }
         Interruption.wait(seconds: pause)
       }

@@ -87,7 +87,7 @@ package final class WorkerPool {
       if Interruption.received != 0 { dropWhatHasNotBegun() }
       while let unit = waiting.first, let worker = try worker(for: unit.owner) {
         waiting.removeFirst()
-        worker.send(unit)
+        try worker.send(unit)
       }
       if batches.isEmpty, isExhausted || Interruption.received != 0 { return }
       try idle()
@@ -171,23 +171,31 @@ package final class WorkerPool {
       process = try PipedProcess([Worker.argument])
       var wire = WireWriter()
       wire.write(WorkerSetup(owner: owner, rule: rule))
-      // One that has ended already shows when its answer is read.
-      try? WireFrame.send(wire.bytes, to: process.input)
+      try send(wire)
     }
 
     var output: Int32 { process.output.descriptor }
 
-    func send(_ unit: Unit) {
-      self.unit = unit
+    func send(_ unit: Unit) throws(SystemError) {
       var wire = WireWriter()
       wire.write(unit.tasks)
-      try? WireFrame.send(wire.bytes, to: process.input)
+      try send(wire)
+      self.unit = unit
+    }
+
+    private func send(_ wire: WireWriter) throws(SystemError) {
+      do { try WireFrame.send(wire.bytes, to: process.input) } catch {
+        // One that has ended already shows when its answer is read.
+        guard error.number == Errno.EPIPE else { throw error }
+      }
     }
 
     /// The answer to what was sent, nil when the worker has ended.
     func receive() -> [MailboxReport]? {
-      guard let unit, let frame = try? WireFrame.receive(from: process.output) else { return nil }
+      guard let unit else { return nil }
+      // Whatever comes of it, there is no second answer to be read.
       self.unit = nil
+      guard let frame = try? WireFrame.receive(from: process.output) else { return nil }
       var reader = WireReader(frame)
       return unit.indices.map { _ in reader.value(MailboxReport.self) }
     }

@@ -86,7 +86,7 @@ private struct CourierTrial {
     let trash = try File(open: maildir.appending(".Trash/cur"), .directory)
     _ = try File(openat: trash, "a,S=10:2,S", [.writeOnly, .create], mode: 0o600)
     _ = try ChildProcess.run(program, ["-q", "1000000S", maildir], limit: 4096, until: deadline)
-    let ledger = try File.contents(of: maildir.appending("maildirsize"), limit: 4096, until: .never)
+    let ledger = try File(open: maildir.appending("maildirsize")).pread(upTo: 4096)
     countsTrash = ledger.text.split(separator: "\n").dropFirst().contains { $0.split(separator: " ").last != "0" }
   }
 }

@@ -19,7 +19,7 @@ struct MailboxCheck {
     guard checkBase(&report) else { return nil }
     let rows: [MailboxRow]
     do {
-      let list = try MailboxList(settings, waiting: { _ in })
+      let list = try MailboxList(settings, waiting: nil)
       var taken: [MailboxRow] = []
       while taken.count < count, let row = try list.next() { taken.append(row) }
       rows = taken
