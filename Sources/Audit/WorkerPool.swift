@@ -206,7 +206,7 @@ package final class WorkerPool {
       if unit != nil { _ = receive() }
       var wire = WireWriter()
       wire.write([MailboxTask]())
-      try? WireFrame.send(wire.bytes, to: process.input)
+      do { try send(wire) } catch { process.kill() }
       let status: Int32? = (try? process.wait()) ?? nil
       return status.map { "with exit status \($0)" } ?? "by a signal"
     }

@@ -32,6 +32,9 @@ package final class PipedProcess {
     self.output = output.reading
   }
 
+  /// Ends the process at once, where it cannot be asked to.
+  package func kill() { Glibc.kill(process, SIGKILL) }
+
   /// Waits for the end of the process, which the caller has asked for.
   ///
   /// - Returns: its exit status, nil when a signal ended it.
