@@ -32,12 +32,13 @@ struct NightlyTests {
 
   /// The cron.d file as an administrator would adapt it to this host.
   private func cronFile(_ host: MailHost) throws -> String {
-    try Self.text("ullage.cron")
+    try Self.text("debian/ullage.cron.d")
       .replacing(
         "PATH=", with: "PATH=\(URL(fileURLWithPath: Programs.path("ullage")).deletingLastPathComponent().path):"
       )
       .replacing("17 2 * * *  vmail", with: "* * * * *  nobody")
       .replacing("/var/lib/ullage", with: host.sandbox("state"))
+      .replacing("/etc/ullage/ullage.cf", with: host.sandbox("ullage.cf"))
       .replacing("ullage audit", with: "ullage audit --config \(host.sandbox("ullage.cf")) --share 1")
   }
 

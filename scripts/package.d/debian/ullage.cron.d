@@ -1,0 +1,9 @@
+# /etc/cron.d/ullage: the nightly audit, where systemd does not run (with it, ullage-audit.timer does the same).
+# cron mails what the audit writes, and with --quiet that is nothing when nothing was found.
+# Without the program (the package was removed, not purged) or a configuration it does nothing.
+# flock keeps a second audit away while one still runs. /var/lib/ullage belongs to vmail.
+SHELL=/bin/sh
+PATH=/usr/local/bin:/usr/bin:/bin
+MAILTO=root
+
+17 2 * * *  vmail  [ -d /run/systemd/system ] || ! command -v ullage >/dev/null || ! grep -qs '^virtual_mailbox_base' /etc/ullage/ullage.cf || flock -n -E 0 /var/lib/ullage/audit.lock nice -n 19 ionice -c 3 ullage audit --quiet --repair --clean-tmp --ignore mailbox-without-maildir --state /var/lib/ullage/audit.state
