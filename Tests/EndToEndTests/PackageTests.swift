@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+import Foundation
+import TestSupport
+import Testing
+
+/// The Debian package, in a Debian of its own.
+@Suite(.enabled(if: geteuid() == 0, "takes root: run scripts/test"))
+struct PackageTests {
+  private func install(_ root: DebianRoot, _ package: BuiltPackage) throws {
+    let file = try root.add(try package.file)
+    try root.shell("apt-get install -y -qq --no-install-recommends \(file) >/dev/null")
+  }
+
+  @Test("lintian finds no error, and no warning either")
+  func lintian() throws {
+    let ending = try Command.run(["lintian", "--fail-on", "error,warning", "--allow-root", try BuiltPackage.this.file])
+    #expect(ending.status == 0 && ending.output == "", "\(ending)")
+  }
+
+  @Test("The programs are stripped, search no library beside themselves, and need no Swift runtime")
+  func programs() throws {
+    let sandbox = try Sandbox()
+    try Command.check(["dpkg-deb", "-x", try BuiltPackage.this.file, sandbox("x")])
+    for name in ["usr/bin/ullage", "usr/sbin/ullaged", "usr/libexec/ullage/ullage-deliver"] {
+      let sections = try Command.check(["readelf", "-SdW", sandbox("x/\(name)")])
+      #expect(sections.contains(".dynsym") && !sections.contains(" .symtab") && !sections.contains(" .debug_info"))
+      #expect(!sections.contains("RUNPATH") && !sections.contains("RPATH"))
+      #expect(!sections.contains("libswift") && !sections.contains("libpq") && !sections.contains("Foundation"))
+    }
+  }
+
+  @Test("Installed, edited, upgraded, removed, purged: the edit survives, mailboxes and an older vmail are untouched")
+  func life() throws {
+    let root = try DebianRoot()
+    try root.shell(
+      """
+      groupadd -g 5000 vmail; useradd -u 5000 -g vmail -d /srv/mail -s /bin/false vmail
+      install -d -o vmail -g vmail -m 751 /var/vmail/example.org/you/new
+      echo mail > /var/vmail/example.org/you/new/1; chown vmail: /var/vmail/example.org/you/new/1
+      """)
+    let look = "getent passwd vmail; id vmail; find /var/vmail -printf '%p %u %g %m %s %T@ %C@\\n'"
+    let before = try root.shell(look)
+    try install(root, .this)
+    #expect(try root.shell(look) == before)
+    #expect(
+      try root.shell("stat -c '%U %G %a' /etc/ullage/ullage.cf /var/lib/ullage") == "root vmail 640\nvmail vmail 750\n")
+    #expect(
+      try root.shell(
+        "id -un ullage; ullage --version; ullaged --version; /usr/libexec/ullage/ullage-deliver --version </dev/null")
+        == "ullage\nullage 0.1.0\nullaged 0.1.0\nullage-deliver 0.1.0\n")
+    // Everything the issue of a fresh package needs to be tried: pages, completions, examples, units.
+    for file in [
+      "/usr/share/man/man1/ullage-check.1.gz", "/usr/share/man/man5/ullage.cf.5.gz",
+      "/usr/share/man/man8/ullage-deliver.8.gz",
+      "/usr/share/bash-completion/completions/ullage", "/usr/share/zsh/vendor-completions/_ullage",
+      "/usr/share/fish/vendor_completions.d/ullage.fish", "/usr/share/doc/ullage/examples/postfixadmin.cf",
+      "/lib/systemd/system/ullage-audit.timer", "/lib/systemd/system/ullaged-lookup.socket",
+      "/usr/lib/sysusers.d/ullage.conf", "/usr/lib/tmpfiles.d/ullage.conf", "/etc/cron.d/ullage",
+    ] { #expect(try root.run(["test", "-s", file]).status == 0, "\(file)") }
+    // Nothing is audited before there are settings, and cron says nothing.
+    let cron = try #require(root.text("/etc/cron.d/ullage")?.split(separator: "\n").last { $0.hasPrefix("17 2") })
+    let command = cron.split(separator: " ", maxSplits: 6, omittingEmptySubsequences: true)[6]
+    let quoted = command.replacing("'", with: "'\\''")
+    #expect(try root.shell("su -s /bin/sh vmail -c '\(quoted)' 2>&1") == "")
+
+    let edited = "virtual_mailbox_base = /var/vmail\nvirtual_mailbox_maps = static:example.org/you/\n"
+    try root.shell(
+      "printf '\(edited.replacing("\n", with: "\\n"))' > /etc/ullage/ullage.cf; chgrp mail /etc/ullage/ullage.cf")
+    try install(root, .next)
+    #expect(try root.shell("dpkg-query -W -f '${Version}' ullage") == BuiltPackage.next.rawValue)
+    #expect(root.text("/etc/ullage/ullage.cf") == edited)
+    #expect(try root.shell("stat -c '%U %G %a' /etc/ullage/ullage.cf") == "root mail 640\n")
+    #expect(try root.shell(look) == before)
+
+    try root.shell("apt-get remove -y -qq ullage >/dev/null")
+    #expect(root.text("/etc/ullage/ullage.cf") == edited)
+    #expect(try root.run(["test", "-e", "/usr/bin/ullage"]).status == 1)
+    #expect(try root.shell(look) == before)
+    // What is left of cron's file does nothing.
+    #expect(try root.shell("su -s /bin/sh vmail -c '\(quoted)' 2>&1") == "")
+    try root.shell("apt-get purge -y -qq ullage >/dev/null")
+    #expect(try root.run(["sh", "-c", "ls -d /etc/ullage /var/lib/ullage /etc/cron.d/ullage"]).output == "")
+    #expect(try root.shell(look) == before)
+  }
+
+  @Test("On a machine without vmail the package makes it")
+  func fresh() throws {
+    let root = try DebianRoot()
+    try install(root, .this)
+    #expect(try root.shell("getent passwd vmail").hasSuffix(":/var/vmail:/usr/sbin/nologin\n"))
+    #expect(try root.shell("stat -c '%U %G %a' /etc/ullage/ullage.cf") == "root vmail 640\n")
+    #expect(try root.run(["su", "-s", "/bin/sh", "vmail", "-c", "cat /etc/ullage/ullage.cf"]).status == 0)
+    #expect(try root.run(["su", "-s", "/bin/sh", "nobody", "-c", "cat /etc/ullage/ullage.cf"]).status == 1)
+    try root.shell("apt-get purge -y -qq ullage >/dev/null")
+  }
+}

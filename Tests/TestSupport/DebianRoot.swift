@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+package import Foundation
+import Synchronization
+
+/// A Debian of its own in a directory, made by debootstrap(8) from the mirror that apt here uses. It goes with the test.
+package final class DebianRoot {
+  package let sandbox: Sandbox
+  package var path: String { sandbox("root") }
+
+  /// A copy of one that is made once.
+  ///
+  /// - Parameter packages: installed from the mirror.
+  package init(installing packages: [String] = []) throws {
+    sandbox = try Sandbox()
+    try Command.check(["chown", "root:root", sandbox.path])
+    try Command.check(["cp", "-a", "--reflink=auto", try Self.original.withLock { try $0.directory() }, path])
+    if !packages.isEmpty {
+      try install(packages)
+    }
+  }
+
+  /// Those who run from here have been stopped by whoever started them.
+  deinit { try? Self.remove(sandbox.path) }
+
+  private static func remove(_ directory: String) throws {
+    try Command.check(["rm", "-rf", "--one-file-system", directory])
+  }
+
+  private static let original = Mutex(Original())
+
+  private struct Original {
+    private var sandbox: Sandbox?
+
+    mutating func directory() throws -> String {
+      if let sandbox { return sandbox("root") }
+      let made = try Sandbox()
+      try Command.check(["chown", "root:root", made.path])
+      // It outlives every test.
+      atexit { DebianRoot.removeOriginal() }
+      sandbox = made
+      try Command.check(
+        [
+          "debootstrap", "--variant=minbase", "--include=systemd-standalone-sysusers", try release(), made("root"),
+          try mirror(),
+        ])
+      // No service is to start; and the clock of a test does not wait for the manual's index.
+      try "#!/bin/sh\nexit 101\n".write(toFile: made("root/usr/sbin/policy-rc.d"), atomically: true, encoding: .utf8)
+      try Command.check(["chmod", "755", made("root/usr/sbin/policy-rc.d")])
+      return made("root")
+    }
+
+    func remove() {
+      if let sandbox { try? DebianRoot.remove(sandbox.path) }
+    }
+
+    /// `bookworm`
+    private func release() throws -> String {
+      try Command.check(["sh", "-c", ". /etc/os-release; printf %s $VERSION_CODENAME"])
+    }
+
+    private func mirror() throws -> String {
+      let targets = try Command.check(
+        ["apt-get", "indextargets", "--format", "$(REPO_URI) $(CODENAME) $(COMPONENT)", "Created-By: Packages"])
+      let release = try release()
+      guard let line = targets.split(separator: "\n").first(where: { $0.hasSuffix(" \(release) main") }) else {
+        throw TestError("apt knows no mirror of \(release) main")
+      }
+      return String(line.prefix { $0 != " " })
+    }
+  }
+
+  private static func removeOriginal() { original.withLock { $0.remove() } }
+
+  /// Runs a command in the root, with /proc and /dev.
+  package func run(_ arguments: [String], input: Command.Input = .bytes([])) throws -> Command.Ending {
+    let script = """
+      mount --make-rprivate /
+      mount -t proc proc \(path)/proc
+      mount --rbind /dev \(path)/dev
+      exec chroot \(path) "$@"
+      """
+    return try Command.run(
+      ["unshare", "--mount", "sh", "-ec", script, "sh"] + arguments, input: input,
+      environment: ["DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8"])
+  }
+
+  /// Runs lines of bash(1).
+  @discardableResult
+  package func shell(_ script: String) throws -> String {
+    let ending = try run(["bash", "-ec", script])
+    guard ending.status == 0 else {
+      throw TestError("\(script): status \(ending.status): \(ending.output)\(ending.errors)")
+    }
+    return ending.output
+  }
+
+  package func install(_ packages: [String]) throws {
+    try shell("apt-get install -y -qq --no-install-recommends \(packages.joined(separator: " ")) >/dev/null")
+  }
+
+  /// Copies a file of this machine to the same place below /root.
+  package func add(_ file: String) throws -> String {
+    try Command.check(["cp", file, "\(path)/root/"])
+    return "/root/" + URL(fileURLWithPath: file).lastPathComponent
+  }
+
+  package func write(_ name: String, _ text: String, mode: mode_t = 0o644) throws {
+    try Command.check(
+      ["install", "-D", "-m", String(mode, radix: 8), "/dev/stdin", "\(path)\(name)"], input: .bytes(Array(text.utf8)))
+  }
+
+  package func text(_ name: String) -> String? { sandbox.text("root\(name)") }
+}
+
+/// The packages that scripts/test has built with scripts/package: of these sources, and of the same as the next version.
+package enum BuiltPackage: String {
+  case this = "0.1.0", next = "0.1.0+next"
+
+  package var file: String {
+    get throws {
+      guard let directory = ProcessInfo.processInfo.environment["ULLAGE_PACKAGES"] else {
+        throw TestError("ULLAGE_PACKAGES is not set; run scripts/test")
+      }
+      let files = try FileManager.default.contentsOfDirectory(atPath: directory)
+      guard let name = files.first(where: { $0.hasPrefix("ullage_\(rawValue)_") && $0.hasSuffix(".deb") }) else {
+        throw TestError("there is no package of version \(rawValue) in \(directory)")
+      }
+      return "\(directory)/\(name)"
+    }
+  }
+}
