@@ -82,6 +82,7 @@ let package = Package(
     .testTarget(name: "MaildirTests", dependencies: ["Maildir", "Quota", "Posix", "TestSupport"]),
     .testTarget(name: "DeliveryTests", dependencies: ["Delivery", "Quota", "TestSupport"]),
     .testTarget(name: "ToolTests", dependencies: ["TestSupport"]),
+    .testTarget(name: "DoctorTests", dependencies: ["Doctor"]),
     .testTarget(name: "ReportsTests", dependencies: ["Reports"]),
     .systemLibrary(name: "CPosix"),
   ],

@@ -2,10 +2,10 @@
 
 /// The settings that `doveconf -n` prints, of Dovecot 2.3 and 2.4: a name with the names of the blocks around it, and a
 /// value (`plugin/quota`, `quota User quota/driver`).
-struct DovecotSettings {
-  private(set) var values: [(name: String, value: String)] = []
+package struct DovecotSettings {
+  private var values: [(name: String, value: String)] = []
 
-  init(parsing text: String) {
+  package init(parsing text: String) {
     var blocks: [String] = []
     for raw in text.split(separator: "\n") {
       let line = raw.drop { $0 == " " || $0 == "\t" }
@@ -22,23 +22,24 @@ struct DovecotSettings {
     }
   }
 
-  subscript(name: String) -> String? { values.last { $0.name == name }?.value }
+  private subscript(name: String) -> String? { values.last { $0.name == name }?.value }
 
   /// Those whose name fulfils a condition.
-  func values(where condition: (String) -> Bool) -> [(name: String, value: String)] {
+  private func values(where condition: (String) -> Bool) -> [(name: String, value: String)] {
     values.filter { condition($0.name) }
   }
 
   /// Whether Dovecot keeps quotas at all.
-  var hasQuota: Bool {
+  package var hasQuota: Bool {
     values.contains { name, value in
-      name.split(separator: "/").last == "mail_plugins" && value.split(separator: " ").contains("quota")
+      name.split(separator: "/").last == "mail_plugins"
+        && value.replacing("\"", with: "").split(separator: " ").contains("quota")
         || name.hasSuffix("mail_plugins/quota") && value == "yes"
     }
   }
 
   /// What keeps them: `maildir`, `count` and so on; the default where none is named.
-  var quotaDrivers: [String] {
+  package var quotaDrivers: [String] {
     let old = values { $0 == "plugin/quota" || $0.wholeMatch(of: #/plugin/quota[0-9]+/#) != nil }
       .map { String($0.value.prefix { $0 != ":" }) }
     let new = values { $0.hasPrefix("quota ") && ($0.hasSuffix("/driver") || $0.hasSuffix("/quota_driver")) }.map(
@@ -56,15 +57,15 @@ struct DovecotSettings {
   }
 
   /// Where `maildirsize` lies, nil for the Maildir.
-  var controlDirectory: String? {
+  package var controlDirectory: String? {
     self["mail_control_path"].flatMap { $0.isEmpty ? nil : $0 } ?? locationOption("CONTROL")
   }
 
   /// `fs` puts folders into directories without a dot, which are no Maildir++ folders.
-  var layout: String? { self["mailbox_list_layout"] ?? locationOption("LAYOUT") }
+  package var layout: String? { self["mailbox_list_layout"] ?? locationOption("LAYOUT") }
 
   /// The directories of the folders that do not count: `.Trash`.
-  var uncountedFolders: [String] {
+  package var uncountedFolders: [String] {
     let old = values { $0.wholeMatch(of: #/plugin/quota_rule[0-9]*/#) != nil }.compactMap { entry -> String? in
       let parts = entry.value.split(separator: ":")
       return parts.count >= 2 && parts[1...].contains("ignore") ? String(parts[0]) : nil

@@ -9,11 +9,15 @@ package final class AddressLookup {
   private let settings: Settings
   private let tables: TableSet
   private let addressTables: AddressTables
+  private let prefersTables: Bool
   /// Why the lookup service was passed over, nil while it answers. It is not asked again then.
   package private(set) var serviceFailure: String?
 
-  package init(_ settings: Settings, _ tables: TableSet = TableSet()) {
+  /// - Parameter prefersTables: the lookup service, which may hold an old answer, is asked only where the tables cannot
+  ///   be read.
+  package init(_ settings: Settings, _ tables: TableSet = TableSet(), prefersTables: Bool = false) {
     self.settings = settings
+    self.prefersTables = prefersTables
     self.tables = tables
     addressTables = AddressTables(delimiters: settings.recipientDelimiter, tables)
   }
@@ -26,7 +30,9 @@ package final class AddressLookup {
   ) throws(TableError) -> [UInt8]? {
     let references = settings.tables(parameter)
     guard !references.isEmpty else { return nil }
-    if let socket = settings.lookupSocket, serviceFailure == nil {
+    if let socket = settings.lookupSocket, serviceFailure == nil,
+      !prefersTables || !canOpen(references, until: deadline)
+    {
       let service = TableReference(lookupService: socket, parameter)
       let share = settings.lookupFallsBack ? deadline.share(seconds: 10) : deadline
       do { return try tables.lookup(foldCase(address), in: [service], until: share) } catch {
@@ -35,5 +41,9 @@ package final class AddressLookup {
       }
     }
     return try addressTables.value(in: references, for: address, until: deadline)
+  }
+
+  private func canOpen(_ references: [TableReference], until deadline: Deadline) -> Bool {
+    (try? tables.open(references, until: deadline)) != nil
   }
 }

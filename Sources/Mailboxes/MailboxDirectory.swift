@@ -34,9 +34,10 @@ package struct MailboxDirectory {
   private let settings: Settings
   private let lookup: AddressLookup
 
-  package init(_ settings: Settings) {
+  /// - Parameter prefersTables: see `AddressLookup`.
+  package init(_ settings: Settings, prefersTables: Bool = false) {
     self.settings = settings
-    lookup = AddressLookup(settings)
+    lookup = AddressLookup(settings, prefersTables: prefersTables)
   }
 
   /// Why the lookup service was passed over, nil when it was not.

@@ -131,7 +131,8 @@ struct MailboxSelection: ParsableArguments {
 
   /// The mailboxes of the addresses, and those addresses that have none.
   func lookUp(_ settings: Settings, _ maker: JobMaker) throws -> (jobs: [MailboxJob], unknown: [String]) {
-    let directory = MailboxDirectory(settings)
+    // What was changed a moment ago shall show.
+    let directory = MailboxDirectory(settings, prefersTables: true)
     var jobs: [MailboxJob] = []
     var unknown: [String] = []
     for address in addresses {

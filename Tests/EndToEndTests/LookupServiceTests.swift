@@ -85,6 +85,22 @@ struct LookupServiceTests {
     try waitUntil("the old limit") { try host.deliver(bytes: 200).output.hasPrefix("4.2.2 ") ? () : nil }
   }
 
+  @Test("By hand, a changed limit shows at once to who may read the tables; others get what the service holds")
+  func byHand() throws {
+    let held = try start("lookup_cache_time = 1h")
+    #expect(try host.deliver(bytes: 900).status == 0)
+    try cluster.sql("UPDATE mailbox SET quota = 5000")
+    func limit() throws -> String? {
+      try host.ullage("status", MailHost.recipient, "--format=jsonl").records.first?["limit_bytes"]
+    }
+    #expect(try limit() == "5000")
+    try Command.check(["chmod", "000", host.sandbox("limits.cf")])
+    let asked = try Command.run(
+      MailUser.drop + host.toolArguments(["status", MailHost.recipient, "--format=jsonl"]))
+    #expect(try asked.records.first?["limit_bytes"] == "1000", "\(asked)")
+    withExtendedLifetime(held) {}
+  }
+
   @Test("With lookup_cache_time = 0 a limit changed in SQL holds for the next delivery")
   func noCache() throws {
     let daemon = try start("lookup_cache_time = 0")

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: Apache-2.0
+import Foundation
+import TestSupport
+import Testing
+
+/// From a Postfix that was configured for VDA to Ullage and back, by the package and by the commands that
+/// `ullage migrate` prints; and PostfixAdmin's hook.
+@Suite(.enabled(if: geteuid() == 0, "takes root: run scripts/test"))
+final class FiveMinutesTests {
+  private let cluster: PostgresCluster
+  private let root: DebianRoot
+  private let port: Int
+  private var logOffset = 0
+
+  init() throws {
+    cluster = try PostgresCluster()
+    port = try freePort()
+    root = try DebianRoot(installing: ["postfix", "postfix-pgsql", "acl", "sudo"])
+    try makeDatabase()
+    try makePostfix()
+    try makeMailboxes()
+    // sudo(8) wants to know its host.
+    try root.shell("echo \"127.0.0.1 localhost $(hostname)\" > /etc/hosts; postfix start")
+  }
+
+  deinit { _ = try? root.shell("postfix stop") }
+
+  /// PostfixAdmin's tables, with the domain's own transport as older versions write it.
+  private func makeDatabase() throws {
+    try cluster.makePostfixAdmin(quota: 20_000)
+    try cluster.sql(
+      """
+      UPDATE domain SET transport = 'virtual';
+      INSERT INTO mailbox (username, maildir, quota, domain) VALUES
+        ('full@example.org', 'example.org/full/', 5000, 'example.org'),
+        ('free@example.org', 'example.org/free/', 0, 'example.org');
+      """)
+  }
+
+  private func makePostfix() throws {
+    func table(_ query: String) -> String { cluster.tableFile(query, hosts: "127.0.0.1:\(cluster.port)") }
+    let files = [
+      "mailboxes": PostgresCluster.pathQuery, "limits": PostgresCluster.limitQuery,
+      "domains": "SELECT domain FROM domain WHERE domain = '%s' AND active",
+      "transport": "SELECT transport FROM domain WHERE domain = '%s' AND active",
+    ]
+    for (name, query) in files { try root.write("/etc/postfix/sql/\(name).cf", table(query), mode: 0o640) }
+    try root.shell("chgrp postfix /etc/postfix/sql/*.cf")
+    try root.write(
+      "/etc/postfix/main.cf",
+      """
+      compatibility_level = 3.6
+      myhostname = mx.example.org
+      mydestination =
+      alias_maps =
+      inet_interfaces = 127.0.0.1
+      inet_protocols = ipv4
+      maillog_file = /var/log/mail.log
+      smtpd_peername_lookup = no
+      minimal_backoff_time = 1s
+      maximal_backoff_time = 2s
+      queue_run_delay = 1s
+      recipient_delimiter = +
+      # ours
+      sql = proxy:pgsql:${config_directory}/sql
+      virtual_transport = virtual
+      transport_maps = $sql/transport.cf
+      virtual_mailbox_domains = $sql/domains.cf
+      virtual_mailbox_base = /var/vmail
+      virtual_mailbox_maps = $sql/mailboxes.cf
+      virtual_uid_maps = static:5000
+      virtual_gid_maps = static:5000
+      \(linesOfVDA(limits: "pgsql:${config_directory}/sql/limits.cf"))
+      """)
+    // As Debian ships it, on a port of its own. (Its services run in a chroot, without this one's /proc and resolver.)
+    try root.shell(
+      "sed -i 's/^smtp      inet/127.0.0.1:\(port) inet/; s/^\\([a-z0-9.:]* *[a-z]* *[^ ]* *[^ ]* *\\)y /\\1n /' /etc/postfix/master.cf"
+    )
+  }
+
+  /// Maildirs as VDA leaves them: `0S` with totals that nobody counted, a drifted sum, mode 0600.
+  private func makeMailboxes() throws {
+    try root.shell(
+      """
+      groupadd -g 5000 vmail; useradd -u 5000 -g vmail -d /var/vmail -s /bin/false vmail
+      for name in you full free; do
+        dir=/var/vmail/example.org/$name; mkdir -p $dir/new $dir/cur $dir/tmp
+        head -c 4000 /dev/zero | tr '\\0' x > $dir/cur/1.a,S=4000:2,S
+      done
+      mkdir -p /var/vmail/example.org/you/.Trash/{cur,new,tmp}
+      head -c 9000 /dev/zero | tr '\\0' x > /var/vmail/example.org/you/.Trash/cur/2.b,S=9000:2,S
+      printf '20000S\\n19000 12\\n' > /var/vmail/example.org/you/maildirsize
+      printf '5000S\\n4000 1\\n' > /var/vmail/example.org/full/maildirsize
+      printf '0S\\n0 0\\n700 1\\n' > /var/vmail/example.org/free/maildirsize
+      chmod 600 /var/vmail/example.org/*/maildirsize
+      chown -R vmail: /var/vmail; chmod -R go= /var/vmail/example.org
+      """)
+  }
+
+  /// Hands a message of so many bytes in by SMTP, and waits for what Postfix logs of it.
+  private func send(_ bytes: Int, to name: String) throws -> String {
+    let script = """
+      import smtplib, sys
+      s = smtplib.SMTP('127.0.0.1', \(port), timeout=60)
+      s.sendmail('me@example.net', [sys.argv[1]], 'Subject: x\\r\\n\\r\\n' + ('x' * 70 + '\\r\\n') * (\(bytes) // 72))
+      """
+    try Command.check(["python3", "-c", script, "\(name)@example.org"])
+    return try nextStatus("to=<\(name)@example.org>")
+  }
+
+  private func nextStatus(_ part: String) throws -> String {
+    try waitUntil("a status of \(part)", seconds: 60) {
+      let lines = (root.text("/var/log/mail.log") ?? "").split(separator: "\n")
+      guard
+        let index = lines.indices.first(where: {
+          $0 >= logOffset && lines[$0].contains(part) && lines[$0].contains("status=")
+        })
+      else { return nil }
+      logOffset = index + 1
+      return String(lines[index])
+    }
+  }
+
+  private func run(_ commands: some Sequence<String>) throws {
+    for command in commands { try root.shell(command) }
+  }
+
+  private func waitForReload() throws {
+    // The queue manager of before would still go by the old transport.
+    try root.shell("postfix stop; postfix start")
+  }
+
+  @Test("VDA's Postfix, package, migrate, the printed commands, check, recompute, mail; and the printed way back")
+  func fiveMinutes() throws {
+    #expect(try send(200, to: "you").contains("relay=virtual"))
+    let file = try root.add(try BuiltPackage.this.file)
+    try root.shell("apt-get install -y -qq --no-install-recommends \(file) >/dev/null")
+
+    let before = ["main.cf", "master.cf"].map { root.text("/etc/postfix/\($0)") }
+    let migration = try root.run(["ullage", "migrate", "--from", "/etc/postfix"])
+    #expect(migration.status == 0 && migration.errors == "", "\(migration)")
+    #expect(["main.cf", "master.cf"].map { root.text("/etc/postfix/\($0)") } == before)
+    #expect(try root.shell("stat -c '%U %G %a' /etc/ullage/ullage.cf") == "root vmail 640\n")
+    let report = migration.output.replacing(#/\s+/#, with: " ")
+    for change in [
+      "the quotes around .Trash are gone", "the quotes around the text are gone",
+      "$config_directory is written out as a line of the new file: /etc/postfix",
+      "limited to 51200000 bytes (Postfix's default",
+      "the domain example.org has the transport virtual in the database, which outranks virtual_transport",
+    ] { #expect(report.contains(change), "\(change): \(migration.output)") }
+
+    // All that is printed, but for what is to be done days later.
+    let steps = commands(in: migration.output)
+    let later = try #require(steps.lastIndex { $0.contains("-PX ullage/unix/soft_bounce") })
+    let check = try #require(steps.firstIndex(of: "ullage check"))
+    try run(steps[..<check])
+    let diagnosis = try root.run(["ullage", "check", "--format=jsonl"])
+    let findings = try diagnosis.records.filter { $0["severity"] == "error" || $0["severity"] == "warning" }
+    #expect(findings.compactMap { $0["kind"] }.sorted() == ["soft-bounce"], "\(diagnosis)")
+    #expect(diagnosis.status == 1)
+    try run(steps[(check + 1)..<later])
+    let update = try #require(report.firstMatch(of: #/until you say: (UPDATE domain [^;]*;)/#)).1
+    try cluster.sql(String(update))
+    try waitForReload()
+
+    // Counted: with VDA the trash was in the sum, and the sum of the free mailbox invented.
+    #expect(root.text("/var/vmail/example.org/free/maildirsize")?.hasPrefix("0S\n") == true)
+    let mailboxes = try root.shell("ullage status --all --format=jsonl").split(separator: "\n").map { try fields($0) }
+    let used = Dictionary(uniqueKeysWithValues: mailboxes.map { ($0["address"] ?? "", $0["messages"] ?? "") })
+    #expect(used["full@example.org"] == "1" && used["free@example.org"] == "1", "\(mailboxes)")
+
+    #expect(try send(3000, to: "you").contains("relay=ullage"), "19000 of 20000 by VDA's sum, and there is room")
+    #expect(try send(3000, to: "free").contains("dsn=2.0.0, status=sent (delivered via ullage service)"))
+    let deferred = try send(3000, to: "full")
+    #expect(
+      deferred.contains(
+        "dsn=4.2.2, status=deferred (maildir delivery failed: Sorry, the recipients mailbox is currently full."
+          + " Please try again later.)"), "\(deferred)")
+    let soft = try send(9000, to: "full")
+    #expect(soft.contains("dsn=4.2.2, status=SOFTBOUNCE"), "\(soft)")
+    try root.shell("postsuper -d ALL 2>/dev/null")
+    try run(steps[later...])
+    try waitForReload()
+    let bounced = try send(9000, to: "full")
+    #expect(bounced.contains("dsn=5.2.2, status=bounced (maildir delivery failed: Sorry,"), "\(bounced)")
+    #expect(try root.run(["ullage", "check"]).status == 0)
+
+    try run(commands(in: migration.output, after: "The way back."))
+    try cluster.sql("UPDATE domain SET transport = 'virtual'")
+    try waitForReload()
+    let back = try send(200, to: "you")
+    #expect(back.contains("relay=virtual") && back.contains("status=sent"), "\(back)")
+    #expect(try root.shell("find /var/vmail ! -user vmail") == "")
+  }
+
+  /// The lines of a manual page's display behind `title`.
+  private static func lines(_ page: String, after title: String) throws -> String {
+    let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent().appendingPathComponent("man/\(page)").path
+    let text = try String(contentsOfFile: file, encoding: .utf8)
+    let match = try #require(
+      text.components(separatedBy: title).dropFirst().first?.firstMatch(of: #/\.Bd[^\n]*\n((?:.*\n)*?)\.Ed/#))
+    return String(match.1)
+  }
+
+  @Test("PostfixAdmin's hook, run by the web server's user with the documented lines: a changed quota holds at once")
+  func hook() throws {
+    let file = try root.add(try BuiltPackage.this.file)
+    try root.shell(
+      "apt-get install -y -qq --no-install-recommends \(file) >/dev/null; ullage migrate --from /etc/postfix")
+    try root.write(
+      "/etc/sudoers.d/ullage", try Self.lines("ullage-recompute.1", after: "/etc/sudoers.d/ullage"), mode: 0o440)
+    #expect(try root.run(["visudo", "-cf", "/etc/sudoers.d/ullage"]).status == 0)
+    let php = try Self.lines("ullage-recompute.1", after: "config.local.php")
+    let script = try #require(php.firstMatch(of: #/mailbox_postedit_script'\] = '([^']*)';/#)).1
+    // As PHP's exec() runs it.
+    func edit(_ address: String, _ quota: Int) throws -> Command.Ending {
+      try root.run([
+        "su", "-s", "/bin/sh", "www-data", "-c", "\(script) '\(address)' 'example.org' 'example.org/you/' '\(quota)'",
+      ])
+    }
+    try cluster.sql("UPDATE mailbox SET quota = 30000 WHERE username = 'you@example.org'")
+    let ending = try edit("you@example.org", 30000)
+    #expect(ending.status == 0 && ending.errors == "", "\(ending)")
+    #expect(root.text("/var/vmail/example.org/you/maildirsize")?.hasPrefix("30000S\n") == true)
+    #expect(try root.shell("find /var/vmail ! -user vmail") == "")
+    // A mailbox made a moment ago has no Maildir yet.
+    try cluster.sql(
+      "INSERT INTO mailbox (username, maildir, quota, domain) VALUES ('new@example.org', 'example.org/new/', 1, 'example.org')"
+    )
+    #expect(try edit("new@example.org", 1).status == 0)
+    // The web server's user gets nothing else.
+    #expect(try edit("--maildir=/root", 1).status != 0)
+    #expect(try root.run(["su", "-s", "/bin/sh", "www-data", "-c", "sudo -n ullage recompute --all"]).status != 0)
+  }
+}
