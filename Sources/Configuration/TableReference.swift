@@ -19,15 +19,14 @@ package struct TableReference: Hashable, Sendable {
 
   /// Whether this is a socketmap table behind `socket`, such as `unix:/path:`, also by way of `proxy:`.
   func names(socket: [UInt8]) -> Bool {
-    if type == "proxy" { return TableReference(name)?.names(socket: socket) ?? false }
-    return type == "socketmap" && name.starts(with: socket)
+    behindProxy.type == "socketmap" && behindProxy.name.starts(with: socket)
   }
 
+  /// The table itself, where it is named by way of `proxy:`.
+  package var behindProxy: TableReference { type == "proxy" ? TableReference(name)?.behindProxy ?? self : self }
+
   /// The `pgsql:` table that this is, also by way of `proxy:`.
-  var inPostgres: TableReference? {
-    if type == "proxy" { return TableReference(name)?.inPostgres }
-    return type == "pgsql" ? self : nil
-  }
+  var inPostgres: TableReference? { behindProxy.type == "pgsql" ? behindProxy : nil }
 
   /// `pgsql:/etc/postfix/limits.cf`, for a log line.
   package var text: String { "\(type):\(name.text)" }

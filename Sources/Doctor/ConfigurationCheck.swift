@@ -56,16 +56,22 @@ struct ConfigurationCheck {
           : "VDA kept them as a part of the value",
         remedy: "remove the quotes, when that is what you mean")
     }
-    for own in file.ownNames {
-      report.add(
-        .notice, .ownName, "\(own.text) is a name of your own", at: place(own.line),
-        reason: "another line uses it as $\(own.text)")
-    }
-    for ignored in file.ignoredNames {
-      report.add(
-        .notice, .ignoredParameter, "\(ignored.text) has no meaning here", at: place(ignored.line),
-        reason: "it is Postfix's, or never was VDA's; it is read and ignored")
-    }
+    add(
+      .ownName, file.ownNames, "names of your own", reason: "other lines use them, as $name", &report)
+    add(
+      .ignoredParameter, file.ignoredNames, "names without meaning here",
+      reason: "they are Postfix's, or never were VDA's; they are read and ignored", &report)
+  }
+
+  private func add(
+    _ kind: Diagnosis.Kind, _ names: [ConfigurationFile.Name], _ title: String, reason: String,
+    _ report: inout CheckReport
+  ) {
+    guard !names.isEmpty else { return }
+    let lines = names.map { "\($0.line)" }.joined(separator: ", ")
+    report.add(
+      .notice, kind, "\(title): \(names.map(\.text).joined(separator: ", "))",
+      at: "\(name), line\(names.count == 1 ? "" : "s") \(lines)", reason: reason)
   }
 
   private func checkRights(_ path: Path, _ report: inout CheckReport) {

@@ -25,7 +25,7 @@ struct TableCheck {
     var seen: Set<TableReference> = []
     for parameter in Parameter.tables {
       for table in settings.tables(parameter) {
-        let plain = table.type == "proxy" ? TableReference(table.name) ?? table : table
+        let plain = table.behindProxy
         guard seen.insert(plain).inserted else { continue }
         check(plain, parameter, &limits, &report)
       }

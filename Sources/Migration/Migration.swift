@@ -82,8 +82,8 @@ package struct Migration {
     plan.changes.append(.init(subject: subject, text: text))
   }
 
-  mutating func difference(_ subject: String, _ text: String) {
-    plan.differences.append(.init(subject: subject, text: text))
+  mutating func difference(_ subject: String, _ text: String, statement: String? = nil) {
+    plan.differences.append(.init(subject: subject, text: text, statement: statement))
   }
 
   mutating func obstacle(_ subject: String, _ text: String) {

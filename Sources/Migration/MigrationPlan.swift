@@ -6,6 +6,8 @@ package struct MigrationPlan: Sendable {
   package struct Remark: Sendable, Equatable {
     package let subject: String
     package let text: String
+    /// What to say to the database, nil where it is not about that.
+    package var statement: String?
   }
 
   /// Something to do, with the commands for it.

@@ -91,7 +91,7 @@ extension Migration {
   }
 
   private mutating func explain(_ table: TableReference) {
-    let plain = table.type == "proxy" ? TableReference(table.name) ?? table : table
+    let plain = table.behindProxy
     let file = plain.name.text
     switch plain.type {
     case "pgsql" where !file.hasPrefix("/"):
@@ -120,7 +120,7 @@ extension Migration {
   private mutating func explainPaths() throws(ConfigurationError) {
     let suffix = try value(.virtual_maildir_suffix)
     for table in try tables(of: .virtual_mailbox_maps) {
-      let plain = table.type == "proxy" ? TableReference(table.name) ?? table : table
+      let plain = table.behindProxy
       var files: [String] = []
       switch plain.type {
       case "static": files = [plain.name.text]
@@ -164,10 +164,8 @@ extension Migration {
   }
 
   private mutating func explainPathsInDatabase(_ table: TableReference) {
-    let format = (survey.contents(table.name.text) ?? []).text.split(separator: "\n").last {
-      $0.hasPrefix("result_format")
-    }
-    if let format, format.hasSuffix("/") { return }
+    let lines = LogicalLine.split(survey.contents(table.name.text) ?? []).compactMap(\.assignment)
+    if lines.last(where: { $0.name.text == "result_format" })?.value.last == UInt8(ascii: "/") { return }
     let condition = "FROM mailbox WHERE maildir NOT LIKE '%/'"
     switch survey.ask(table, "SELECT count(*), min(maildir) \(condition)") {
     case .success(let rows):
@@ -175,8 +173,8 @@ extension Migration {
     case .failure(let failure):
       difference(
         table.text,
-        "could not be searched for mbox files, paths without a slash at the end (\(failure.text)); look yourself:"
-          + " SELECT maildir \(condition)")
+        "could not be searched for mbox files, paths without a slash at the end (\(failure.text)); look yourself:",
+        statement: "SELECT maildir \(condition);")
     }
   }
 
@@ -186,7 +184,7 @@ extension Migration {
     let name = service?.name ?? "virtual"
     for item in splitList(Array(maps.utf8)) {
       guard let table = TableReference(item) else { continue }
-      let plain = table.type == "proxy" ? TableReference(table.name) ?? table : table
+      let plain = table.behindProxy
       switch plain.type {
       case "pgsql": explainTransportsInDatabase(plain, name)
       case "texthash", "hash", "btree", "lmdb", "cdb", "inline":
@@ -216,12 +214,12 @@ extension Migration {
       difference(
         table.text,
         "\(domains) the transport \(name) in the database, which outranks virtual_transport: their mail stays with virtual(8)"
-          + " until you say: \(update);")
+          + " until you say, when you switch over:", statement: "\(update);")
     case .failure(let failure):
       difference(
         table.text,
         "could not be asked (\(failure.text)). Where it has \(name) for a domain, that outranks virtual_transport; with"
-          + " PostfixAdmin: \(update);")
+          + " PostfixAdmin's tables say then, when you switch over:", statement: "\(update);")
     }
   }
 }

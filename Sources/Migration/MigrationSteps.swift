@@ -91,7 +91,7 @@ extension Migration {
     let name = plan.user.split(separator: ":").first.map(String.init) ?? plan.user
     guard let user = CurrentProcess.user(named: name) else { return }
     let files = try tables().compactMap { table -> String? in
-      let plain = table.type == "proxy" ? TableReference(table.name) ?? table : table
+      let plain = table.behindProxy
       guard plain.name.first == UInt8(ascii: "/"), plain.type != "static" else { return nil }
       // What postmap(1) has made of the text.
       let endings = ["hash": ".db", "btree": ".db", "lmdb": ".lmdb", "cdb": ".cdb"]

@@ -36,7 +36,7 @@ struct MigrationReport {
     for (index, step) in plan.steps.enumerated() { try write(step, "\(index + 1). ") }
     try output.write("\n")
     try write(plan.wayBack, "")
-    try output.write("\nullage.cf(5), \"Differences from VDA\", has what is always different.\n")
+    try output.write("\nullage.cf(5), \"Differences from VDA\", lists what is always different.\n")
     try output.flush()
   }
 
@@ -46,6 +46,8 @@ struct MigrationReport {
     for remark in remarks {
       try output.write("  \(style(remark.subject, .bold))\n")
       for line in wrapped(remark.text, width: 74) { try output.write("      \(line)\n") }
+      // On one line, to be copied.
+      if let statement = remark.statement { try output.write("        \(statement)\n") }
     }
   }
 

@@ -159,7 +159,7 @@ final class FiveMinutesTests {
     #expect(findings.compactMap { $0["kind"] }.sorted() == ["soft-bounce"], "\(diagnosis)")
     #expect(diagnosis.status == 1)
     try run(steps[(check + 1)..<later])
-    let update = try #require(report.firstMatch(of: #/until you say: (UPDATE domain [^;]*;)/#)).1
+    let update = try #require(report.firstMatch(of: #/(UPDATE domain [^;]*;)/#)).1
     try cluster.sql(String(update))
     try waitForReload()
 
