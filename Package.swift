@@ -43,7 +43,8 @@ let package = Package(
     .executableTarget(
       name: "ullage",
       dependencies: [
-        "Doctor", "Audit", "Migration", "Postfix", "Reports", "Mailboxes", "Tables", "Maildir", "Configuration", "Quota", "Posix",
+        "Doctor", "Audit", "Migration", "Postfix", "Reports", "Mailboxes", "Tables", "Maildir", "Configuration",
+        "Quota", "Posix",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       linkerSettings: staticRuntime + staticFoundation),
