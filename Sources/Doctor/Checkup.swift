@@ -34,6 +34,8 @@ package struct Checkup {
   private(set) var report = CheckReport()
 
   package static func run(_ options: Options) throws -> [Diagnosis] {
+    // pipe(8) hands on none of these; and with root's HOME, libpq would fail as the mail user.
+    CurrentProcess.removeDatabaseEnvironment()
     var checkup = Checkup(options: options)
     try checkup.run()
     return checkup.report.diagnoses

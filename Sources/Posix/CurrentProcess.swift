@@ -32,6 +32,20 @@ package enum CurrentProcess {
     return unsafe String(cString: text)
   }
 
+  /// Removes the variables by which libpq finds files and servers that are not named to it: `HOME`, and all `PG…`.
+  ///
+  /// Only for a process with a single thread.
+  package static func removeDatabaseEnvironment() {
+    var names: [String] = ["HOME"]
+    var next = unsafe environ
+    while let entry = unsafe next.pointee {
+      let text = unsafe String(cString: entry)
+      if text.hasPrefix("PG") { names.append(String(text.prefix { $0 != "=" })) }
+      unsafe next += 1
+    }
+    for name in names { unsafe unsetenv(name) }
+  }
+
   /// Whether a person reads what goes to standard error.
   package static var hasErrorTerminal: Bool { isatty(STDERR_FILENO) == 1 }
 

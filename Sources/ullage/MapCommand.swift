@@ -64,20 +64,11 @@ struct MapCommand: ParsableCommand {
   private static let patience: Int64 = 20
 
   func run() throws {
-    ProcessStart.openStandardStreams()
-    ProcessStart.ignoreWriteSignals()
-    let value: [UInt8]?
-    do {
-      value = try lookUp(until: Deadline(secondsFromNow: Self.patience))
-    } catch let error as TableError {
-      StandardStream.writeError("ullage: map: \(error.text)\n")
-      throw ExitCode(error.kind == .configuration ? 78 : 75)  // EX_CONFIG, EX_TEMPFAIL
-    } catch let error as SettingsError {
-      StandardStream.writeError("ullage: map: \(error.text)\n")
-      throw ExitCode(78)
+    try perform {
+      guard let value = try lookUp(until: Deadline(secondsFromNow: Self.patience)) else { return 1 }
+      try StandardStream.writeAll(value + [UInt8(ascii: "\n")])
+      return ExitStatus.done
     }
-    guard let value else { throw ExitCode(1) }
-    guard StandardStream.write(value + [UInt8(ascii: "\n")]) else { throw ExitCode(74) }  // EX_IOERR
   }
 
   /// A table can be asked also where there is no ullage.cf.

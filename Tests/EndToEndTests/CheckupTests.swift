@@ -59,7 +59,8 @@ struct CheckupTests {
 
   @Test("With everything right, exit 0, and each part says so")
   func right() throws {
-    let ending = try check("--format=table")
+    // As in a delivery, what the administrator has in his environment has no say.
+    let ending = try check("--format=table", environment: ["PGSSLMODE": "require", "HOME": "/root"])
     #expect(ending.status == 0, "\(ending)")
     for text in [
       "ullage.cf is valid", "answers for virtual_mailbox_maps", "answers for virtual_mailbox_limit_maps",
