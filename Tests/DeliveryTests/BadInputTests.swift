@@ -292,20 +292,7 @@ struct BadInputTests {
   @Test("VDA's block of lines moves over unchanged: it delivers, leaves .Trash out, and prints the text without quotes")
   func vdaLines() throws {
     let host = try MailHost()
-    let lines = """
-      virtual_mailbox_limit_maps = texthash:\(host.sandbox("limits"))
-      virtual_mailbox_limit_inbox = no
-      virtual_mailbox_limit_override = yes
-      virtual_maildir_extended = yes
-      virtual_overquota_bounce = no
-      # virtual_maildir_limit_message_maps = hash:/etc/postfix/limit_messages
-      virtual_maildir_limit_message = "Sorry, the recipients mailbox is currently full. Please try again later."
-      virtual_trash_count = no
-      virtual_trash_name = ".Trash"
-      virtual_maildir_filter = no
-      mailbox_size_limit = 0
-      message_size_limit = 20971520
-      """
+    let lines = linesOfVDA(limits: "texthash:\(host.sandbox("limits"))")
     try host.sandbox.write("limits", "you@example.org 1000\n")
     try host.sandbox.write(
       "ullage.cf",
