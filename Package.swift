@@ -55,10 +55,11 @@ let package = Package(
     .target(
       name: "Doctor",
       dependencies: [
-        "Audit", "Postfix", "Delivery", "Mailboxes", "Tables", "Maildir", "Postgres", "Configuration", "Quota", "Posix",
+        "Audit", "Migration", "Postfix", "Reports", "Delivery", "Mailboxes", "Tables", "Maildir", "Postgres",
+        "Configuration", "Quota", "Posix",
       ]),
-    .target(name: "Migration", dependencies: ["Postfix", "Tables", "Postgres", "Configuration", "Posix"]),
-    .target(name: "Postfix", dependencies: ["Configuration", "Posix"]),
+    .target(name: "Migration", dependencies: ["Postfix", "Reports", "Tables", "Postgres", "Configuration", "Posix"]),
+    .target(name: "Postfix", dependencies: ["Reports", "Configuration", "Posix"]),
     .target(name: "Reports"),
     .target(name: "Lookup", dependencies: ["Mailboxes", "Tables", "Configuration", "Socketmap", "Posix"]),
     .target(name: "Mailboxes", dependencies: ["Tables", "Configuration", "Quota", "Posix"]),

@@ -124,7 +124,7 @@ package struct AuditRules {
 
   private func addLedger(_ row: MailboxRow, _ report: MailboxReport, _ found: inout MailboxFindings) {
     let (limit, repair) = (row.limit, report.repair)
-    let recompute = "ullage recompute \(row.name)"
+    let recompute = "ullage recompute \(shellWord(row.name))"
     let isMended = repairs && (repair.map { $0.action == .replaced || $0.action == .corrected } ?? false)
     switch report.fault {
     case .missing?:
@@ -177,8 +177,9 @@ package struct AuditRules {
       // Mended or not, the server will write it again.
       found.add(
         .headerLimit, .warning, evidence,
-        cause: "the IMAP server has another limit; each of the two then counts the mailbox anew",
-        remedy: "let it read the limit from the same database")
+        cause:
+          "VDA wrote it before, or the IMAP server has another limit; then each of the two counts the mailbox anew",
+        remedy: "\(recompute); if it comes back, let the IMAP server read the limit from the same database")
     }
   }
 
@@ -212,7 +213,8 @@ extension DriftCause {
     case .trashedMessages: "exactly the messages with flag T, which Courier leaves out"
     case .trash: "exactly the messages in the trash; see virtual_trash_count"
     case .damaged(let fault): "maildirsize was \(fault.sentence)"
-    case .replaced: "another program or a backup replaced maildirsize, and entries got lost"
+    case .replaced:
+      "entries are missing: another program or a backup replaced maildirsize, or virtual(8) delivered without it"
     case .unknown: "cause unknown"
     }
   }

@@ -83,6 +83,9 @@ package struct MailboxRow: Sendable, Equatable {
     return row
   }
 
+  /// Nothing is wrong with the row itself.
+  package var isSound: Bool { faults.isEmpty }
+
   /// For people and files.
   package var name: String { Self.text(address.isEmpty ? path : address) }
   package var pathText: String { Self.text(path) }

@@ -38,6 +38,7 @@ package struct Settings: Sendable {
   package let deliveryTimeLimit: Int64
   /// Seconds.
   package let recountTimeLimit: Int64
+  package let logSocket: [UInt8]
 
   /// - Throws: `ConfigurationError` for the first value that is not of its type or out of its bounds, for a name that
   ///   nobody knows, and for what cannot be done here.
@@ -71,6 +72,7 @@ package struct Settings: Sendable {
     lookupStaleTime = try file.seconds(.lookup_stale_time)
     deliveryTimeLimit = try file.seconds(.delivery_time_limit)
     recountTimeLimit = try file.seconds(.recount_time_limit)
+    logSocket = try file.path(.log_socket)
     try checkWhole(file)
   }
 

@@ -49,49 +49,75 @@ package struct Checkup {
     let postfix: Result<PostfixDirectory, PostfixError>
     do { postfix = .success(try PostfixDirectory(options.postfixDirectory)) } catch { postfix = .failure(error) }
     let entries = (try? postfix.get()).map { EntryCheck.entries(in: $0) } ?? []
-    let user = findUser(entries)
+    let user = findUser(entries, isKnown: (try? postfix.get()) != nil)
     report.begin(.configuration)
     let settings = ConfigurationCheck(name: options.configurationFile, user: user).run(&report)
     report.begin(.tables)
-    let connections = settings.map { TableCheck(settings: $0, user: user).run(&report) }
+    let connections = settings.flatMap { TableCheck(settings: $0, user: user).run(&report) }
     report.begin(.postfix)
-    checkUser(user, &report)
     PostfixCheck(
       directory: options.postfixDirectory, postfix: postfix, entries: entries, settings: settings,
-      configurationFile: options.configurationFile, connections: connections ?? nil
+      configurationFile: options.configurationFile, connections: connections
     ).run(&report)
     guard let settings else { return }
-    report.begin(.mailboxes)
-    let sample = try MailboxCheck(settings: settings, user: user, count: options.mailboxCount).run(&report)
+    checkLog(settings, user)
     report.begin(.imap)
     DovecotCheck(settings: settings, file: options.dovecotFile).run(&report)
     CourierCheck(settings: settings, directory: options.courierDirectory).run(&report)
+    report.begin(.mailboxes)
+    guard user != nil || CurrentProcess.effectiveUser == 0 else {
+      return report.skip("mailboxes, locks and clocks", because: "they are not yours", remedy: "run it as root")
+    }
+    let mailboxes = MailboxCheck(
+      settings: settings, user: user, count: options.mailboxCount, configurationFile: options.configurationFile)
+    let (rows, sample) = try mailboxes.run(&report)
+    if let postfix = try? postfix.get() {
+      report.begin(.postfix)
+      RouteCheck(postfix: postfix, entries: entries).run(rows, &report)
+    }
     report.begin(.machine)
-    MachineCheck(settings: settings, user: user, maildir: sample).run(&report)
+    MachineCheck(settings: settings, user: user, sample: sample).run(&report)
   }
 
-  /// Whom the deliveries run as.
-  private func findUser(_ entries: [MasterService]) -> CurrentProcess.User? {
-    let name = options.user ?? entries.first?.attributes["user"] ?? ""
-    let parts = name.split(separator: ":").map(String.init)
-    guard let first = parts.first, let user = CurrentProcess.user(named: first) else {
-      // Without an entry, whoever asks; root is never the mail user.
-      return CurrentProcess.effectiveUser == 0 ? nil : CurrentProcess.user(CurrentProcess.effectiveUser)
-    }
-    let group = parts.count == 2 ? CurrentProcess.group(named: parts[1]) : nil
-    return CurrentProcess.User(name: user.name, id: user.id, group: group ?? user.group)
+  /// A delivery never waits for the log, and goes on where there is none.
+  private mutating func checkLog(_ settings: Settings, _ user: CurrentProcess.User?) {
+    let name = settings.logSocket.text
+    guard let path = Path(settings.logSocket) else { return }
+    if user.acting({ (try? stat(path))?.kind == .other && isAllowed(.writing, to: path) }) { return }
+    report.add(
+      .warning, .logSocket, "nobody listens on \(name)", at: "log_socket",
+      reason:
+        "what deliveries have to say is lost: the causes of deferrals above all. (Postfix's maillog_file takes only"
+        + " Postfix's own)",
+      remedy: "run a syslog daemon or journald, or name its socket: log_socket = PATH in ullage.cf")
   }
 
-  private func checkUser(_ user: CurrentProcess.User?, _ report: inout CheckReport) {
-    guard let user else {
-      return report.skip(
-        "what the mail user may do", because: "there is no entry in master.cf that names him",
-        remedy: "ullage check --user=vmail")
+  /// Whom the deliveries run as, nil when that is not known or nobody can see with his eyes.
+  ///
+  /// - Parameter isKnown: master.cf could be read.
+  private mutating func findUser(_ entries: [MasterService], isKnown: Bool) -> CurrentProcess.User? {
+    report.begin(.postfix)
+    let own = CurrentProcess.effectiveUser
+    guard let name = options.user ?? entries.first?.attributes["user"], let user = CurrentProcess.user(ofEntry: name),
+      user.id != 0
+    else {
+      // What is wrong with an entry, or that there is none, is a finding of its own.
+      if !isKnown || options.user != nil {
+        report.skip(
+          "what the mail user may do", because: "it is not known who he is", remedy: "ullage check --user=vmail")
+      }
+      return nil
     }
-    if CurrentProcess.effectiveUser != 0, CurrentProcess.effectiveUser != user.id {
+    if own != 0, own != user.id {
       report.skip(
         "what \(user.name) may do", because: "only root can see with another user's eyes", remedy: "run it as root")
+      return nil
     }
+    guard CurrentProcess.canAct(as: user.id, group: user.group) else {
+      report.skip("what \(user.name) may do", because: "root may not act as another user here (a container?)")
+      return nil
+    }
+    return user
   }
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Configuration
 import Posix
+import Reports
 
 /// ullage.cf itself.
 struct ConfigurationCheck {
@@ -12,6 +13,11 @@ struct ConfigurationCheck {
     guard let path = Path(name.utf8) else { return nil }
     let text: [UInt8]
     do { text = try File.contents(of: path, limit: 1 << 20, until: .never) } catch {
+      // What we may not read, deliveries may.
+      if error.number == Errno.EACCES, CurrentProcess.effectiveUser != user?.id {
+        report.skip(name, because: "you may not read it", remedy: "run it as root")
+        return nil
+      }
       report.add(
         .error, .badConfiguration, error.text.text, at: name, reason: "without it every message is deferred",
         remedy: error.number == Errno.ENOENT
@@ -43,7 +49,9 @@ struct ConfigurationCheck {
     for unknown in file.unknownNames {
       report.add(
         .error, .unknownParameter, "nobody knows the parameter \(unknown.text)", at: place(unknown.line),
-        reason: "most likely a spelling mistake; every message is deferred, so that no setting is lost silently",
+        reason:
+          "a spelling mistake, or a name of your own that no line uses any more; every message is deferred, so that no"
+          + " setting is lost silently",
         remedy: "correct or remove the line; ullage check --defaults lists the names")
     }
     for quoted in file.quotedNames {
@@ -80,19 +88,19 @@ struct ConfigurationCheck {
       report.add(
         .warning, .configurationRights,
         "others than its owner may write to it (mode \(String(status.permissions, radix: 8)))",
-        at: name, reason: "who writes it decides where mail goes", remedy: "chmod go-w \(name)")
+        at: name, reason: "who writes it decides where mail goes", remedy: "chmod go-w \(shellWord(name))")
     }
     guard let user, CurrentProcess.effectiveUser == 0 || CurrentProcess.effectiveUser == user.id else { return }
     if !user.acting({ isAllowed(.reading, to: path) }) {
       let group = CurrentProcess.groupName(user.group) ?? "\(user.group)"
       report.add(
         .error, .configurationRights, "\(user.name) may not read it", at: name, reason: "every message is deferred",
-        remedy: "chown root:\(group) \(name) && chmod 640 \(name)")
+        remedy: "chown root:\(group) \(shellWord(name)) && chmod 640 \(shellWord(name))")
     } else if status.owner == user.id {
       report.add(
         .warning, .configurationRights, "it belongs to \(user.name)", at: name,
         reason: "a program of his that is broken into could turn the quotas off",
-        remedy: "chown root \(name)")
+        remedy: "chown root \(shellWord(name))")
     }
   }
 }

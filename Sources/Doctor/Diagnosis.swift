@@ -44,8 +44,11 @@ package struct Diagnosis: Sendable, Equatable {
     case softBounce = "soft-bounce"
     case noMail = "no-mail"
     case otherValue = "other-value"
+    case logSocket = "log-socket"
     case base
     case mailboxList = "mailbox-list"
+    case lookup
+    case listDiffers = "list-differs"
     case mailboxRights = "mailbox-rights"
     case brokenMailbox = "broken-mailbox"
     case headerLimit = "header-limit"

@@ -55,12 +55,20 @@ struct DovecotCheck {
         .warning, .quotaDriver, "Dovecot runs without its quota plugin", at: name, reason: consequence, remedy: remedy)
     }
     guard !dovecot.quotaDrivers.contains("maildir") else { return }
+    let drivers = dovecot.quotaDrivers.joined(separator: ", ")
     report.add(
-      .warning, .quotaDriver, "Dovecot's quota driver is \(dovecot.quotaDrivers.joined(separator: ", "))", at: name,
+      .warning, .quotaDriver,
+      drivers.isEmpty ? "Dovecot's quota plugin has no quota root" : "Dovecot's quota driver is \(drivers)", at: name,
       reason: consequence, remedy: remedy)
   }
 
   private func checkPlaces(_ dovecot: DovecotSettings, _ name: String, _ report: inout CheckReport) {
+    if let format = dovecot.mailFormat, format != "maildir" {
+      report.add(
+        .error, .folderLayout, "Dovecot's mail format is \(format)", at: name,
+        reason: "it does not read the Maildirs that mail is delivered to",
+        remedy: "mail_location = maildir:PATH (2.3), or mail_driver = maildir (2.4), after a conversion with dsync")
+    }
     if let directory = dovecot.controlDirectory {
       report.add(
         .error, .controlDirectory, "Dovecot keeps its control files in \(directory)", at: name,
@@ -88,6 +96,12 @@ struct DovecotCheck {
         remedy:
           "Dovecot 2.3: plugin { quota_rule2 = \(mailbox):ignore }. Dovecot 2.4: mailbox \(mailbox) { quota_ignore = yes }."
           + " Or virtual_trash_count = yes here")
+    }
+    for parent in dovecot.uncountedParents where !settings.leavesOutSubfolders {
+      report.add(
+        .warning, .trash, "folders below \(parent) count here, and do not for Dovecot", at: name,
+        reason: "whoever counts last is right, so that the usage jumps, and users see another one than deliveries",
+        remedy: "virtual_trash_subfolders = yes")
     }
     for folder in theirs where !ours.contains(folder) {
       report.add(

@@ -38,7 +38,7 @@ package struct DovecotSettings {
     }
   }
 
-  /// What keeps them: `maildir`, `count` and so on; the default where none is named.
+  /// What keeps them: `maildir`, `count` and so on; empty where the plugin of 2.3 has no root, and does nothing.
   package var quotaDrivers: [String] {
     let old = values { $0 == "plugin/quota" || $0.wholeMatch(of: #/plugin/quota[0-9]+/#) != nil }
       .map { String($0.value.prefix { $0 != ":" }) }
@@ -46,26 +46,58 @@ package struct DovecotSettings {
       \.value)
     let global = self["quota_driver"].map { [$0] } ?? []
     let found = old + new + global
-    return found.isEmpty ? ["count"] : found
+    let isNew = values.contains { $0.name.hasPrefix("quota ") } || self["dovecot_config_version"] != nil
+    return found.isEmpty && isNew ? ["count"] : found
   }
 
-  /// The options behind the mailbox format of `mail_location`: `CONTROL=…`, `LAYOUT=…`.
+  /// Blocks of namespaces that are not the user's own: other Maildirs, with quotas of their own if any.
+  private var foreignBlocks: [String] {
+    values { $0.hasPrefix("namespace ") && $0.hasSuffix("/type") }.filter { $0.value != "private" }
+      .map { String($0.name.dropLast("type".count)) }
+  }
+
+  /// Where the user's own mail lies: `mail_location`, or the location of his own namespace.
+  private var location: String? {
+    let own = values { name in
+      name.hasPrefix("namespace ") && name.hasSuffix("/location") && !foreignBlocks.contains { name.hasPrefix($0) }
+    }
+    return own.map(\.value).last { !$0.isEmpty } ?? self["mail_location"]
+  }
+
+  /// The options behind the format in `mail_location`: `CONTROL=…`, `LAYOUT=…`.
   private func locationOption(_ name: String) -> String? {
-    values { $0 == "mail_location" || $0.hasSuffix("/location") }.compactMap { entry in
-      entry.value.split(separator: ":").first { $0.hasPrefix("\(name)=") }.map { String($0.dropFirst(name.count + 1)) }
-    }.first
+    location?.split(separator: ":").first { $0.hasPrefix("\(name)=") }.map { String($0.dropFirst(name.count + 1)) }
+  }
+
+  /// A setting of 2.4, at the top or in the user's own namespace.
+  private func own(_ setting: String) -> String? {
+    values { name in
+      name == setting
+        || name.hasPrefix("namespace ") && name.hasSuffix("/\(setting)")
+          && !foreignBlocks.contains { name.hasPrefix($0) }
+    }.last { !$0.value.isEmpty }?.value
+  }
+
+  /// `maildir`, `mbox`, `mdbox` and so on, nil where it is left to be guessed.
+  package var mailFormat: String? {
+    own("mail_driver") ?? location.flatMap { $0.contains(":") ? String($0.prefix { $0 != ":" }) : nil }
   }
 
   /// Where `maildirsize` lies, nil for the Maildir.
-  package var controlDirectory: String? {
-    self["mail_control_path"].flatMap { $0.isEmpty ? nil : $0 } ?? locationOption("CONTROL")
-  }
+  package var controlDirectory: String? { own("mail_control_path") ?? locationOption("CONTROL") }
 
   /// `fs` puts folders into directories without a dot, which are no Maildir++ folders.
-  package var layout: String? { self["mailbox_list_layout"] ?? locationOption("LAYOUT") }
+  package var layout: String? { own("mailbox_list_layout") ?? locationOption("LAYOUT") }
+
+  /// Folders below these do not count either (`Trash/*`).
+  package var uncountedParents: [String] {
+    allUncounted.filter { $0.hasSuffix(".*") }.map { String($0.dropLast(2)) }
+  }
 
   /// The directories of the folders that do not count: `.Trash`.
-  package var uncountedFolders: [String] {
+  package var uncountedFolders: [String] { allUncounted.filter { !$0.contains("*") } }
+
+  private var allUncounted: [String] {
     let old = values { $0.wholeMatch(of: #/plugin/quota_rule[0-9]*/#) != nil }.compactMap { entry -> String? in
       let parts = entry.value.split(separator: ":")
       return parts.count >= 2 && parts[1...].contains("ignore") ? String(parts[0]) : nil

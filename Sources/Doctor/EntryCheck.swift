@@ -3,6 +3,7 @@ import Configuration
 import Delivery
 import Posix
 import Postfix
+import Reports
 
 /// One entry of master.cf that runs `ullage-deliver` by pipe(8).
 struct EntryCheck {
@@ -10,7 +11,8 @@ struct EntryCheck {
   let entry: MasterService
   let settings: Settings?
   let configurationFile: String
-  let connections: ConnectionLimits?
+  /// How many the databases that are asked have for us, nil when that is not known.
+  let connections: Int64?
 
   static func entries(in postfix: PostfixDirectory) -> [MasterService] {
     postfix.master.services(running: "pipe").filter {
@@ -38,7 +40,8 @@ struct EntryCheck {
   private func checkRecipientLimit(_ report: inout CheckReport) {
     let name = "\(entry.name)_destination_recipient_limit"
     // The queue manager reads it, which does not see -o of this entry.
-    guard let limit = try? postfix.value(of: name), limit == "1" else {
+    let limit = (try? postfix.value(of: name)) ?? (try? postfix.value(of: "default_destination_recipient_limit"))
+    guard limit == "1" else {
       return report.add(
         .error, .recipientLimit, "\(name) is not 1", at: "\(postfix.path)/main.cf",
         reason: "pipe(8) would give a message for several mailboxes to one process, which defers it",
@@ -53,12 +56,6 @@ struct EntryCheck {
       (".", "doubles dots at the start of lines"), (">", "writes > in front of lines that begin with From"),
       ("q", "quotes addresses, so that those with blanks are not found"),
     ]
-    for (flag, effect) in harmful where flags.contains(flag) {
-      report.add(
-        .error, .flags, "flags= has \(flag), which \(effect)", at: place,
-        reason: "messages must arrive as they were sent",
-        remedy: setAttribute("flags", String((entry.attributes["flags"] ?? "").filter { $0 != flag })))
-    }
     let wanted: [(Character, String, Diagnosis.Severity)] = [
       ("R", "without it there is no Return-Path: in a message", .error),
       ("D", "without it there is no Delivered-To:, and mail can go round in circles", .warning),
@@ -68,25 +65,39 @@ struct EntryCheck {
       ("u", "without it the user name is handed over as the sender wrote it", .notice),
     ]
     let missing = wanted.filter { !flags.contains($0.0) }
-    for (flag, reason, severity) in missing {
+    // One command mends all of it.
+    let right = (entry.attributes["flags"] ?? "").filter { flag in !harmful.contains { $0.0 == flag } }
+    let remedy = setAttribute("flags", right + missing.map { String($0.0) }.joined())
+    for (flag, effect) in harmful where flags.contains(flag) {
       report.add(
-        severity, .flags, "flags= lacks \(flag)", at: place, reason: reason,
-        remedy: setAttribute("flags", (entry.attributes["flags"] ?? "") + missing.map { String($0.0) }.joined()))
+        .error, .flags, "flags= has \(flag), which \(effect)", at: place,
+        reason: "messages must arrive as they were sent", remedy: remedy)
+    }
+    for (flag, reason, severity) in missing {
+      report.add(severity, .flags, "flags= lacks \(flag)", at: place, reason: reason, remedy: remedy)
     }
     if entry.attributes["null_sender"] != "" {
       report.add(
         .warning, .nullSender, "null_sender= is not there, or not empty", at: place,
         reason: "bounces arrive with a sender, MAILER-DAEMON, and out-of-office programs answer them",
-        remedy: "write null_sender= behind user= in the entry, then: \(reload)")
+        remedy: setAttribute("null_sender", ""))
     }
   }
 
   private func setAttribute(_ name: String, _ value: String) -> String {
-    "write \(name)=\(value) in the entry, then: \(reload)"
+    setCommand(entry.commandLine(setting: name, to: value))
+  }
+
+  private func setCommand(_ line: String) -> String {
+    "postconf\(postfix.option) -F \(shellWord("\(entry.name)/\(entry.type)/command=\(line)")) && \(reload)"
   }
 
   private func checkFields(_ report: inout CheckReport) {
-    if entry.isChrooted {
+    // Before compatibility level 1, and before Postfix 3.0, `-` means y.
+    let level = ((try? postfix.value(of: "compatibility_level")) ?? "0").split(separator: ".").first.flatMap {
+      Int64($0)
+    }
+    if entry.isChrooted ?? ((level ?? 1) < 1) {
       report.add(
         .error, .entryFields, "the entry runs in a chroot", at: place,
         reason: "pipe(8) finds neither the program nor the Maildirs there",
@@ -101,22 +112,19 @@ struct EntryCheck {
   }
 
   private func checkUser(_ report: inout CheckReport) {
-    let parts = (entry.attributes["user"] ?? "").split(separator: ":").map(String.init)
+    let name = entry.attributes["user"] ?? ""
     func bad(_ finding: String, _ reason: String) {
       report.add(
         .error, .mailUser, finding, at: place, reason: reason,
-        remedy: "write user=vmail in the entry, or whoever the Maildirs belong to, then: \(reload)")
+        remedy: setAttribute("user", "vmail") + " (or whoever the Maildirs belong to)")
     }
-    guard let name = parts.first else { return bad("user= is missing", "pipe(8) does not start without it") }
-    guard let user = CurrentProcess.user(named: name) else {
+    guard !name.isEmpty else { return bad("user= is missing", "pipe(8) does not start without it") }
+    guard let user = CurrentProcess.user(ofEntry: name) else {
       return bad("there is no user \(name)", "pipe(8) does not start")
-    }
-    if parts.count == 2, CurrentProcess.group(named: parts[1]) == nil {
-      bad("there is no group \(parts[1])", "pipe(8) does not start")
     }
     if Int64(user.id) < max(1, settings?.minimumUser ?? 100) {
       bad(
-        "\(name) is uid \(user.id), below virtual_minimum_uid",
+        "\(user.name) is uid \(user.id), below virtual_minimum_uid",
         "every message is deferred: no mail is delivered with the rights of root and its like")
     }
   }
@@ -125,12 +133,22 @@ struct EntryCheck {
   private func checkArguments(_ report: inout CheckReport) {
     var request = DeliveryRequest()
     do {
-      try request.parse(entry.program.dropFirst().map { Array($0.utf8) })
+      try request.parse(entry.program.dropFirst().map { Array(Self.normal($0).utf8) })
     } catch {
       report.add(
         .error, .arguments, "the arguments are wrong: \(error.text.text)", at: place,
         reason: "every message is deferred",
-        remedy: "write them as in ullage-deliver(8), then: \(reload)")
+        remedy: setCommand(entry.commandLine(running: rightProgram(request))))
+    }
+    let forgotten = [
+      ("--original-recipient", request.originalRecipient), ("--queue-id", request.queueID), ("--size", request.size),
+    ].filter { $0.1.isEmpty }.map(\.0)
+    if !forgotten.isEmpty {
+      report.add(
+        .notice, .arguments, "\(forgotten.joined(separator: ", ")) \(forgotten.count == 1 ? "is" : "are") not given",
+        at: place,
+        reason: "the log then lacks them, and its lines are hard to bring together with Postfix's",
+        remedy: setCommand(entry.commandLine(running: rightProgram(request))))
     }
     let expected: [(String, [UInt8], [UInt8])] = [
       ("recipient", request.recipient, Array("${recipient}".utf8)), ("sender", request.sender, Array("${sender}".utf8)),
@@ -138,8 +156,8 @@ struct EntryCheck {
     for (name, given, macro) in expected where !given.isEmpty && given != macro {
       report.add(
         .error, .arguments, "--\(name) is \(given.text), not \(macro.text)", at: place,
-        reason: name == "recipient" ? "mail goes to the wrong mailbox or to none" : "the log names the wrong sender",
-        remedy: "write --\(name)=\(macro.text) in the entry, then: \(reload)")
+        reason: name == "recipient" ? "mail goes to the wrong mailbox or to none" : "it is not the envelope sender",
+        remedy: setCommand(entry.commandLine(running: rightProgram(request))))
     }
     if request.configurationFile != Array(configurationFile.utf8) {
       report.add(
@@ -149,22 +167,42 @@ struct EntryCheck {
     }
   }
 
+  /// `$name` and `$(name)` are `${name}` to pipe(8).
+  private static func normal(_ argument: String) -> String {
+    argument.replacing(#/\$(?:\(([A-Za-z0-9_]+)\)|([A-Za-z0-9_]+))/#) { "${\($0.1 ?? $0.2 ?? "")}" }
+  }
+
+  /// The program with the arguments that the manual has.
+  private func rightProgram(_ request: DeliveryRequest) -> [String] {
+    let file = request.configurationFile.text
+    return [entry.program[0]] + (file == Ullage.configurationFile ? [] : ["--config=\(file)"]) + [
+      "--sender=${sender}", "--recipient=${recipient}", "--original-recipient=${original_recipient}",
+      "--queue-id=${queue_id}", "--size=${size}",
+    ]
+  }
+
   private func checkProgram(_ report: inout CheckReport) {
     guard let name = entry.program.first, let path = Path(name.utf8) else { return }
-    let user = (entry.attributes["user"]?.split(separator: ":").first).flatMap {
-      CurrentProcess.user(named: String($0))
-    }
-    guard user.acting({ isAllowed(.execution, to: path) }) else {
+    let user = CurrentProcess.user(ofEntry: entry.attributes["user"] ?? "")
+    let isBlind = CurrentProcess.effectiveUser != 0 && CurrentProcess.effectiveUser != user?.id
+    guard isBlind || user.acting({ isAllowed(.execution, to: path) }) else {
       return report.add(
         .error, .program, "\(name) is missing, or the mail user may not run it", at: place,
         reason: "every message is deferred", remedy: "install it with mode 755, or correct argv= in the entry")
+    }
+    // Root runs nothing that somebody else could have put there.
+    if CurrentProcess.effectiveUser == 0, let stranger = Self.stranger(above: path) {
+      return report.add(
+        .warning, .program, "others than root may write to \(stranger)", at: place,
+        reason: "whoever does can replace the program that gets all mail; it was not run to see whether it starts",
+        remedy: "chown root \(shellWord(stranger)) && chmod go-w \(shellWord(stranger))")
     }
     let ending = try? ChildProcess.run(path, ["--version"], limit: 4096, until: Deadline(secondsFromNow: 10))
     guard ending?.status == 0, let version = ending?.output.split(separator: UInt8(ascii: "\n")).first?.text else {
       return report.add(
         .error, .program, "\(name) does not start", at: place,
         reason: "a program that lacks a library ends with 127, and pipe(8) bounces the message",
-        remedy: "ldd \(name)")
+        remedy: "ldd \(shellWord(name))")
     }
     if !version.hasSuffix(" \(Ullage.version)") {
       report.add(
@@ -173,10 +211,24 @@ struct EntryCheck {
     }
   }
 
+  /// The program, or a directory above it, that others than root may change; nil when there is none.
+  private static func stranger(above path: Path) -> String? {
+    var name = path.text
+    while true {
+      guard let path = Path((name.isEmpty ? "/" : name).utf8), let status = try? stat(path) else { return name }
+      // In a sticky directory nobody can rename what is root's.
+      let isOpen = status.permissions & 0o022 != 0 && status.permissions & 0o1000 == 0
+      if status.owner != 0 || isOpen { return name.isEmpty ? "/" : name }
+      guard let slash = name.lastIndex(of: "/"), !name.isEmpty else { return nil }
+      name = String(name[..<slash])
+    }
+  }
+
   private func checkProcesses(_ report: inout CheckReport) {
-    guard let settings, settings.lookupSocket == nil, let connections else { return }
+    guard let settings, settings.lookupSocket == nil || settings.lookupFallsBack, let available = connections else {
+      return
+    }
     let limit = entry.processLimit ?? Int64(value("default_process_limit")) ?? 100
-    let available = connections.all - connections.reserved
     let text = limit == 0 ? "any number of processes" : "up to \(limit) processes"
     let remedy =
       "postconf\(postfix.option) -F \(entry.name)/unix/process_limit=20 && \(reload), or the lookup service: ullaged(8)"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Audit
 import Configuration
 import Maildir
 import Posix
@@ -9,25 +10,25 @@ import Tables
 struct MachineCheck {
   let settings: Settings
   let user: CurrentProcess.User?
-  /// Where a nameless file can be made for a trial, nil when no mailbox is there.
-  let maildir: Path?
+  /// Where a file without a name can be made for a trial, nil when no mailbox is there.
+  let sample: MaildirSample?
 
   func run(_ report: inout CheckReport) {
     checkDatabaseClock(&report)
-    guard let maildir else {
-      return report.skip("locks, directory syncs and the file system's clock", because: "no Maildir is there yet")
-    }
+    let what = "locks, directory syncs and the file system's clock"
+    guard let sample else { return report.skip(what, because: "no Maildir was seen") }
     do {
-      try user.acting { () throws(SystemError) in
-        try checkFileSystem(maildir, &report)
+      // Only its owner's rights: he may have put anything in the place of a directory meanwhile.
+      try CurrentProcess.acting(as: sample.owner.user, group: sample.owner.group) { () throws(SystemError) in
+        try checkFileSystem(sample.path, &report)
       }
     } catch {
-      report.skip("locks, directory syncs and the file system's clock", because: error.text.text)
+      report.skip(what, because: error.text.text)
     }
   }
 
   private func checkFileSystem(_ maildir: Path, _ report: inout CheckReport) throws(SystemError) {
-    let tmp = try File(open: maildir.appending("tmp"), .directory)
+    let tmp = try File(open: maildir.appending("tmp"), [.directory, .noFollow])
     try checkDirectorySync(maildir, &report)
     let trial = try Trial(in: tmp)
     let now = Timestamp.now.seconds
@@ -53,7 +54,7 @@ struct MachineCheck {
   }
 
   private func checkDirectorySync(_ maildir: Path, _ report: inout CheckReport) throws(SystemError) {
-    let new = try File(open: maildir.appending("new"), .directory)
+    let new = try File(open: maildir.appending("new"), [.directory, .noFollow])
     guard try !new.fsyncDirectory("new") else { return }
     report.add(
       .warning, .directorySync, "the file system cannot sync a directory", at: maildir.text,

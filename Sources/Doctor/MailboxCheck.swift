@@ -5,7 +5,14 @@ import Mailboxes
 import Maildir
 import Posix
 import Quota
+import Reports
 import Tables
+
+/// A Maildir that is there, and whose it is.
+struct MaildirSample {
+  let path: Path
+  let owner: Owner
+}
 
 /// The base directory, and the first mailboxes of the list.
 struct MailboxCheck {
@@ -13,32 +20,89 @@ struct MailboxCheck {
   let user: CurrentProcess.User?
   /// How many mailboxes are looked at.
   let count: Int
+  let configurationFile: String
 
-  /// - Returns: one of the Maildirs, for trials.
-  func run(_ report: inout CheckReport) throws -> Path? {
-    guard checkBase(&report) else { return nil }
-    let rows: [MailboxRow]
+  /// - Returns: the first mailboxes of the list, and one of the Maildirs, for trials.
+  func run(_ report: inout CheckReport) throws -> (rows: [MailboxRow], sample: MaildirSample?) {
+    guard checkBase(&report) else { return ([], nil) }
+    var rows: [MailboxRow] = []
     do {
-      let list = try MailboxList(settings, waiting: nil)
-      var taken: [MailboxRow] = []
-      while taken.count < count, let row = try list.next() { taken.append(row) }
-      rows = taken
+      // As the nightly audit does.
+      rows = try user.acting { () throws(TableError) in try list() }
     } catch {
+      let isOther = error.kind == .configuration
       report.add(
         .warning, .mailboxList, error.text, at: "mailbox_list_query",
-        reason: "audit, and commands with --all or --domain, need the list; no mailbox was looked at",
-        remedy: "set mailbox_list_query and mailbox_list_database; ullage.cf(5)")
-      return nil
+        reason:
+          "audit, and commands with --all or --domain, need the list, and \(user?.name ?? "the mail user") does not get it",
+        remedy: isOther
+          ? "set mailbox_list_query and mailbox_list_database, or let him read the table's file; ullage.cf(5)"
+          : "let him into the database, or start it")
+      // Whoever we are may be let in.
+      rows = (try? list()) ?? []
     }
     guard !rows.isEmpty else {
-      report.skip("mailboxes", because: "mailbox_list_query lists none")
-      return nil
+      report.skip("mailboxes", because: "no list of them could be had, or it is empty")
+      return ([], nil)
     }
-    return try examine(rows, &report)
+    checkLookups(rows, &report)
+    return (rows, try examine(rows, &report))
+  }
+
+  /// Mailboxes that the tables are asked for.
+  private static let most = 10
+
+  /// Asks as a delivery does, and compares with the list.
+  private func checkLookups(_ rows: [MailboxRow], _ report: inout CheckReport) {
+    let directory = MailboxDirectory(settings)
+    let some = rows.filter { !$0.address.isEmpty && $0.isSound }.prefix(Self.most)
+    for row in some {
+      do {
+        let mailbox = try user.acting { () throws(MailboxError) in
+          try directory.mailbox(
+            of: row.address, user: user?.id, group: user?.group, until: Deadline(secondsFromNow: 20))
+        }
+        guard let difference = difference(row, mailbox) else { continue }
+        return report.add(
+          .warning, .listDiffers, difference, at: row.name,
+          reason: "audit, status --all and recompute --all go by the list, and deliveries by the tables",
+          remedy: "set mailbox_list_query so that it gives what the tables give; ullage.cf(5)")
+      } catch {
+        // A table that has no answer at all has been found already.
+        if case .tableUnavailable = error { return }
+        return report.add(
+          .error, .lookup, error.text, at: row.name, reason: "mail to it is deferred until that is mended",
+          remedy: "ullage map \(shellWord(row.name)) \(error.parameter) --all-steps")
+      }
+    }
+    if !some.isEmpty {
+      report.good(
+        "the tables and the list say the same of \(some.count == 1 ? "a mailbox" : "\(some.count) mailboxes")")
+    }
+  }
+
+  private func difference(_ row: MailboxRow, _ mailbox: Mailbox?) -> String? {
+    guard let mailbox else { return "the list has it, and virtual_mailbox_maps does not" }
+    let listed = try? MailboxDirectory.components(of: row.path, suffix: settings.maildirSuffix)
+    func text(_ parts: [Path]) -> String { parts.map(\.text).joined(separator: "/") }
+    if let listed, listed != mailbox.components {
+      return "its path is \(text(listed)) in the list and \(text(mailbox.components)) in virtual_mailbox_maps"
+    }
+    guard mailbox.limit.bytes == row.limit.bytes else {
+      return "its limit is \(row.limit.bytes) bytes by the list and \(mailbox.limit.bytes) bytes for deliveries"
+    }
+    return nil
+  }
+
+  private func list() throws(TableError) -> [MailboxRow] {
+    let list = try MailboxList(settings, waiting: nil)
+    var rows: [MailboxRow] = []
+    while rows.count < count, let row = try list.next() { rows.append(row) }
+    return rows
   }
 
   private func checkBase(_ report: inout CheckReport) -> Bool {
-    let name = settings.mailboxBase.text
+    let name = shellWord(settings.mailboxBase.text)
     guard let base = Path(settings.mailboxBase) else { return false }
     do throws(MaildirError) {
       // Empty where a volume is not mounted.
@@ -47,7 +111,7 @@ struct MailboxCheck {
       report.add(
         .error, .base, String(decoding: error.text, as: UTF8.self), at: "virtual_mailbox_base",
         reason: "every message is deferred, so that none goes below the mount point of a missing volume",
-        remedy: "mount it; or give it to the mail user: chown vmail \(name)")
+        remedy: "mount it; or give it to the mail user: chown \(user?.name ?? "vmail") \(name)")
       return false
     }
     guard user == nil || user.acting({ isAllowed(.writing, to: base) && isAllowed(.execution, to: base) }) else {
@@ -61,28 +125,31 @@ struct MailboxCheck {
     return true
   }
 
-  private func examine(_ rows: [MailboxRow], _ report: inout CheckReport) throws -> Path? {
+  private func examine(_ rows: [MailboxRow], _ report: inout CheckReport) throws -> MaildirSample? {
     let maker = try JobMaker(settings, work: [])
     let pool = WorkerPool(workers: 1, batchSize: 50, rule: settings.countingRule)
     let rules = AuditRules(repairs: false)
     var rest = rows[...]
     var findings: [Finding] = []
     var strangers: [(mailbox: String, owner: UInt32)] = []
-    var sample: Path?
+    var sample: MaildirSample?
     var present = 0
     try pool.run(next: { rest.popFirst().map(maker.job) }) { job, seen in
       findings += rules.findings(job.row, seen)
       if seen.state == .examined {
         present += 1
-        sample = sample ?? job.task.components.reduce(job.task.base) { $0.appending($1) }
+        let owner = job.owner ?? Owner(user: CurrentProcess.effectiveUser, group: CurrentProcess.effectiveGroup)
+        sample =
+          sample ?? MaildirSample(path: job.task.components.reduce(job.task.base) { $0.appending($1) }, owner: owner)
       }
       if let owner = job.owner, let user, owner.user != user.id { strangers.append((job.row.name, owner.user)) }
     }
     let count = report.diagnoses.count
     add(strangers, &report)
-    add(findings, &report)
+    add(findings, of: rows.count, &report)
     if !report.hasTrouble(since: count) {
-      report.good("\(rows.count) mailboxes looked at, \(present) have a Maildir: owners, modes and limits are right")
+      let mailboxes = rows.count == 1 ? "a mailbox" : "\(rows.count) mailboxes"
+      report.good("\(mailboxes) looked at, \(present) with a Maildir: owners, modes and maildirsize are right")
     }
     return sample
   }
@@ -100,7 +167,7 @@ struct MailboxCheck {
   private static func many(_ count: Int) -> String { count == 1 ? "a Maildir belongs" : "\(count) Maildirs belong" }
 
   /// What an audit would find, as far as it is about how things are set up: one diagnosis for each kind.
-  private func add(_ findings: [Finding], _ report: inout CheckReport) {
+  private func add(_ findings: [Finding], of seen: Int, _ report: inout CheckReport) {
     let kinds: [(Finding.Kind, Diagnosis.Kind, String)] = [
       (.wrongRights, .mailboxRights, "mail to it is deferred, or others can read it"),
       (.brokenMaildir, .brokenMailbox, "mail to it is deferred"), (.badPath, .brokenMailbox, "mail to it is deferred"),
@@ -121,10 +188,17 @@ struct MailboxCheck {
         case .warning: .warning
         case .notice: .notice
         }
-      let others = some.count > 1 ? " (and \(some.count - 1) more of \(count) mailboxes at most)" : ""
+      let others = some.count > 1 ? " (and \(some.count - 1) more of \(seen) mailboxes)" : ""
       report.add(
         severity, diagnosis, first.evidence + others, at: first.mailbox,
-        reason: first.cause.isEmpty ? reason : "\(reason). Likely: \(first.cause)", remedy: first.remedy)
+        reason: first.cause.isEmpty ? reason : "\(reason). Likely: \(first.cause)", remedy: remedy(first))
     }
+  }
+
+  /// The audit's, for the configuration that was checked.
+  private func remedy(_ finding: Finding) -> String {
+    guard configurationFile != Ullage.configurationFile else { return finding.remedy }
+    return finding.remedy.replacing(
+      "ullage recompute ", with: "ullage recompute --config=\(shellWord(configurationFile)) ")
   }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Configuration
+import Migration
 import Postfix
 
 /// main.cf and master.cf, as far as deliveries go by them.
@@ -10,14 +11,17 @@ struct PostfixCheck {
   let settings: Settings?
   let configurationFile: String
   /// Of the database that deliveries ask, nil when they ask none or it is not known.
-  let connections: ConnectionLimits?
+  let connections: Int64?
 
   func run(_ report: inout CheckReport) {
     let postfix: PostfixDirectory
     do { postfix = try self.postfix.get() } catch {
+      if error.isDenied {
+        return report.skip("Postfix's entry", because: error.text, remedy: "run it as root")
+      }
       return report.add(
         .error, .postfixDirectory, error.text, at: directory, reason: "how Postfix calls us cannot be looked at",
-        remedy: "ullage check --postfix=DIR")
+        remedy: error.text.contains("line ") ? "correct that line" : "ullage check --postfix=DIR")
     }
     guard !entries.isEmpty else {
       return report.add(
@@ -38,18 +42,34 @@ struct PostfixCheck {
 
   private func checkMailComes(_ postfix: PostfixDirectory, _ report: inout CheckReport) {
     let names = entries.map(\.name)
-    func value(_ name: String) -> String { (try? postfix.value(of: name)) ?? "" }
-    let uses = ["virtual_transport", "mailbox_transport", "local_transport", "default_transport", "transport_maps"]
-    if names.contains(where: { name in value("virtual_transport").split(separator: ":").first == name[...] }) {
-      return report.good("virtual_transport is \(value("virtual_transport"))")
+    let transport = (try? postfix.value(of: "virtual_transport")) ?? ""
+    guard let own = names.first(where: { transport.split(separator: ":").first == $0[...] }) else {
+      let isRouted = names.contains { ((try? postfix.value(of: "transport_maps")) ?? "").contains($0) }
+      return report.add(
+        .notice, .noMail, "virtual_transport is \(transport), not \(names[0])", at: "\(postfix.path)/main.cf",
+        reason: isRouted
+          ? "mail comes here only by transport_maps" : "mail comes here only for domains that transport_maps send here",
+        remedy: "postconf\(postfix.option) -e virtual_transport=\(names[0]) && postfix\(postfix.option) reload")
     }
-    let isUsed = uses.contains { use in names.contains { value(use).contains($0) } }
-    guard !isUsed else { return }
+    let count = report.diagnoses.count
+    for route in (try? TransportSurvey(postfix, Survey(postfix.path)).routes(to: "virtual", instead: own)) ?? [] {
+      check(route, own, &report)
+    }
+    if !report.hasTrouble(since: count) { report.good("virtual_transport is \(transport)") }
+  }
+
+  /// What transport_maps have for a domain outranks virtual_transport.
+  private func check(_ route: TransportSurvey.Route, _ own: String, _ report: inout CheckReport) {
+    guard let count = route.count else {
+      return report.skip(
+        "whether \(route.table) sends domains to virtual", because: route.failure,
+        remedy: route.statement?.there ?? "")
+    }
+    guard count > 0 else { return }
     report.add(
-      .notice, .noMail, "virtual_transport is \(value("virtual_transport")), not \(names[0])",
-      at: "\(directory)/main.cf",
-      reason: "mail comes here only for domains whose transport_maps say so",
-      remedy: "postconf\(postfix.option) -e virtual_transport=\(names[0]) && postfix\(postfix.option) reload")
+      .warning, .noMail, "\(count == 1 ? "a domain goes" : "\(count) domains go") to virtual(8) (\(route.example))",
+      at: "\(route.table) in transport_maps", reason: "it outranks virtual_transport, and they have no quota",
+      remedy: route.statement?.there ?? route.command?.there ?? "write \(own): in the place of virtual:")
   }
 
   /// Parameters that smtpd and the queue manager read in main.cf and a delivery in ullage.cf.
@@ -61,7 +81,7 @@ struct PostfixCheck {
       ("recipient_delimiter", settings.recipientDelimiter.text),
     ]
     for (name, ours) in shared {
-      guard let theirs = try? postfix.value(of: name), theirs != ours else { continue }
+      guard let theirs = try? postfix.value(of: name), !isSame(name, theirs, ours) else { continue }
       // Some have no virtual(8) any more, and no base in main.cf.
       guard name != "virtual_mailbox_base" || !theirs.isEmpty else { continue }
       let reason =
@@ -74,5 +94,10 @@ struct PostfixCheck {
         .warning, .otherValue, "\(name) is \"\(theirs)\" for Postfix and \"\(ours)\" here", at: "\(directory)/main.cf",
         reason: reason, remedy: "write \(name) = \(theirs) into \(configurationFile)")
     }
+  }
+
+  private func isSame(_ name: String, _ theirs: String, _ ours: String) -> Bool {
+    name == "virtual_mailbox_base"
+      ? PostfixDirectory.absolute(theirs) == PostfixDirectory.absolute(ours) : theirs == ours
   }
 }

@@ -1,59 +1,64 @@
 // SPDX-License-Identifier: Apache-2.0
 import Configuration
 import Mailboxes
+import Migration
 import Posix
 import Postgres
+import Reports
 import Tables
-
-/// What the database server allows, as far as it tells.
-struct ConnectionLimits {
-  let all: Int64
-  let reserved: Int64
-}
 
 /// The tables: their files, the databases behind them, and whether a question is answered by an index.
 struct TableCheck {
   let settings: Settings
+  /// Nil when it is not known, or we cannot see with his eyes.
   let user: CurrentProcess.User?
 
   /// Seconds for each table.
   private static let patience: Int64 = 20
   private static let sample = Array("you@example.org".utf8)
 
-  func run(_ report: inout CheckReport) -> ConnectionLimits? {
-    var limits: ConnectionLimits?
+  /// - Returns: how many connections deliveries may have to their databases, at the least of them; nil when they have
+  ///   none, or when it is not known.
+  func run(_ report: inout CheckReport) -> Int64? {
+    var connections: [Int64] = []
     var seen: Set<TableReference> = []
     for parameter in Parameter.tables {
-      for table in settings.tables(parameter) {
-        let plain = table.behindProxy
-        guard seen.insert(plain).inserted else { continue }
-        check(plain, parameter, &limits, &report)
+      for table in settings.tables(parameter) where seen.insert(table.behindProxy).inserted {
+        check(table.behindProxy, parameter, &connections, &report)
       }
     }
     if let socket = settings.lookupSocket { checkService(socket, &report) }
-    return limits
+    return connections.min()
   }
 
   /// With the lookup service, the mail user asks no table himself.
-  private var reader: CurrentProcess.User? { settings.lookupSocket != nil && !settings.lookupFallsBack ? nil : user }
+  private var isAskedByService: Bool { settings.lookupSocket != nil && !settings.lookupFallsBack }
 
   private func check(
-    _ table: TableReference, _ parameter: Parameter, _ limits: inout ConnectionLimits?, _ report: inout CheckReport
+    _ table: TableReference, _ parameter: Parameter, _ connections: inout [Int64], _ report: inout CheckReport
   ) {
     let count = report.diagnoses.count
+    let reader = isAskedByService ? nil : user
+    if user == nil, let file = Survey.files(of: table).first.flatMap({ Path($0.utf8) }), !isAllowed(.reading, to: file)
+    {
+      return report.skip(table.text, because: "you may not read it", remedy: "run it as root")
+    }
     do {
       try reader.acting { () throws(TableError) in
         try TableSet().open([table], until: Deadline(secondsFromNow: Self.patience))
       }
     } catch {
-      report.add(
+      return report.add(
         .error, .badTable, error.text, at: parameter.rawValue, reason: "mail is deferred until it is mended",
         remedy: cure(table))
+    }
+    checkRights(table, &report)
+    if isAskedByService {
+      if !report.hasTrouble(since: count) { report.good("\(table.text) can be read (\(parameter.rawValue))") }
       return
     }
     if table.type == "pgsql" {
-      checkRights(table, &report)
-      limits = checkDatabase(table, parameter, &report) ?? limits
+      if let limit = checkDatabase(table, parameter, &report) { connections.append(limit) }
     } else {
       ask(table, parameter, &report)
     }
@@ -61,15 +66,30 @@ struct TableCheck {
   }
 
   private func cure(_ table: TableReference) -> String {
-    guard let path = Path(table.name), let user = reader, !user.acting({ isAllowed(.reading, to: path) }),
-      (try? stat(path)) != nil
-    else { return "correct it; ullage.cf(5) and pgsql_table(5)" }
-    return "setfacl -m u:\(user.name):r \(table.name.text)"
+    let files = Survey.files(of: table).filter { Path($0.utf8).map { (try? stat($0)) != nil } ?? false }
+    guard let user, !isAskedByService, case let closed = Survey("/").closed(files, to: user), !closed.files.isEmpty
+    else {
+      return "correct it; ullage.cf(5) and pgsql_table(5)"
+    }
+    let commands =
+      closed.directories.map { "setfacl -m u:\(user.name):x \(shellWord($0))" }
+      + closed.files.map { "setfacl -m u:\(user.name):r \(shellWord($0))" }
+    return commands.joined(separator: " && ")
+  }
+
+  private func remedy(_ table: TableReference, _ error: TableError) -> String {
+    let missing = Survey.files(of: table).filter { Path($0.utf8).map { (try? stat($0)) == nil } ?? true }
+    if !missing.isEmpty {
+      return missing == [table.name.text] ? "make the file \(missing[0])" : "postmap \(shellWord(table.text))"
+    }
+    if error.text.contains("unsupported dictionary type") { return "apt-get install postfix-\(table.type)" }
+    let cure = cure(table)
+    return cure.hasPrefix("setfacl") ? cure : "postmap -q you@example.org \(shellWord(table.text))"
   }
 
   private func checkRights(_ table: TableReference, _ report: inout CheckReport) {
-    guard let path = Path(table.name), let status = try? stat(path) else { return }
-    let name = table.name.text
+    guard Survey.files(of: table) != [], let path = Path(table.name), let status = try? stat(path) else { return }
+    let name = shellWord(table.name.text)
     if status.permissions & 0o004 != 0, hasPassword(table) {
       report.add(
         .warning, .tableRights,
@@ -85,41 +105,49 @@ struct TableCheck {
     }
   }
 
+  /// As pgsql_table(5), mysql_table(5) and ldap_table(5) call it.
   private func hasPassword(_ table: TableReference) -> Bool {
-    (try? TableDatabase(table, until: Deadline(secondsFromNow: Self.patience)))?.hasPassword ?? false
+    guard ["pgsql", "mysql", "ldap"].contains(table.type), let path = Path(table.name),
+      let text = try? File.contents(of: path, limit: 1 << 20, until: Deadline(secondsFromNow: Self.patience))
+    else { return false }
+    return LogicalLine.split(text).compactMap(\.assignment).contains {
+      ["password", "bind_pw"].contains($0.name.text) && !$0.value.isEmpty
+    }
   }
 
   private func ask(_ table: TableReference, _ parameter: Parameter, _ report: inout CheckReport) {
     do {
-      _ = try reader.acting { () throws(TableError) in
+      _ = try user.acting { () throws(TableError) in
         try TableSet().query(Self.sample, in: table, until: Deadline(secondsFromNow: Self.patience))
       }
     } catch {
       report.add(
         .error, .badTable, error.text, at: parameter.rawValue, reason: "mail is deferred while it has no answer",
-        remedy: "ullage map you@example.org \(table.text)")
+        remedy: remedy(table, error))
     }
   }
 
   private func checkDatabase(
     _ table: TableReference, _ parameter: Parameter, _ report: inout CheckReport
-  ) -> ConnectionLimits? {
+  ) -> Int64? {
     let deadline = Deadline(secondsFromNow: Self.patience)
     do {
-      let database = try reader.acting { () throws(TableError) in try TableDatabase(table, until: deadline) }
+      let database = try user.acting { () throws(TableError) in try TableDatabase(table, until: deadline) }
       do {
         // As the mail user, because PostgreSQL may go by the user of the process (pg_hba.conf, peer).
-        let connection = try reader.acting { () throws(PostgresError) in try database.connect(until: deadline) }
+        let connection = try user.acting { () throws(PostgresError) in try database.connect(until: deadline) }
         try checkPlan(database, connection, table, parameter, until: deadline, &report)
-        return try limits(connection, until: deadline)
+        return try available(connection, until: deadline)
       } catch {
-        let remedy =
-          if case .query = error {
-            "ullage map you@example.org \(table.text) --all-steps"
-          } else { "start the database, or correct hosts, user and password in \(table.name.text)" }
-        report.add(
-          .error, .databaseUnreachable, error.text, at: table.text, reason: "mail is deferred until it answers",
-          remedy: remedy)
+        if case .query = error {
+          report.add(
+            .error, .badTable, error.text, at: table.text, reason: "mail is deferred until the query is mended",
+            remedy: "correct query in \(table.name.text)")
+        } else {
+          report.add(
+            .error, .databaseUnreachable, error.text, at: table.text, reason: "mail is deferred until it answers",
+            remedy: "start the database, or correct hosts, user and password in \(table.name.text)")
+        }
       }
     } catch {
       report.add(.error, .badTable, error.text, at: parameter.rawValue, reason: "mail is deferred until it is mended")
@@ -138,21 +166,40 @@ struct TableCheck {
     let plan = try connection.query(Array("EXPLAIN ".utf8) + statement, until: deadline)
     try connection.execute(Array("ROLLBACK".utf8), until: deadline)
     let lines = plan.compactMap { $0.first.flatMap { $0 }?.text }
-    guard let scan = lines.first(where: { $0.contains("Seq Scan on ") }) else { return }
-    let relation = scan.split(separator: "Seq Scan on ").last?.split(separator: " ").first ?? "a table"
+    guard let index = lines.firstIndex(where: { $0.contains("Seq Scan on ") }) else { return }
+    let relation =
+      lines[index].split(separator: "Seq Scan on ").last?.split(separator: " ").first.map(String.init) ?? ""
+    let filter = lines[index...].first { $0.contains("Filter: ") }?.split(separator: "Filter: ").last.map(String.init)
+    let isLarge = try hasManyRows(relation, connection, until: deadline)
     report.add(
-      .warning, .noIndex, "no index helps: the whole of \(relation) is read for each message", at: table.text,
-      reason: "a lookup takes longer with each mailbox, and past 20 seconds mail is deferred",
-      remedy: "make an index for the condition in query, for instance: CREATE INDEX ON \(relation) (username)")
+      isLarge ? .warning : .notice, .noIndex, "no index helps: the whole of \(relation) is read for each message",
+      at: table.text, reason: "a lookup takes longer with each row, and past 20 seconds mail is deferred",
+      remedy: "make an index on \(relation) for this condition: \(filter ?? "none: the query has no WHERE")")
   }
 
-  private func limits(
+  /// More than a thousand; yes where that cannot be told.
+  private func hasManyRows(
+    _ relation: String, _ connection: PostgresConnection, until deadline: Deadline
+  ) throws(PostgresError) -> Bool {
+    let sql = "SELECT count(*) > 1000 FROM (SELECT FROM \(relation) LIMIT 1001) AS first_rows"
+    do { return try connection.query(Array(sql.utf8), until: deadline) == [[Array("t".utf8)]] } catch {
+      if case .query = error { return true }
+      throw error
+    }
+  }
+
+  /// Connections that everybody may have, less those that are kept for superusers, or that the role or the database
+  /// may have; nil behind a pooler.
+  private func available(
     _ connection: PostgresConnection, until deadline: Deadline
-  ) throws(PostgresError) -> ConnectionLimits? {
-    let sql = "SELECT current_setting('max_connections'), current_setting('superuser_reserved_connections')"
-    let row = try connection.query(Array(sql.utf8), until: deadline).first ?? []
-    let numbers = row.compactMap { $0.flatMap { Int64($0.text) } }
-    return numbers.count == 2 ? ConnectionLimits(all: numbers[0], reserved: numbers[1]) : nil
+  ) throws(PostgresError) -> Int64? {
+    guard try !connection.isPooled(until: deadline) else { return nil }
+    let sql = """
+      SELECT least(current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int \
+      - coalesce(current_setting('reserved_connections', true)::int, 0), nullif(rolconnlimit, -1), nullif(datconnlimit, -1)) \
+      FROM pg_roles, pg_database WHERE rolname = current_user AND datname = current_database()
+      """
+    return try connection.query(Array(sql.utf8), until: deadline).first?.first.flatMap { $0 }.flatMap { Int64($0.text) }
   }
 
   private func checkService(_ socket: [UInt8], _ report: inout CheckReport) {

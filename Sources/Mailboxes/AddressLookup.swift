@@ -13,8 +13,8 @@ package final class AddressLookup {
   /// Why the lookup service was passed over, nil while it answers. It is not asked again then.
   package private(set) var serviceFailure: String?
 
-  /// - Parameter prefersTables: the lookup service, which may hold an old answer, is asked only where the tables cannot
-  ///   be read.
+  /// - Parameter prefersTables: the lookup service, which may hold an old answer, is asked only where the tables have
+  ///   none.
   package init(_ settings: Settings, _ tables: TableSet = TableSet(), prefersTables: Bool = false) {
     self.settings = settings
     self.prefersTables = prefersTables
@@ -30,9 +30,13 @@ package final class AddressLookup {
   ) throws(TableError) -> [UInt8]? {
     let references = settings.tables(parameter)
     guard !references.isEmpty else { return nil }
-    if let socket = settings.lookupSocket, serviceFailure == nil,
-      !prefersTables || !canOpen(references, until: deadline)
-    {
+    if settings.lookupSocket != nil, prefersTables {
+      let share = deadline.share(seconds: 10)
+      do { return try addressTables.value(in: references, for: address, until: share) } catch {
+        // Their files are closed to us, or the database is; the service may be let in.
+      }
+    }
+    if let socket = settings.lookupSocket, serviceFailure == nil {
       let service = TableReference(lookupService: socket, parameter)
       let share = settings.lookupFallsBack ? deadline.share(seconds: 10) : deadline
       do { return try tables.lookup(foldCase(address), in: [service], until: share) } catch {
@@ -41,9 +45,5 @@ package final class AddressLookup {
       }
     }
     return try addressTables.value(in: references, for: address, until: deadline)
-  }
-
-  private func canOpen(_ references: [TableReference], until deadline: Deadline) -> Bool {
-    (try? tables.open(references, until: deadline)) != nil
   }
 }

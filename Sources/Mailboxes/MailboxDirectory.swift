@@ -29,6 +29,29 @@ package enum MailboxError: Error, Equatable, Sendable {
   case otherUser(Parameter, Int64, UInt32)
 }
 
+extension MailboxError {
+  /// For people: what is wrong.
+  package var text: String {
+    func shown(_ bytes: [UInt8]) -> String { String(decoding: SystemLog.escaped(bytes), as: UTF8.self) }
+    return switch self {
+    case .badTable(let text), .tableUnavailable(let text): text
+    case .badPath(let path, let reason): "its path \"\(shown(path))\" is of no use: \(reason)"
+    case .badNumber(let parameter, let value):
+      "\(parameter.rawValue) gives \"\(shown(value))\", which is not a whole number"
+    case .otherUser(let parameter, let number, let own):
+      "\(parameter.rawValue) gives \(number), and deliveries run as \(own)"
+    }
+  }
+
+  /// The parameter to ask about.
+  package var parameter: String {
+    switch self {
+    case .badNumber(let parameter, _), .otherUser(let parameter, _, _): parameter.rawValue
+    case .badTable, .tableUnavailable, .badPath: Parameter.virtual_mailbox_maps.rawValue
+    }
+  }
+}
+
 /// Answers what an address's mailbox is.
 package struct MailboxDirectory {
   private let settings: Settings

@@ -28,6 +28,9 @@ package struct Migration {
   /// The lines of the new file, by name.
   private var lines: [(name: String, value: [UInt8])] = []
   private var macros: [(name: String, value: [UInt8])] = []
+  /// What sends domains of the database, and of files, to the new transport, and what sends them back.
+  var routeStatements: [(there: String, back: String)] = []
+  var routeCommands: [(there: String, back: String)] = []
 
   /// - Throws: `ConfigurationError` for a file that Postfix cannot use either.
   package static func plan(
@@ -73,17 +76,18 @@ package struct Migration {
 
   func written(_ parameter: Parameter) -> [UInt8]? { written(parameter.rawValue) }
 
-  /// What virtual(8) reads, every `$name` replaced; the default where it is not written.
+  /// What is meant, every `$name` replaced and quotes taken off; the default where it is not written.
   func value(_ parameter: Parameter) throws(ConfigurationError) -> String {
-    try postfix.value(of: parameter.rawValue, for: service) ?? parameter.definition.standard
+    let value = try postfix.value(of: parameter.rawValue, for: service) ?? parameter.definition.standard
+    return ConfigurationFile.unquoted(Array(value.utf8)).text
   }
 
   mutating func change(_ subject: String, _ text: String) {
     plan.changes.append(.init(subject: subject, text: text))
   }
 
-  mutating func difference(_ subject: String, _ text: String, statement: String? = nil) {
-    plan.differences.append(.init(subject: subject, text: text, statement: statement))
+  mutating func difference(_ subject: String, _ text: String, question: String? = nil) {
+    plan.differences.append(.init(subject: subject, text: text, question: question))
   }
 
   mutating func obstacle(_ subject: String, _ text: String) {
@@ -94,6 +98,8 @@ package struct Migration {
     for parameter in Self.taken {
       let name = parameter.rawValue
       guard let value = written(parameter) else { continue }
+      // A name that refers to itself, or a brace that is never closed.
+      _ = try postfix.value(of: name, for: service)
       if service?.overrides[name] != nil {
         change(name, "is taken from -o in \(place(service)), which outranks main.cf")
       }
@@ -111,25 +117,28 @@ package struct Migration {
     switch parameter {
     case .virtual_maildir_filter where value.text.lowercased() != "no",
       .virtual_maildir_filter_maps where !value.isEmpty:
-      change(parameter.rawValue, "is left out: there is no filter here; see below")
+      change(parameter.rawValue, "is left out: there is no filter here")
     default:
-      lines.append((parameter.rawValue, unquoted(parameter, value)))
+      lines.append((parameter.rawValue, unquoted(parameter.rawValue, value)))
     }
   }
 
-  private mutating func unquoted(_ parameter: Parameter, _ value: [UInt8]) -> [UInt8] {
+  private mutating func unquoted(_ name: String, _ value: [UInt8]) -> [UInt8] {
     let plain = ConfigurationFile.unquoted(value)
     guard plain != value else { return value }
-    let name = parameter.rawValue
-    switch parameter {
+    switch Parameter(rawValue: name) {
     case .virtual_trash_name:
+      let counts = written(.virtual_trash_count)?.text.lowercased() == "yes"
       change(
         name,
-        "the quotes around \(plain.text) are gone. For VDA they were part of the name, so that \(plain.text) counted;"
-          + " from now on it does not, and mailboxes hold less by what is in it")
+        "the quotes around \(plain.text) are gone. "
+          + (counts
+            ? "It counts anyway, because virtual_trash_count is yes"
+            : "For VDA they were part of the name, so that \(plain.text) counted; from now on it does not, and mailboxes"
+              + " hold less by what is in it"))
     case .virtual_maildir_limit_message:
       change(name, "the quotes around the text are gone; VDA showed them to the sender")
-    default: change(name, "the quotes around the value are gone; for VDA they were part of it")
+    default: change(name, "the quotes around the value are gone; for Postfix they were part of it")
     }
     return plain
   }
@@ -142,7 +151,7 @@ package struct Migration {
       // `$message_size_limit` and the like are parameters of ullage.cf, with the same default.
       guard !name.isEmpty, done.insert(name).inserted, Parameter(rawValue: name) == nil else { continue }
       if let value = written(name) {
-        macros.append((name, value))
+        macros.append((name, unquoted(name, value)))
         names += Macro.names(in: value)
       } else if name == "config_directory" {
         macros.append((name, Array(postfix.path.utf8)))

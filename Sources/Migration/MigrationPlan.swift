@@ -6,18 +6,22 @@ package struct MigrationPlan: Sendable {
   package struct Remark: Sendable, Equatable {
     package let subject: String
     package let text: String
-    /// What to say to the database, nil where it is not about that.
-    package var statement: String?
+    /// What to ask the database, nil where it is not about that.
+    package var question: String?
   }
 
   /// Something to do, with the commands for it.
   package struct Step: Sendable, Equatable {
     package let title: String
+    /// For the shell.
     package let commands: [String]
+    /// For the database.
+    package let statements: [String]
 
-    package init(_ title: String, _ commands: [String]) {
+    package init(_ title: String, _ commands: [String], statements: [String] = []) {
       self.title = title
       self.commands = commands
+      self.statements = statements
     }
   }
 
@@ -33,5 +37,5 @@ package struct MigrationPlan: Sendable {
   /// What will not be as it was, or is easily overlooked.
   package internal(set) var differences: [Remark] = []
   package internal(set) var steps: [Step] = []
-  package internal(set) var wayBack = Step("", [])
+  package internal(set) var wayBack: [Step] = []
 }

@@ -16,7 +16,10 @@ extension Migration {
 
   private mutating func explainEntry() throws(ConfigurationError) {
     let transport = try postfix.value(of: "virtual_transport") ?? "virtual"
-    if transport.prefix(while: { $0 != ":" }) != service?.name ?? "virtual" {
+    let name = transport.prefix { $0 != ":" }
+    if name == options.transport {
+      difference("virtual_transport", "is \(transport) already: mail has been switched over")
+    } else if name != service?.name ?? "virtual" {
       difference(
         "virtual_transport",
         "is \(transport), so virtual(8) does not deliver now; what main.cf says for it was taken all the same")
@@ -28,7 +31,7 @@ extension Migration {
           + " file of its own, and an entry with --config")
     }
     if postfix.master.transport(options.transport) != nil {
-      change(options.transport, "is already an entry of master.cf; the command below replaces it")
+      difference(options.transport, "is an entry of master.cf already, which the command below replaces")
     }
   }
 
@@ -41,8 +44,8 @@ extension Migration {
       "virtual_mailbox_limit",
       "mailboxes without a limit of their own are \(text) (\(source)). As with VDA this is a quota for the whole mailbox"
     )
-    if try value(.virtual_mailbox_limit_override).lowercased() != "yes" {
-      let size = try value(.message_size_limit)
+    let size = try value(.message_size_limit)
+    if size != "0", try value(.virtual_mailbox_limit_override).lowercased() != "yes" {
       difference(
         "virtual_mailbox_limit_override",
         "is not yes, so that limits below message_size_limit (\(size) bytes) do not hold, as with VDA")
@@ -103,6 +106,10 @@ extension Migration {
       if let mistake = survey.mistake(plain) { obstacle(table.text, mistake) }
     case "static", "inline", "socketmap": break
     case "hash", "btree", "lmdb", "cdb", "dbm", "sdbm":
+      let made = Survey.files(of: plain)
+      if let name = made.first, !survey.exists(name) {
+        obstacle(table.text, "there is no \(name); make it: postmap \(plain.text)")
+      }
       difference(
         table.text,
         "is asked by postmap -q, one process a question; texthash:\(file) reads the same text without one")
@@ -112,19 +119,27 @@ extension Migration {
         "is asked by postmap -q, one process a question, with Postfix's own support for \(plain.type) (on Debian the package"
           + " postfix-\(plain.type)). The lookup service makes that cheaper: ullaged(8). A list of all mailboxes takes"
           + " PostgreSQL, so --all, --domain and audit need mailbox_list_database")
-    default: difference(table.text, "is asked by postmap -q, one process a question")
+    default:
+      if let name = Survey.files(of: plain).first, !survey.exists(name) {
+        obstacle(table.text, "there is no \(name)")
+      }
+      difference(table.text, "is asked by postmap -q, one process a question")
     }
   }
 
   /// Paths without a slash at the end are mbox files.
   private mutating func explainPaths() throws(ConfigurationError) {
-    let suffix = try value(.virtual_maildir_suffix)
     for table in try tables(of: .virtual_mailbox_maps) {
       let plain = table.behindProxy
       var files: [String] = []
       switch plain.type {
       case "static": files = [plain.name.text]
-      case "inline", "texthash", "hash", "btree", "lmdb", "cdb": files = values(plain)
+      case "inline", "texthash", "hash", "btree", "lmdb", "cdb":
+        guard let entries = survey.entries(plain) else {
+          difference(table.text, "has no text beside it, so it was not searched for paths without a slash at the end")
+          continue
+        }
+        files = entries.map(\.value)
       case "pgsql": explainPathsInDatabase(plain)
       default:
         difference(
@@ -132,9 +147,6 @@ extension Migration {
       }
       let boxes = files.filter { !$0.hasSuffix("/") }
       if let first = boxes.first { obstacleOfFiles(table.text, boxes.count, first) }
-    }
-    if !suffix.isEmpty, !suffix.hasSuffix("/") {
-      obstacle("virtual_maildir_suffix", "must end in a slash; \(suffix) does not")
     }
   }
 
@@ -150,76 +162,39 @@ extension Migration {
     return settings.tables(parameter)
   }
 
-  /// The values in the text of a table, comments and all else aside.
-  private func values(_ table: TableReference) -> [String] {
-    if table.type == "inline" {
-      return splitList(table.name.dropFirst().dropLast()).compactMap { entry in
-        splitAssignment(entry.first == UInt8(ascii: "{") ? Array(entry.dropFirst().dropLast()) : entry)?.value.text
-      }
-    }
-    let text = survey.contents(table.name.text) ?? []
-    return LogicalLine.split(text).compactMap { line in
-      line.text.text.split(maxSplits: 1, whereSeparator: \.isWhitespace).dropFirst().first.map(String.init)
-    }
-  }
-
+  /// Asks the table itself for the first thousand mailboxes, because its query may add the slash.
   private mutating func explainPathsInDatabase(_ table: TableReference) {
-    let lines = LogicalLine.split(survey.contents(table.name.text) ?? []).compactMap(\.assignment)
-    if lines.last(where: { $0.name.text == "result_format" })?.value.last == UInt8(ascii: "/") { return }
-    let condition = "FROM mailbox WHERE maildir NOT LIKE '%/'"
-    switch survey.ask(table, "SELECT count(*), min(maildir) \(condition)") {
+    switch survey.ask(table, "SELECT username FROM mailbox WHERE active LIMIT 1000") {
     case .success(let rows):
-      if let row = rows.first, let count = Int(row[0]), count > 0 { obstacleOfFiles(table.text, count, row[1]) }
+      let paths = survey.values(rows.compactMap(\.first), in: table)
+      let boxes = paths.filter { !$0.hasSuffix("/") }
+      if let first = boxes.first { obstacleOfFiles(table.text, boxes.count, first) }
     case .failure(let failure):
       difference(
         table.text,
-        "could not be searched for mbox files, paths without a slash at the end (\(failure.text)); look yourself:",
-        statement: "SELECT maildir \(condition);")
+        "could not be searched for mbox files, paths without a slash at the end (\(failure.text)); look yourself, with"
+          + " PostfixAdmin's tables so:", question: "SELECT maildir FROM mailbox WHERE maildir NOT LIKE '%/';")
     }
   }
 
   /// A domain's own transport outranks virtual_transport.
   private mutating func explainTransports() throws(ConfigurationError) {
-    guard let maps = try postfix.value(of: "transport_maps"), !maps.isEmpty else { return }
-    let name = service?.name ?? "virtual"
-    for item in splitList(Array(maps.utf8)) {
-      guard let table = TableReference(item) else { continue }
-      let plain = table.behindProxy
-      switch plain.type {
-      case "pgsql": explainTransportsInDatabase(plain, name)
-      case "texthash", "hash", "btree", "lmdb", "cdb", "inline":
-        let count = values(plain).filter { $0 == name || $0.hasPrefix("\(name):") }.count
-        if count > 0 {
-          difference(
-            table.text,
-            "sends \(count == 1 ? "a domain" : "\(count) domains") to \(name):, which outranks virtual_transport: write"
-              + " \(options.transport): there")
-        }
-      default:
+    for route in try TransportSurvey(postfix, survey).routes(to: service?.name ?? "virtual", instead: options.transport)
+    {
+      if let count = route.count {
+        guard count > 0 else { continue }
         difference(
-          table.text,
-          "is in transport_maps; where it answers \(name):, that outranks virtual_transport and must become"
-            + " \(options.transport):")
+          route.table,
+          "sends \(count == 1 ? "a domain" : "\(count) domains") (\(route.example)) to \(service?.name ?? "virtual"), which"
+            + " outranks virtual_transport; the step that switches over has the change")
+        if let statement = route.statement { routeStatements.append((statement.there, statement.back)) }
+        if let command = route.command { routeCommands.append((command.there, command.back)) }
+      } else {
+        difference(
+          route.table,
+          "could not be looked through (\(route.failure)). Where it sends a domain to \(service?.name ?? "virtual"), that"
+            + " outranks virtual_transport and must become \(options.transport):", question: route.statement?.there)
       }
-    }
-  }
-
-  private mutating func explainTransportsInDatabase(_ table: TableReference, _ name: String) {
-    let condition = "WHERE transport IN ('\(name)', '\(name):')"
-    let update = "UPDATE domain SET transport = '\(options.transport):' \(condition)"
-    switch survey.ask(table, "SELECT count(*), min(domain) FROM domain \(condition)") {
-    case .success(let rows):
-      guard let row = rows.first, let count = Int(row[0]), count > 0 else { return }
-      let domains = count == 1 ? "the domain \(row[1]) has" : "\(count) domains (\(row[1]) and others) have"
-      difference(
-        table.text,
-        "\(domains) the transport \(name) in the database, which outranks virtual_transport: their mail stays with virtual(8)"
-          + " until you say, when you switch over:", statement: "\(update);")
-    case .failure(let failure):
-      difference(
-        table.text,
-        "could not be asked (\(failure.text)). Where it has \(name) for a domain, that outranks virtual_transport; with"
-          + " PostfixAdmin's tables say then, when you switch over:", statement: "\(update);")
     }
   }
 }

@@ -2,6 +2,7 @@
 import Configuration
 import Posix
 import Postfix
+import Reports
 
 /// The commands, in the order in which they are safe.
 extension Migration {
@@ -9,8 +10,8 @@ extension Migration {
   mutating func findUser() throws(ConfigurationError) {
     if let name = options.user {
       plan.user = name
-      if CurrentProcess.user(named: name) == nil { obstacle("--user", "there is no user \(name)") }
-      return
+      guard let user = CurrentProcess.user(ofEntry: name) else { return obstacle("--user", "there is no user \(name)") }
+      return try refuseSystemUser(user, "--user")
     }
     plan.user = "vmail"
     guard let number = try fixedNumber(.virtual_uid_maps) else {
@@ -29,14 +30,25 @@ extension Migration {
       return obstacle(
         "virtual_uid_maps",
         "no user has the number \(number), and pipe(8) needs a name. Make one: useradd -r -u \(number) -M -s"
-          + " /usr/sbin/nologin vmail")
+          + " /usr/sbin/nologin \(CurrentProcess.user(named: "vmail") == nil ? "vmail" : "vmail\(number)")")
     }
     plan.user = user.name
+    try refuseSystemUser(user, "virtual_uid_maps")
     guard let group = try fixedNumber(.virtual_gid_maps), group != user.group else { return }
     guard let name = CurrentProcess.groupName(group) else {
       return obstacle("virtual_gid_maps", "no group has the number \(group). Make one: groupadd -g \(group) vmail")
     }
     plan.user = "\(user.name):\(name)"
+  }
+
+  /// Nothing is delivered with the rights of root and its like.
+  private mutating func refuseSystemUser(_ user: CurrentProcess.User, _ subject: String) throws(ConfigurationError) {
+    let least = max(1, Int64(try value(.virtual_minimum_uid)) ?? 100)
+    guard Int64(user.id) < least else { return }
+    obstacle(
+      subject,
+      "\(user.name) has the number \(user.id), below virtual_minimum_uid (\(least)): nothing is delivered with such rights."
+        + " Give the Maildirs to a user of their own")
   }
 
   /// `static:5000`
@@ -50,60 +62,93 @@ extension Migration {
   mutating func addSteps() throws(ConfigurationError) {
     let name = options.transport
     let (postfixOption, reload) = (postfix.option, "postfix\(postfix.option) reload")
-    let config = options.configurationFile == Ullage.configurationFile ? "" : " --config=\(options.configurationFile)"
-    try addReadingSteps()
-    let entry =
-      "\(name) unix - n n - 20 pipe -o soft_bounce=yes flags=DORXhu user=\(plan.user) null_sender="
-      + " argv=/usr/libexec/ullage/ullage-deliver\(config) --sender=${sender} --recipient=${recipient}"
-      + " --original-recipient=${original_recipient} --queue-id=${queue_id} --size=${size}"
-    plan.steps.append(
-      .init(
-        "Add the transport. For the first days soft_bounce makes a deferral of every refusal.",
-        [
-          "postconf\(postfixOption) -M \(name)/unix='\(entry)'",
-          "postconf\(postfixOption) -e \(name)_destination_recipient_limit=1", reload,
-        ]))
-    let directory = postfix.path == PostfixDirectory.usual ? "" : " --postfix=\(postfix.path)"
-    plan.steps.append(.init("Let the doctor look at it.", ["ullage check\(config)\(directory)"]))
-    plan.steps.append(
-      .init(
-        "Switch over, and watch the log.", ["postconf\(postfixOption) -e virtual_transport=\(name)", reload]))
-    plan.steps.append(
-      .init(
-        "Count each mailbox once: VDA's figures drift, and those of mailboxes without a limit are invented.",
-        ["ullage recompute\(config) --all"]))
-    plan.steps.append(
-      .init(
-        "Some days later, let refusals be refusals.", ["postconf\(postfixOption) -PX \(name)/unix/soft_bounce", reload])
-    )
-    let old = try postfix.value(of: "virtual_transport") ?? "virtual"
-    let isSet = postfix.main.entries["virtual_transport"] != nil
-    plan.wayBack = .init(
-      "The way back. The Maildirs stay as they are; main.cf still has VDA's lines.",
+    let isUsual = options.configurationFile == Ullage.configurationFile
+    let config = isUsual ? "" : " --config=\(shellWord(options.configurationFile))"
+    try addReadingStep()
+    add(
+      "Add the transport. For the first days soft_bounce makes a deferral of every refusal.",
       [
-        isSet
-          ? "postconf\(postfixOption) -e virtual_transport=\(old)" : "postconf\(postfixOption) -X virtual_transport",
-        reload,
+        "postconf\(postfixOption) -M \(name)/unix=\(shellWord(entry))",
+        "postconf\(postfixOption) -e \(name)_destination_recipient_limit=1", reload,
       ])
+    let directory = postfix.path == PostfixDirectory.usual ? "" : " --postfix=\(shellWord(postfix.path))"
+    add("Let the doctor look at it.", ["ullage check\(config)\(directory)"])
+    add(
+      "Switch over, and watch the log.",
+      routeCommands.map(\.there) + ["postconf\(postfixOption) -e virtual_transport=\(name)", reload],
+      statements: routeStatements.map(\.there))
+    add(
+      "Count each mailbox once: VDA's figures drift, and those of mailboxes without a limit are invented."
+        + (try hasList ? "" : " (A list of all takes PostgreSQL: mailbox_list_query in ullage.cf(5).)"),
+      ["ullage recompute\(config) --all"])
+    try addAuditStep()
+    add(
+      "Some days later, let refusals be refusals.", ["postconf\(postfixOption) -PX \(name)/unix/soft_bounce", reload])
+    let old = postfix.main.entries["virtual_transport"]?.value.text
+    // Once more, after the switch: what it was before is not known any more.
+    let isSwitched = try postfix.value(of: "virtual_transport")?.split(separator: ":").first == name[...]
+    let back =
+      isSwitched
+      ? "-e virtual_transport=virtual"
+      : old.map { "-e \(shellWord("virtual_transport=\($0)"))" } ?? "-X virtual_transport"
+    plan.wayBack = [
+      .init(
+        "The way back. The Maildirs stay as they are; main.cf still has VDA's lines.",
+        routeCommands.map(\.back) + ["postconf\(postfixOption) \(back)", reload],
+        statements: routeStatements.map(\.back))
+    ]
   }
 
-  private mutating func addReadingSteps() throws(ConfigurationError) {
-    let name = plan.user.split(separator: ":").first.map(String.init) ?? plan.user
-    guard let user = CurrentProcess.user(named: name) else { return }
-    let files = try tables().compactMap { table -> String? in
-      let plain = table.behindProxy
-      guard plain.name.first == UInt8(ascii: "/"), plain.type != "static" else { return nil }
-      // What postmap(1) has made of the text.
-      let endings = ["hash": ".db", "btree": ".db", "lmdb": ".lmdb", "cdb": ".cdb"]
-      return plain.name.text + (endings[plain.type] ?? "")
+  private mutating func add(_ title: String, _ commands: [String], statements: [String] = []) {
+    plan.steps.append(.init(title, commands, statements: statements))
+  }
+
+  /// The line for master.cf.
+  private var entry: String {
+    let config = "--config=\(options.configurationFile)"
+    let option =
+      options.configurationFile == Ullage.configurationFile
+      ? "" : config.contains(" ") ? " { \(config) }" : " \(config)"
+    return "\(options.transport) unix - n n - 20 pipe -o soft_bounce=yes flags=DORXhu user=\(plan.user) null_sender="
+      + " argv=/usr/libexec/ullage/ullage-deliver\(option) --sender=${sender} --recipient=${recipient}"
+      + " --original-recipient=${original_recipient} --queue-id=${queue_id} --size=${size}"
+  }
+
+  private var hasList: Bool {
+    get throws(ConfigurationError) {
+      (try? Settings(ConfigurationFile(parsing: plan.configuration)))?.listDatabase != nil
     }
+  }
+
+  private mutating func addReadingStep() throws(ConfigurationError) {
+    guard let user = CurrentProcess.user(ofEntry: plan.user) else { return }
+    guard CurrentProcess.effectiveUser == 0 else {
+      return difference("tables", "which of them \(user.name) may not read was not looked at: that takes root")
+    }
+    let files = try tables().flatMap { Survey.files(of: $0) }.filter { survey.exists($0) }
     let closed = survey.closed(files, to: user)
-    var commands = closed.directories.map { "setfacl -m u:\(user.name):x \($0)" }
-    commands += closed.files.isEmpty ? [] : ["setfacl -m u:\(user.name):r \(closed.files.joined(separator: " "))"]
+    var commands = closed.directories.map { "setfacl -m u:\(user.name):x \(shellWord($0))" }
+    let names = closed.files.map { shellWord($0) }.joined(separator: " ")
+    if !names.isEmpty { commands.append("setfacl -m u:\(user.name):r \(names)") }
     guard !commands.isEmpty else { return }
-    plan.steps.append(
-      .init(
-        "Let \(user.name), and nobody else, read the tables (or run the lookup service, ullaged(8), which reads them for him).",
-        commands))
+    add(
+      "Let \(user.name), and nobody else, read the tables (or run the lookup service, ullaged(8), which reads them for him).",
+      commands)
+  }
+
+  /// The package's nightly audit goes by the usual user and place.
+  private mutating func addAuditStep() throws(ConfigurationError) {
+    let user = plan.user.split(separator: ":").first.map(String.init) ?? plan.user
+    let base = try value(.virtual_mailbox_base)
+    guard user != "vmail" || base != "/var/vmail" && !base.hasPrefix("/var/vmail/") else { return }
+    let file = "/etc/systemd/system/ullage-audit.service.d/site.conf"
+    add(
+      "Tell the nightly audit whom the Maildirs belong to, and where they are.",
+      [
+        "mkdir -p \(file.dropLast("/site.conf".count))",
+        "printf '%s\\n' '[Service]' \(shellWord("User=\(user)")) \(shellWord("ReadWritePaths=\(base)")) > \(file)",
+        "chown -R \(user) /var/lib/ullage",
+        "sed -i 's/  vmail  /  \(user)  /' /etc/cron.d/ullage",
+      ])
   }
 }

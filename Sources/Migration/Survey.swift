@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import Configuration
-import Posix
+package import Configuration
+package import Posix
 import Postgres
 import Tables
 
@@ -19,15 +19,18 @@ package struct Survey: Sendable {
     for program in [Path("/usr/sbin/postconf"), "/usr/local/sbin/postconf"] {
       let ending = try? ChildProcess.run(
         program, ["-c", directory, "-xh", name], limit: 65536, until: Deadline(secondsFromNow: 10))
-      // An unknown name is a warning only.
-      if let ending, ending.status == 0, ending.errors.isEmpty { return Array(ending.output.trimmed) }
+      // VDA's lines give warnings, too, where the patch is missing.
+      guard let ending, ending.status == 0 else { continue }
+      return ending.errors.text.contains("\(name.text): unknown parameter") ? nil : Array(ending.output.trimmed)
     }
     return nil
   }
 
   /// Files among `names` that `user` may not read, and directories above them that he may not pass.
-  func closed(_ names: [String], to user: CurrentProcess.User) -> (files: [String], directories: [String]) {
-    guard CurrentProcess.effectiveUser == 0 else { return (names, []) }
+  package func closed(_ names: [String], to user: CurrentProcess.User) -> (files: [String], directories: [String]) {
+    guard CurrentProcess.effectiveUser == 0, CurrentProcess.canAct(as: user.id, group: user.group) else {
+      return ([], [])
+    }
     return CurrentProcess.acting(as: user.id, group: user.group) {
       var directories: [String] = []
       for name in names {
@@ -73,9 +76,42 @@ package struct Survey: Sendable {
     } catch { return error.text }
   }
 
-  /// The text of a file, nil when it cannot be read.
-  func contents(_ name: String) -> [UInt8]? {
-    guard let path = Path(name.utf8) else { return nil }
-    return try? File.contents(of: path, limit: 64 << 20, until: Deadline(secondsFromNow: 10))
+  /// Keys and values in the text of a table, nil when there is none to read. (Of a hash: table and its like, the text
+  /// that postmap(1) has made it of.)
+  func entries(_ table: TableReference) -> [(key: String, value: String)]? {
+    if table.type == "inline" {
+      return splitList(table.name.dropFirst().dropLast()).compactMap { entry in
+        splitAssignment(entry.first == UInt8(ascii: "{") ? Array(entry.dropFirst().dropLast()) : entry)
+          .map { ($0.name.text, $0.value.text) }
+      }
+    }
+    guard let path = Path(table.name),
+      let text = try? File.contents(of: path, limit: 64 << 20, until: Deadline(secondsFromNow: 10))
+    else { return nil }
+    return LogicalLine.split(text).compactMap { line in
+      let parts = line.text.text.split(maxSplits: 1, whereSeparator: \.isWhitespace)
+      return parts.count == 2 ? (String(parts[0]), String(parts[1])) : nil
+    }
+  }
+
+  /// What a table has for `keys`, as far as it answers.
+  func values(_ keys: [String], in table: TableReference) -> [String] {
+    let tables = TableSet()
+    let deadline = Deadline(secondsFromNow: 20)
+    return keys.compactMap { key in
+      let value = try? tables.lookup(Array(key.utf8), in: [table], until: deadline)
+      return value.flatMap { $0 }?.text
+    }
+  }
+
+  func exists(_ name: String) -> Bool { Path(name.utf8).map { (try? stat($0)) != nil } ?? false }
+
+  /// The files that are read when a table is asked.
+  package static func files(of table: TableReference) -> [String] {
+    let plain = table.behindProxy
+    guard plain.name.first == UInt8(ascii: "/"), plain.type != "static" else { return [] }
+    // What postmap(1) has made of the text.
+    let endings = ["hash": ".db", "btree": ".db", "lmdb": ".lmdb", "cdb": ".cdb"]
+    return [plain.name.text + (endings[plain.type] ?? "")]
   }
 }

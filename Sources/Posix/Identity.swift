@@ -15,19 +15,29 @@ extension CurrentProcess {
   /// Does `body` with another user's rights, without any group but `group`: what root does to see what that user would
   /// find. Anybody else just does it.
   ///
-  /// Only for a process with a single thread.
+  /// Only for a process with a single thread. See `canAct`.
   package static func acting<R, Failure>(
     as user: UInt32, group: UInt32, _ body: () throws(Failure) -> R
   ) throws(Failure) -> R {
     guard geteuid() == 0, user != 0 else { return try body() }
     let groups = supplementaryGroups
-    precondition(setgroups(0, nil) == 0 && setegid(group) == 0 && seteuid(user) == 0, "root may become anybody")
-    defer {
-      precondition(
-        seteuid(0) == 0 && setegid(getgid()) == 0 && (unsafe setgroups(groups.count, groups)) == 0,
-        "the saved user id is still root's")
-    }
+    defer { restore(groups) }
+    precondition(setgroups(0, nil) == 0 && setegid(group) == 0 && seteuid(user) == 0, "canAct was not asked")
     return try body()
+  }
+
+  /// Whether `acting` works: in some containers root may not become anybody.
+  package static func canAct(as user: UInt32, group: UInt32) -> Bool {
+    guard geteuid() == 0, user != 0 else { return true }
+    let groups = supplementaryGroups
+    defer { restore(groups) }
+    return setgroups(0, nil) == 0 && setegid(group) == 0 && seteuid(user) == 0
+  }
+
+  private static func restore(_ groups: [gid_t]) {
+    precondition(seteuid(0) == 0 && setegid(getgid()) == 0, "the saved user id is still root's")
+    // Where it may not be set, it was not changed either.
+    _ = unsafe setgroups(groups.count, groups)
   }
 
   private static var supplementaryGroups: [gid_t] {
@@ -47,6 +57,14 @@ extension CurrentProcess {
       self.id = id
       self.group = group
     }
+  }
+
+  /// The user that `user=` of pipe(8) names, `name` or `name:group`; nil when one of them is unknown.
+  package static func user(ofEntry text: String) -> User? {
+    let parts = text.split(separator: ":", maxSplits: 1).map(String.init)
+    guard let first = parts.first, let user = user(named: first) else { return nil }
+    guard parts.count == 2 else { return user }
+    return group(named: parts[1]).map { User(name: user.name, id: user.id, group: $0) }
   }
 
   /// The user of that name, or of that number; nil when there is none (getpwnam(3)).

@@ -8,7 +8,9 @@ package struct MasterFile: Sendable {
   package init(parsing text: [UInt8]) throws(ConfigurationError) {
     var services: [MasterService] = []
     for line in LogicalLine.split(text) {
-      let words = Self.words(line.text)
+      guard let words = Self.words(line.text) else {
+        throw ConfigurationError(line: line.number, "an opening brace is never closed")
+      }
       guard words.count >= 8 else {
         throw ConfigurationError(line: line.number, "expected eight fields, found \"\(line.text.text)\"")
       }
@@ -25,8 +27,9 @@ package struct MasterFile: Sendable {
     services.last { $0.name == name && $0.type == "unix" }
   }
 
-  /// Parted by blanks, but not inside braces, which go: `{ -o name = value }` is one word since Postfix 3.0.
-  private static func words(_ text: [UInt8]) -> [String] {
+  /// Parted by blanks, but not inside braces, which go: `{ name = value }` is one word since Postfix 3.0. Nil where one
+  /// is never closed.
+  private static func words(_ text: [UInt8]) -> [String]? {
     var words: [String] = []
     var word: [UInt8] = []
     var depth = 0
@@ -46,6 +49,7 @@ package struct MasterFile: Sendable {
         word.append(byte)
       }
     }
+    guard depth == 0 else { return nil }
     return word.isEmpty ? words : words + [finished(word)]
   }
 }
@@ -56,10 +60,13 @@ package struct MasterService: Sendable, Equatable {
   package let name: String
   package let type: String
   package let isUnprivileged: Bool
-  package let isChrooted: Bool
+  /// Nil where the field is `-`: then it depends on `compatibility_level`.
+  package let isChrooted: Bool?
   /// The most processes at a time, nil for `default_process_limit`; zero means any number.
   package let processLimit: Int64?
   package let command: String
+  /// The command and its arguments, as they stand in the file.
+  private let commandLine: [String]
   /// Parameters that `-o` sets for this entry.
   package private(set) var overrides: [String: String] = [:]
   /// What is neither an option nor, for pipe(8), an attribute.
@@ -73,12 +80,33 @@ package struct MasterService: Sendable, Equatable {
     self.line = line
     name = words[0]
     type = words[1]
-    // The defaults of master(5): unprivileged, and no longer in a chroot(2) since Postfix 3.0.
+    // The default of master(5) is y.
     isUnprivileged = words[3] != "n"
-    isChrooted = words[4] == "y"
+    isChrooted = words[4] == "-" ? nil : words[4] == "y"
     processLimit = Int64(words[6])
     command = words[7]
+    commandLine = words.dropFirst(7).map { $0.contains(" ") ? "{ \($0) }" : $0 }
     read(words[8...])
+  }
+
+  /// The command line with another value of an attribute of pipe(8), for `postconf -F NAME/TYPE/command=`.
+  package func commandLine(setting attribute: String, to value: String) -> String {
+    let assignment = "\(attribute)=\(value)"
+    var words = commandLine
+    // What stands behind argv= belongs to the program.
+    let end = words.firstIndex { $0.hasPrefix("argv=") } ?? words.endIndex
+    if let index = words[..<end].firstIndex(where: { $0.hasPrefix("\(attribute)=") }) {
+      words[index] = assignment
+    } else {
+      words.insert(assignment, at: end)
+    }
+    return words.joined(separator: " ")
+  }
+
+  /// The command line with another program and arguments.
+  package func commandLine(running program: [String]) -> String {
+    let words = commandLine.prefix { !$0.hasPrefix("argv=") }
+    return (words + ["argv=\(program[0])"] + program.dropFirst()).joined(separator: " ")
   }
 
   private mutating func read(_ words: ArraySlice<String>) {

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Configuration
 import Posix
+import Reports
 
 /// Why a directory with Postfix's configuration is of no use; a sentence with what to do.
 package struct PostfixError: Error, Sendable {
   package let text: String
+  /// Somebody else may read it.
+  package var isDenied = false
 }
 
 /// A directory with main.cf and master.cf, as `postconf -c` takes it.
@@ -14,7 +17,8 @@ package struct PostfixDirectory: Sendable {
   package let master: MasterFile
 
   package init(_ path: String) throws(PostfixError) {
-    self.path = path
+    self.path = Self.absolute(path)
+    let path = self.path
     main = try Self.read("\(path)/main.cf") { text throws(ConfigurationError) in try MainFile(parsing: text) }
     master = try Self.read("\(path)/master.cf") { text throws(ConfigurationError) in try MasterFile(parsing: text) }
   }
@@ -28,15 +32,22 @@ package struct PostfixDirectory: Sendable {
       let cure =
         error.number == Errno.EACCES
         ? "; run ullage as root" : "; name the directory that has main.cf and master.cf, as postconf -c does"
-      throw PostfixError(text: error.text.text + cure)
+      throw PostfixError(text: error.text.text + cure, isDenied: error.number == Errno.EACCES)
     }
     do { return try parse(text) } catch {
       throw PostfixError(text: "\(name), \(error.line.map { "line \($0): " } ?? "")\(error.message)")
     }
   }
 
+  /// Without slashes at its end, and from the root on.
+  package static func absolute(_ path: String) -> String {
+    var path = path.hasPrefix("/") ? path : CurrentProcess.directory + "/" + path
+    while path.count > 1, path.hasSuffix("/") || path.hasSuffix("/.") { path.removeLast() }
+    return path
+  }
+
   /// The options that make Postfix's commands speak of this directory; empty for the usual one.
-  package var option: String { path == Self.usual ? "" : " -c \(path)" }
+  package var option: String { path == Self.usual ? "" : " -c \(shellWord(path))" }
 
   package static let usual = "/etc/postfix"
 
@@ -59,15 +70,21 @@ package struct PostfixDirectory: Sendable {
     guard !seen.contains(name) else {
       throw ConfigurationError(line: entry?.line, "$\(name) refers to itself, and Postfix cannot use it either")
     }
-    return try Macro.expand(text, line: entry?.line ?? 0) { other throws(ConfigurationError) in
-      // Postfix takes a name that nothing defines for empty.
-      try value(of: other, for: service, seen: seen.union([name])) ?? []
+    do {
+      return try Macro.expand(text, line: entry?.line ?? 0) { other throws(ConfigurationError) in
+        // Postfix takes a name that nothing defines for empty.
+        try value(of: other, for: service, seen: seen.union([name])) ?? []
+      }
+    } catch {
+      guard let service, service.overrides[name] != nil else { throw error }
+      throw ConfigurationError("-o \(name) in master.cf, line \(service.line): \(error.message)")
     }
   }
 
   private static let defaults = [
     "default_process_limit": "100", "command_time_limit": "1000s", "soft_bounce": "no",
-    "default_destination_recipient_limit": "50", "message_size_limit": "10240000", "recipient_delimiter": "",
+    "compatibility_level": "0", "default_destination_recipient_limit": "50", "message_size_limit": "10240000",
+    "recipient_delimiter": "",
     "virtual_mailbox_limit": "51200000", "virtual_minimum_uid": "100", "virtual_transport": "virtual",
     "virtual_mailbox_base": "", "virtual_mailbox_maps": "", "transport_maps": "", "virtual_mailbox_domains": "",
   ]

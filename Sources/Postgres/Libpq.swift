@@ -32,6 +32,7 @@ struct Libpq {
   let length: @convention(c) (Result?, CInt, CInt) -> CInt
   let isNull: @convention(c) (Result?, CInt, CInt) -> CInt
   let clear: @convention(c) (Result?) -> Void
+  let backendPID: @convention(c) (Connection?) -> CInt
   let finish: @convention(c) (Connection?) -> Void
   let escapeString: @convention(c) (Connection?, Text?, UnsafePointer<CChar>?, Int, UnsafeMutablePointer<CInt>?) -> Int
 
@@ -59,6 +60,7 @@ struct Libpq {
     unsafe length = try library.function("PQgetlength")
     unsafe isNull = try library.function("PQgetisnull")
     unsafe clear = try library.function("PQclear")
+    unsafe backendPID = try library.function("PQbackendPID")
     unsafe finish = try library.function("PQfinish")
     unsafe escapeString = try library.function("PQescapeStringConn")
   }

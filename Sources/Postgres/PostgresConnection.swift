@@ -124,6 +124,12 @@ package final class PostgresConnection: @unchecked Sendable {
     try query(Array("SELECT pg_catalog.pg_is_in_recovery()".utf8), until: deadline) == [[Array("t".utf8)]]
   }
 
+  /// Whether a pooler stands between: its clients get numbers of its own for the server's processes.
+  package func isPooled(until deadline: Deadline) throws(PostgresError) -> Bool {
+    let own = unsafe Array("\(libpq.backendPID(handle))".utf8)
+    return try query(Array("SELECT pg_catalog.pg_backend_pid()".utf8), until: deadline) != [[own]]
+  }
+
   private func waitForConnection(until deadline: Deadline) throws(PostgresError) {
     guard unsafe libpq.status(handle) != CONNECTION_BAD else {
       // Of a connection string that libpq cannot read it quotes pieces, and those may be a password's.
@@ -185,7 +191,7 @@ package final class PostgresConnection: @unchecked Sendable {
   /// libpq's text on one line, without the password.
   private func text(_ message: Libpq.Text?) -> String {
     guard let message = unsafe message else { return "unknown error" }
-    let line = unsafe String(cString: message).split { $0.isNewline }.joined(separator: " ")
+    let line = unsafe String(cString: message).split { $0.isNewline || $0 == "\t" }.joined(separator: " ")
     return String(decoding: mask.apply(to: Array(line.utf8)), as: UTF8.self)
   }
 

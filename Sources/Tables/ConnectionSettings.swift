@@ -6,8 +6,6 @@ struct ConnectionSettings: Hashable, Sendable {
   /// libpq's keywords for each host, in the order in which they are tried.
   let hosts: [[Keyword]]
 
-  var hasPassword: Bool { hosts.joined().contains { $0.name == "password" } }
-
   struct Keyword: Hashable, Sendable {
     let name: String
     let value: [UInt8]

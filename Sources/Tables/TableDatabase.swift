@@ -15,9 +15,6 @@ package struct TableDatabase: Sendable {
     do { file = try PgsqlFile(parsing: text) } catch { throw PgsqlTable.mistake(error, in: reference) }
   }
 
-  /// The file holds a password.
-  package var hasPassword: Bool { file.connection.hasPassword }
-
   /// What `connection` is asked for `key`, nil when the key lacks what the query wants.
   package func statement(
     for key: [UInt8], on connection: PostgresConnection

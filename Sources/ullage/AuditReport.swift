@@ -114,7 +114,8 @@ final class AuditReport {
       try output.write(style("  likely: ", .dim) + cause + "\n")
     }
     let remedies = findings.filter { !$0.remedy.isEmpty }.map { finding in
-      finding.mailbox.isEmpty ? finding.remedy : finding.remedy.replacing(finding.mailbox, with: "ADDRESS")
+      finding.mailbox.isEmpty
+        ? finding.remedy : finding.remedy.replacing(shellWord(finding.mailbox), with: "ADDRESS")
     }
     for remedy in remedies.reduce(into: [String](), { if !$0.contains($1) { $0.append($1) } }) {
       try output.write(style("  to do:  ", .dim) + remedy + "\n")

@@ -56,7 +56,7 @@ struct CheckCommand: ParsableCommand {
 
   func validate() throws {
     guard (0...100_000).contains(mailboxes) else { throw ValidationError("--mailboxes must be from 0 to 100000") }
-    if let user, CurrentProcess.user(named: user) == nil { throw ValidationError("--user: there is no user \(user)") }
+    if let user, CurrentProcess.user(ofEntry: user) == nil { throw ValidationError("--user: there is no user \(user)") }
   }
 
   func run() throws {
@@ -68,7 +68,8 @@ struct CheckCommand: ParsableCommand {
       }
       let diagnoses = try Checkup.run(
         .init(
-          configurationFile: configurationOption.file, postfixDirectory: postfix, dovecotFile: dovecot,
+          configurationFile: PostfixDirectory.absolute(configurationOption.file),
+          postfixDirectory: PostfixDirectory.absolute(postfix), dovecotFile: dovecot,
           courierDirectory: courier, user: user, mailboxCount: mailboxes)
       ).filter { diagnosis in !ignore.contains { $0 == diagnosis.kind } }
       try DiagnosisReport(format: format).write(diagnoses)

@@ -180,17 +180,6 @@ extension MailboxError {
     case .badTable, .tableUnavailable, .otherUser: false
     }
   }
-
-  fileprivate var text: String {
-    func shown(_ bytes: [UInt8]) -> String { String(decoding: SystemLog.escaped(bytes), as: UTF8.self) }
-    return switch self {
-    case .badTable(let text), .tableUnavailable(let text): text
-    case .badPath(let path, let reason): "its path \"\(shown(path))\" is of no use: \(reason)"
-    case .badNumber(let parameter, let value):
-      "\(parameter.rawValue) gives \"\(shown(value))\", which is not a whole number of bytes"
-    case .otherUser(let parameter, let number, let own): "\(parameter.rawValue) gives \(number), not \(own)"
-    }
-  }
 }
 
 extension MailboxReport.State {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import ArgumentParser
 import Configuration
+import Foundation
 import Migration
 import Posix
 import Postfix
@@ -56,14 +57,17 @@ struct MigrateCommand: ParsableCommand {
     try perform {
       let plan: MigrationPlan
       do {
+        let postfix = try PostfixDirectory(from)
+        try refuseOther(postfix)
         plan = try Migration.plan(
-          from: try PostfixDirectory(Self.absolute(from)),
-          .init(configurationFile: Self.absolute(target), transport: transport, user: user), Survey(from))
+          from: postfix,
+          .init(configurationFile: PostfixDirectory.absolute(target), transport: transport, user: user),
+          Survey(PostfixDirectory.absolute(from)))
       } catch let error as PostfixError {
         throw CommandError(status: ExitStatus.configuration, text: error.text)
       } catch let error as ConfigurationError {
-        let place = error.line.map { ", line \($0)" } ?? ""
-        throw CommandError(status: ExitStatus.configuration, text: "\(from)/main.cf\(place): \(error.message)")
+        let place = error.line.map { "/main.cf, line \($0)" } ?? ""
+        throw CommandError(status: ExitStatus.configuration, text: "\(from)\(place): \(error.message)")
       }
       guard plan.parameterCount > 0 else {
         throw CommandError(
@@ -78,14 +82,20 @@ struct MigrateCommand: ParsableCommand {
     }
   }
 
-  private static func absolute(_ name: String) -> String {
-    var name = name
-    while name.count > 1, name.hasSuffix("/") { name.removeLast() }
-    return name.hasPrefix("/") ? name : CurrentProcess.directory + "/" + name
+  /// An entry of that name that does something else must not be replaced.
+  private func refuseOther(_ postfix: PostfixDirectory) throws {
+    guard let entry = postfix.master.transport(transport), entry.program.first?.hasSuffix("/ullage-deliver") != true
+    else { return }
+    throw CommandError(
+      status: ExitStatus.configuration,
+      text:
+        "master.cf has an entry \(transport) already, which runs \(entry.program.first ?? entry.command); nothing was"
+        + " written; give another name with --transport")
   }
 
   private func write(_ plan: MigrationPlan) throws {
-    guard let path = Path(target.utf8) else {
+    // What a symlink leads to is written, not the link.
+    guard let path = Path(URL(fileURLWithPath: target).resolvingSymlinksInPath().path.utf8) else {
       throw CommandError(status: ExitStatus.usage, text: "--to: the name holds NUL")
     }
     let old: [UInt8]?
@@ -102,7 +112,7 @@ struct MigrateCommand: ParsableCommand {
           "\(target) has settings already, and nothing was written; --dry-run shows the new file, --force replaces it")
     }
     do {
-      if hasSettings, old != plan.configuration, let old, let kept = Path("\(target).old".utf8) {
+      if hasSettings, old != plan.configuration, let old, let kept = Self.free(path) {
         try File.replace(kept, with: old, mode: 0o640, group: group(plan))
       }
       // No password is in it, but what mail goes where is nobody else's business.
@@ -110,17 +120,30 @@ struct MigrateCommand: ParsableCommand {
     } catch { throw failure(error) }
   }
 
-  /// The mail user's, so that he can read the file; only root can give it away.
+  /// `FILE.old`, or `FILE.old2` and so on: what was kept once is not lost by a second time.
+  private static func free(_ path: Path) -> Path? {
+    for ending in [".old"] + (2..<100).map({ ".old\($0)" }) {
+      guard let name = Path(path.bytes + Array(ending.utf8)) else { return nil }
+      if (try? stat(name)) == nil { return name }
+    }
+    return nil
+  }
+
+  /// The mail user's, so that he can read the file; only root can give it to others.
   private func group(_ plan: MigrationPlan) -> UInt32? {
     guard CurrentProcess.effectiveUser == 0 else { return nil }
-    let parts = plan.user.split(separator: ":").map(String.init)
-    if parts.count == 2 { return CurrentProcess.group(named: parts[1]) }
-    return CurrentProcess.user(named: plan.user)?.group
+    return CurrentProcess.user(ofEntry: plan.user)?.group
   }
 
   private func failure(_ error: SystemError) -> CommandError {
-    CommandError(
-      status: ExitStatus.configuration,
-      text: "nothing was written: \(error.text.text); make the directory, or name another file with --to")
+    let cure =
+      switch error.number {
+      case Errno.ENOENT: "make the directory, or name another file with --to"
+      case Errno.EACCES: "run it as root, or name another file with --to"
+      case Errno.EINVAL, Errno.EISDIR: "that is no file; name one with --to"
+      default: "name a file on another disk with --to, or try again"
+      }
+    return CommandError(
+      status: ExitStatus.configuration, text: "nothing was written: \(error.text.text); \(cure)")
   }
 }

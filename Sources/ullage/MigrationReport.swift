@@ -35,7 +35,7 @@ struct MigrationReport {
     try output.write("\n" + style("What to do", .bold) + "\n")
     for (index, step) in plan.steps.enumerated() { try write(step, "\(index + 1). ") }
     try output.write("\n")
-    try write(plan.wayBack, "")
+    for step in plan.wayBack { try write(step, "") }
     try output.write("\nullage.cf(5), \"Differences from VDA\", lists what is always different.\n")
     try output.flush()
   }
@@ -47,7 +47,7 @@ struct MigrationReport {
       try output.write("  \(style(remark.subject, .bold))\n")
       for line in wrapped(remark.text, width: 74) { try output.write("      \(line)\n") }
       // On one line, to be copied.
-      if let statement = remark.statement { try output.write("        \(statement)\n") }
+      if let question = remark.question { try output.write("        \(question)\n") }
     }
   }
 
@@ -56,6 +56,7 @@ struct MigrationReport {
       let margin = index == 0 ? "  \(number)" : String(repeating: " ", count: 2 + number.count)
       try output.write("\(margin)\(line)\n")
     }
+    for statement in step.statements { try output.write("       \(style("SQL:", .dim)) \(statement)\n") }
     for command in step.commands { try output.write("       \(command)\n") }
   }
 }

@@ -7,7 +7,7 @@ import Testing
 final class AuditSite {
   let host: MailHost
   let cluster: PostgresCluster
-  private let table = "list_\(UUID().uuidString.prefix(8).lowercased())"
+  let table = "list_\(UUID().uuidString.prefix(8).lowercased())"
 
   init(_ settings: String = "", cluster: PostgresCluster? = nil) throws {
     host = try MailHost()

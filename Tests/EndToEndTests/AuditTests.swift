@@ -81,7 +81,7 @@ struct AuditTests {
     #expect(ending.status == 1 && ending.errors == "")
     for text in [
       "maildirsize says 700 bytes in 2 messages, there are 500 bytes in 1 message (+200, +1)",
-      "maildirsize has 2,000 bytes, the database 1,000,000 bytes (the IMAP server has another limit",
+      "maildirsize has 2,000 bytes, the database 1,000,000 bytes (VDA wrote it before, or the IMAP server has another limit",
       "(the limit was changed, and no mail has come since)", "it holds 500 bytes in 1 message and may hold 400 bytes",
       "a name tells another size than the file has (b,S=7:2,S: 8 bytes)", "listed 2 times", "its limit is -1 bytes",
       "everybody may write to maildirsize, mode 666", "to do:  ullage recompute ADDRESS", "there is no cur",

@@ -53,3 +53,8 @@ package func commands(in report: String, after title: String = "What to do\n") -
   let lines = part.split(separator: "\n", omittingEmptySubsequences: false).prefix { !$0.isEmpty }
   return lines.filter { $0.hasPrefix("       ") }.map { String($0.dropFirst(7)) }
 }
+
+/// Those of them that are for the database.
+package func statements(_ commands: [String]) -> [String] {
+  commands.filter { $0.hasPrefix("SQL: ") }.map { String($0.dropFirst(5)) }
+}

@@ -10,7 +10,7 @@ package enum Programs {
     copies.withLock { copies in
       if let copy = copies[name] { return copy }
       do {
-        let copy = TestRun.folder(name)
+        let copy = TestRun.programs(name)
         try Command.check(["install", "-m", "755", built(name), copy])
         copies[name] = copy
         return copy

@@ -77,6 +77,16 @@ package enum TestRun {
       return folder
     } catch { preconditionFailure("no temporary directory: \(error)") }
   }()
+
+  /// For programs, which nobody else may replace.
+  package static let programs: Sandbox = {
+    do {
+      let folder = try Sandbox()
+      unsafe chown(folder.path, geteuid(), getegid())
+      atexit { TestRun.programs.remove() }
+      return folder
+    } catch { preconditionFailure("no temporary directory: \(error)") }
+  }()
 }
 
 /// Receives the datagrams that a program sends to the system's log.

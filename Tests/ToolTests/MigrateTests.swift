@@ -139,7 +139,7 @@ struct MigrateTests {
       ),
       ("virtual_mailbox_limit_maps = ldap:/etc/l.cf", 0, "the package postfix-ldap"),
       (
-        "virtual_mailbox_limit_maps = proxy:hash:/etc/limits", 0, "texthash:/etc/limits reads the same text without one"
+        "virtual_mailbox_limit_maps = proxy:hash:/etc/limits", 1, "texthash:/etc/limits reads the same text without one"
       ),
       (
         "virtual_mailbox_limit_maps = pgsql:limits", 1,
@@ -178,9 +178,21 @@ struct MigrateTests {
       ("virtual_transport = lmtp:unix:x", 0, "is lmtp:unix:x, so virtual(8) does not deliver now"),
       (
         "transport_maps = inline:{ example.org=virtual:, {example.net = ullage:} }", 0,
-        "sends a domain to virtual:, which outranks virtual_transport: write ullage: there"
+        "sends a domain (example.org) to virtual, which outranks virtual_transport"
       ),
-      ("transport_maps = regexp:/etc/t", 0, "where it answers virtual:, that outranks virtual_transport"),
+      (
+        "transport_maps = regexp:/etc/t", 0,
+        "it can only be asked for one domain after the other). Where it sends a domain to virtual"
+      ),
+      (
+        "virtual_mailbox_limit_override = \"yes\"", 0,
+        "virtual_mailbox_limit_override the quotes around the value are gone"
+      ),
+      (
+        "virtual_minimum_uid = 4294967294", 1,
+        "below virtual_minimum_uid (4294967294): nothing is delivered with such rights"
+      ),
+      ("virtual_mailbox_limit_maps = regexp:/nowhere/r", 1, "there is no /nowhere/r"),
     ])
   func remarks(line: String, status: Int32, sentence: String) throws {
     let name = line.prefix { $0 != " " }
@@ -211,6 +223,82 @@ struct MigrateTests {
       report.contains("master.cf, line 4 other is another virtual(8) with settings of its own, which were not taken"))
     #expect(
       commands(in: ending.output, after: "The way back.").first?.hasSuffix("-e virtual_transport=vmailbox:") == true)
+  }
+
+  @Test("The quotes of the trash matter only where it does not count; those of a name of one's own are told, too")
+  func quotes() throws {
+    let files = try PostfixFiles(
+      sandbox,
+      main: main(
+        """
+        mine = "full"
+        virtual_maildir_limit_message = $mine
+        virtual_trash_count = yes
+        virtual_trash_name = ".Trash"
+        """))
+    let report = flat(try migrate(files))
+    #expect(report.contains("the quotes around .Trash are gone. It counts anyway, because virtual_trash_count is yes"))
+    #expect(report.contains("mine the quotes around the value are gone"))
+    #expect(sandbox.text("ullage.cf")?.contains("\nmine = full\n") == true)
+  }
+
+  @Test("Domains in a file are sent over and back by the printed commands, and nothing else in it changes")
+  func transportFile() throws {
+    let text =
+      "# virtual: no\nexample.org virtual:\nexample.net\tvirtual:[x]\nexample.com  smtp:virtual\n  virtual:more\n"
+    try sandbox.write("postfix/transport", text)
+    let files = try PostfixFiles(sandbox, main: main("transport_maps = texthash:\(sandbox("postfix/transport"))"))
+    try Command.check(["touch", "-d", "1 hour ago", sandbox("postfix/transport")])
+    let ending = try migrate(files)
+    #expect(flat(ending).contains("sends 2 domains (example.org) to virtual"))
+    func run(_ commands: [String]) throws {
+      for command in commands where command.contains(sandbox("postfix/transport")) {
+        try Command.check(["sh", "-c", command], asMailUser: true)
+      }
+    }
+    try run(commands(in: ending.output))
+    #expect(
+      sandbox.text("postfix/transport")
+        == "# virtual: no\nexample.org ullage:\nexample.net\tullage:[x]\nexample.com  smtp:virtual\n  virtual:more\n")
+    try run(commands(in: ending.output, after: "The way back."))
+    #expect(sandbox.text("postfix/transport") == text)
+  }
+
+  @Test("Run once more after the switch, the way back still leads to virtual; another's entry is not replaced")
+  func secondRun() throws {
+    let entry = "ullage unix - n n - 20 pipe flags=DORXhu user=vmail argv=/usr/libexec/ullage/ullage-deliver\n"
+    let files = try PostfixFiles(
+      sandbox, main: main("virtual_transport = ullage:"), master: PostfixFiles.virtual + entry)
+    let ending = try migrate(files)
+    #expect(ending.status == 0 && flat(ending).contains("is ullage: already: mail has been switched over"))
+    #expect(
+      commands(in: ending.output, after: "The way back.").first?.hasSuffix("-e virtual_transport=virtual") == true)
+    try files.set("master.cf", "ullage unix - n n - 20 pipe user=x argv=/usr/bin/other\nsmtp unix - - y - - smtp\n")
+    let other = try migrate(files)
+    #expect(
+      other.status == 78 && other.errors.contains("an entry ullage already, which runs /usr/bin/other"), "\(other)")
+    #expect(try migrate(files, "--transport=smtp").errors.contains("an entry smtp already, which runs smtp"))
+    #expect(try migrate(files, "--transport=mine").status == 0)
+  }
+
+  @Test("Names that a shell would take apart are quoted; a relative directory and one with a slash are the same")
+  func quoting() throws {
+    let strange = try Sandbox()
+    let files = try PostfixFiles(strange, main: main(""))
+    try Command.check(["mv", files.path, strange("it's $(odd)")])
+    let ending = try Command.run(
+      [Programs.path("ullage"), "migrate", "--from=\(strange("it's $(odd)"))/", "--to=\(target)"], asMailUser: true)
+    let step = try #require(commands(in: ending.output).first { $0.hasPrefix("postfix ") })
+    let words = try Command.check(["sh", "-c", "printf '%s\\n' \(step)"])
+    #expect(words == "postfix\n-c\n\(strange("it's $(odd)"))\nreload\n")
+  }
+
+  @Test("A user other than vmail and a base elsewhere: the nightly audit is told")
+  func audit() throws {
+    let ending = try migrate(try PostfixFiles(sandbox, main: main("virtual_mailbox_base = /srv/mail")))
+    let steps = commands(in: ending.output)
+    #expect(
+      steps.contains { $0.hasPrefix("printf ") && $0.contains("ReadWritePaths=/srv/mail") && $0.contains("User=") })
   }
 
   @Test("Without virtual_transport in main.cf, the way back is to take it out again")
