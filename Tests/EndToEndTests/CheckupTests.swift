@@ -11,8 +11,10 @@ struct CheckupTests {
 
   private static let required = "message_size_limit = 10240000\nvirtual_mailbox_limit_override = yes"
 
-  init() throws {
-    site = try AuditSite(Self.required)
+  init() throws { try self.init(cluster: nil) }
+
+  private init(cluster: PostgresCluster?) throws {
+    site = try AuditSite(Self.required, cluster: cluster)
     try site.makeIndex()
     try site.add("a")
     files = try PostfixFiles(
@@ -367,6 +369,59 @@ struct CheckupTests {
     let daemon = try LookupDaemon(host.sandbox("ullage.cf"), socket: host.sandbox("lookup"))
     #expect(try kinds() == [])
     withExtendedLifetime(daemon) {}
+  }
+
+  @Test("Behind pgbouncer there is no telling how many connections there may be; a role's own limit counts")
+  func otherLimits() throws {
+    // Not the cluster that other tests ask, too.
+    let cluster = try PostgresCluster()
+    try cluster.makePostfixAdmin(quota: 0)
+    let own = try CheckupTests(cluster: cluster)
+    try own.findOtherLimits()
+  }
+
+  private func findOtherLimits() throws {
+    let master = try #require(files.text("master.cf"))
+    try site.cluster.sql("ALTER ROLE postfix CONNECTION LIMIT 20")
+    #expect(try kinds() == ["error process-limit"])
+    try site.cluster.sql("ALTER ROLE postfix CONNECTION LIMIT -1")
+
+    try files.set("master.cf", master.replacing(" 20 pipe", with: " 90 pipe"))
+    #expect(try kinds() == ["warning process-limit"])
+    let port = try freePort()
+    try host.sandbox.write(
+      "pgbouncer.ini",
+      """
+      [databases]
+      postgres = host=\(site.cluster.sandbox.path) port=\(site.cluster.port)
+      [pgbouncer]
+      listen_addr = 127.0.0.1
+      listen_port = \(port)
+      unix_socket_dir =
+      auth_type = any
+      pool_mode = transaction
+      """)
+    // Its clients are all one user of the server's.
+    let pool = try Command(
+      MailUser.drop + [
+        "sh", "-c", "sed -i 's/^postgres = .*/& user=postgres/' $0; exec pgbouncer -q $0",
+        host.sandbox("pgbouncer.ini"),
+      ],
+      input: .file("/dev/null"))
+    defer {
+      pool.kill(SIGTERM)
+      _ = pool.wait()
+    }
+    for name in ["list.cf", "limits.cf"] {
+      let text = try #require(host.sandbox.text(name))
+      let hosts = text.split(separator: "\n").map { line in
+        line.hasPrefix("hosts =")
+          ? "hosts = 127.0.0.1:\(port)" : line.hasPrefix("dbname =") ? "dbname = postgres" : String(line)
+      }
+      try host.sandbox.write(name, hosts.joined(separator: "\n") + "\n")
+    }
+    try lock()
+    try waitUntil("pgbouncer") { try kinds() == [] ? () : nil }
   }
 
   @Test("Mailboxes: wrong owners and modes, another limit of the IMAP server, a limit that does not hold, one broken")

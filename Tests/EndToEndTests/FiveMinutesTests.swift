@@ -229,6 +229,9 @@ final class FiveMinutesTests {
       "INSERT INTO mailbox (username, maildir, quota, domain) VALUES ('new@example.org', 'example.org/new/', 1, 'example.org')"
     )
     #expect(try edit("new@example.org", 1).status == 0)
+    // One that is switched off gets no mail.
+    try cluster.sql("UPDATE mailbox SET active = false WHERE username = 'you@example.org'")
+    #expect(try edit("you@example.org", 30000).status == 0)
     // The web server's user gets nothing else.
     let option = try edit("--maildir=/root", 1)
     #expect(option.output == "" && option.errors.contains("--maildir=/root: no such mailbox"), "\(option)")

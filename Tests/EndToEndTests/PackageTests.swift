@@ -91,6 +91,14 @@ struct PackageTests {
     #expect(try root.shell("stat -c '%U %G %a' /etc/ullage/ullage.cf") == "root vmail 640\n")
     #expect(try root.run(["su", "-s", "/bin/sh", "vmail", "-c", "cat /etc/ullage/ullage.cf"]).status == 0)
     #expect(try root.run(["su", "-s", "/bin/sh", "nobody", "-c", "cat /etc/ullage/ullage.cf"]).status == 1)
+    // The lookup service reads it, too, as its unit runs it: with the groups of its user.
+    try root.shell(
+      "printf 'virtual_mailbox_base = /srv\\nvirtual_mailbox_maps = static:x/\\nlookup_socket = /tmp/l\\n' > /etc/ullage/ullage.cf"
+    )
+    let service = try root.run([
+      "su", "-s", "/bin/sh", "ullage", "-c", "timeout -s TERM 2 ullaged lookup; test $? = 124",
+    ])
+    #expect(service.status == 0 && service.errors == "", "\(service)")
     try root.shell("apt-get purge -y -qq ullage >/dev/null")
   }
 }
