@@ -124,7 +124,8 @@ package struct Checkup {
 extension CurrentProcess.User {
   /// Does `body` with this user's rights, where we are root.
   func acting<R, Failure>(_ body: () throws(Failure) -> R) throws(Failure) -> R {
-    try CurrentProcess.acting(as: id, group: group, body)
+    guard CurrentProcess.canAct(as: id, group: group) else { return try body() }
+    return try CurrentProcess.acting(as: id, group: group, body)
   }
 }
 

@@ -115,8 +115,9 @@ struct EntryCheck {
     let name = entry.attributes["user"] ?? ""
     func bad(_ finding: String, _ reason: String) {
       report.add(
-        .error, .mailUser, finding, at: place, reason: reason,
-        remedy: setAttribute("user", "vmail") + " (or whoever the Maildirs belong to)")
+        .error, .mailUser, finding, at: place,
+        reason: "\(reason). It must be whom the Maildirs belong to, vmail for instance",
+        remedy: setAttribute("user", "vmail"))
     }
     guard !name.isEmpty else { return bad("user= is missing", "pipe(8) does not start without it") }
     guard let user = CurrentProcess.user(ofEntry: name) else {
@@ -230,18 +231,18 @@ struct EntryCheck {
     }
     let limit = entry.processLimit ?? Int64(value("default_process_limit")) ?? 100
     let text = limit == 0 ? "any number of processes" : "up to \(limit) processes"
-    let remedy =
-      "postconf\(postfix.option) -F \(entry.name)/unix/process_limit=20 && \(reload), or the lookup service: ullaged(8)"
+    let remedy = "postconf\(postfix.option) -F \(entry.name)/unix/process_limit=20 && \(reload)"
+    let other = ". The lookup service, ullaged(8), needs four in all"
     if limit == 0 || limit >= available {
       report.add(
         .error, .processLimit,
         "\(text) hold a connection each, and PostgreSQL has \(available) for everybody", at: place,
-        reason: "in a burst of mail others find no connection, and mail is deferred", remedy: remedy)
+        reason: "in a burst of mail others find no connection, and mail is deferred" + other, remedy: remedy)
     } else if limit * 2 > available {
       report.add(
         .warning, .processLimit, "\(text) hold a connection each, more than half of PostgreSQL's \(available)",
         at: place,
-        reason: "Postfix itself, the IMAP server and the panel need theirs", remedy: remedy)
+        reason: "Postfix itself, the IMAP server and the panel need theirs" + other, remedy: remedy)
     }
   }
 
@@ -252,11 +253,15 @@ struct EntryCheck {
     guard let settings else { return }
     let own = "\(entry.name)_time_limit"
     let name = value(own).isEmpty ? "command_time_limit" : own
+    // What -o sets for the entry outranks main.cf.
+    let remedy =
+      entry.overrides[own] == nil
+      ? "postconf\(postfix.option) -e \(own)=1000s && \(reload)"
+      : "postconf\(postfix.option) -P \(entry.name)/unix/\(own)=1000s && \(reload)"
     guard let limit = postfixSeconds(value(name)) else {
       return report.add(
         .error, .timeLimit, "\(name) is \"\(value(name))\", which is no time", at: place,
-        reason: "pipe(8) does not start",
-        remedy: "postconf\(postfix.option) -e \(own)=1000s && \(reload)")
+        reason: "pipe(8) does not start", remedy: remedy)
     }
     guard limit < settings.deliveryTimeLimit + Self.margin else { return }
     let isBelow = limit <= settings.deliveryTimeLimit
@@ -264,7 +269,7 @@ struct EntryCheck {
       isBelow ? .error : .warning, .timeLimit,
       "\(name) is \(limit) s, and delivery_time_limit \(settings.deliveryTimeLimit) s", at: "\(postfix.path)/main.cf",
       reason: "pipe(8) kills a delivery that takes longer, and bounces the message, before it can defer it itself",
-      remedy: "postconf\(postfix.option) -e \(own)=1000s && \(reload)")
+      remedy: remedy)
   }
 
   private func checkSoftBounce(_ report: inout CheckReport) {

@@ -17,6 +17,9 @@ struct MachineCheck {
     checkDatabaseClock(&report)
     let what = "locks, directory syncs and the file system's clock"
     guard let sample else { return report.skip(what, because: "no Maildir was seen") }
+    guard CurrentProcess.canAct(as: sample.owner.user, group: sample.owner.group) else {
+      return report.skip(what, because: "root may not act as another user here")
+    }
     do {
       // Only its owner's rights: he may have put anything in the place of a directory meanwhile.
       try CurrentProcess.acting(as: sample.owner.user, group: sample.owner.group) { () throws(SystemError) in

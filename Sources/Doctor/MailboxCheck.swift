@@ -179,7 +179,9 @@ struct MailboxCheck {
       ),
       (.limitNotEnforced, .limitNotEnforced, "a quota that the database has is not kept"),
     ]
-    for (kind, diagnosis, reason) in kinds {
+    // Without a ledger there is nothing to be said of it.
+    let ofLedger: [Finding.Kind] = settings.limitsInboxOnly ? [.brokenLedger, .headerLimit, .limitNotEnforced] : []
+    for (kind, diagnosis, reason) in kinds where !ofLedger.contains(kind) {
       let some = findings.filter { $0.kind == kind }
       guard let first = some.min(by: { Finding.isWorse($0, $1) }) else { continue }
       let severity: Diagnosis.Severity =

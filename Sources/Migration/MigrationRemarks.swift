@@ -186,7 +186,9 @@ extension Migration {
         difference(
           route.table,
           "sends \(count == 1 ? "a domain" : "\(count) domains") (\(route.example)) to \(service?.name ?? "virtual"), which"
-            + " outranks virtual_transport; the step that switches over has the change")
+            + " outranks virtual_transport; the step that switches over has the change"
+            + (route.statement == nil
+              ? "" : " (name \(options.transport): in PostfixAdmin's $CONF['transport_options'], too)"))
         if let statement = route.statement { routeStatements.append((statement.there, statement.back)) }
         if let command = route.command { routeCommands.append((command.there, command.back)) }
       } else {

@@ -245,7 +245,8 @@ struct CheckupTests {
       ("flags=DORXhu", "flags=DRFqhu"), ("null_sender= ", ""), ("user=nobody", "user=nosuchuser"),
       ("--recipient=${recipient}", "--recipient=${user}"), ("--size=${size}", "--sise=${size}"),
       ("unix - n n -", "unix - n y -"), ("unix - n n -", "unix - - n -"), ("20 pipe", "20 pipe -o soft_bounce=yes"),
-      ("20 pipe", "- pipe"), ("20 pipe", "20 pipe -o { command_time_limit = 2m }"),
+      ("20 pipe", "- pipe"), ("20 pipe", "20 pipe -o ullage_time_limit=60"),
+      ("20 pipe", "20 pipe -o { command_time_limit = 2m }"),
     ])
   func remedies(old: String, new: String) throws {
     let text = try #require(files.text("master.cf"))
@@ -445,6 +446,11 @@ struct CheckupTests {
     try site.make("example.org/b")
     try Command.check(["chmod", "707", host.sandbox("base/example.org/b")])
     #expect(try kinds() == ["error mailbox-rights"])
+    try Command.check(["chmod", "700", host.sandbox("base/example.org/b")])
+    try Command.check(["rm", host.sandbox("base/example.org/b/maildirsize")])
+    #expect(try kinds() == ["warning limit-not-enforced"])
+    try configure("virtual_mailbox_limit_inbox = yes")
+    #expect(try kinds() == [], "there the limit is kept without a ledger")
     try configure("mailbox_list_query = SELECT nothing")
     #expect(try kinds() == ["warning mailbox-list"])
   }
