@@ -48,7 +48,10 @@ package struct Checkup {
   private mutating func run() throws {
     let postfix: Result<PostfixDirectory, PostfixError>
     do { postfix = .success(try PostfixDirectory(options.postfixDirectory)) } catch { postfix = .failure(error) }
-    let entries = (try? postfix.get()).map { EntryCheck.entries(in: $0) } ?? []
+    let all = (try? postfix.get()).map { EntryCheck.entries(in: $0) } ?? []
+    // A site may have an entry for each mail user, with a file of its own.
+    let own = all.filter { EntryCheck.configurationFile(of: $0) == options.configurationFile }
+    let entries = own.isEmpty ? all : own
     let user = findUser(entries, isKnown: (try? postfix.get()) != nil)
     report.begin(.configuration)
     let settings = ConfigurationCheck(name: options.configurationFile, user: user).run(&report)
@@ -56,7 +59,8 @@ package struct Checkup {
     let connections = settings.flatMap { TableCheck(settings: $0, user: user).run(&report) }
     report.begin(.postfix)
     PostfixCheck(
-      directory: options.postfixDirectory, postfix: postfix, entries: entries, settings: settings,
+      directory: options.postfixDirectory, postfix: postfix, entries: entries,
+      others: all.filter { !entries.contains($0) }, settings: settings,
       configurationFile: options.configurationFile, connections: connections
     ).run(&report)
     guard let settings else { return }

@@ -44,6 +44,7 @@ package struct Diagnosis: Sendable, Equatable {
     case softBounce = "soft-bounce"
     case noMail = "no-mail"
     case otherValue = "other-value"
+    case otherEntry = "other-entry"
     case logSocket = "log-socket"
     case base
     case mailboxList = "mailbox-list"

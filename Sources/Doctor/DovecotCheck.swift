@@ -11,11 +11,21 @@ struct DovecotCheck {
   private static let usual = "/etc/dovecot/dovecot.conf"
   private static let programs: [Path] = ["/usr/bin/doveconf", "/usr/local/bin/doveconf"]
 
+  private static let servers: [Path] = [
+    "/usr/lib/dovecot/imap", "/usr/lib/dovecot/pop3", "/usr/libexec/dovecot/imap", "/usr/libexec/dovecot/pop3",
+  ]
+
   func run(_ report: inout CheckReport) {
     let name = file ?? Self.usual
     guard let path = Path(name.utf8) else { return }
-    if file == nil, (try? stat(path)) == nil { return }
-    guard let text = output(path, name, &report) else { return }
+    if file == nil, (try? stat(path)) == nil || !Self.servers.contains(where: { isAllowed(.execution, to: $0) }) {
+      return
+    }
+    guard let text = output(["-n", "-c", path], name, &report),
+      let protocols = output(["-h", "-c", path, "protocols"], name, &report)
+    else { return }
+    // It may be there for SASL or LMTP only.
+    guard protocols.contains("imap") || protocols.contains("pop3") else { return }
     let dovecot = DovecotSettings(parsing: text)
     let count = report.diagnoses.count
     checkDriver(dovecot, name, &report)
@@ -30,10 +40,10 @@ struct DovecotCheck {
     if !report.hasTrouble(since: count) { report.good("Dovecot keeps maildirsize as Ullage does (\(name))") }
   }
 
-  private func output(_ path: Path, _ name: String, _ report: inout CheckReport) -> String? {
+  private func output(_ arguments: [Path], _ name: String, _ report: inout CheckReport) -> String? {
     for program in Self.programs where isAllowed(.execution, to: program) {
       let ending = try? ChildProcess.run(
-        program, ["-n", "-c", path], limit: 1 << 20, until: Deadline(secondsFromNow: 20))
+        program, arguments, limit: 1 << 20, until: Deadline(secondsFromNow: 20))
       if let ending, ending.status == 0 { return ending.output.text }
       let complaint = ending?.errors.text.split(separator: "\n").first.map(String.init) ?? "it does not end"
       report.skip("Dovecot", because: "doveconf -n: \(complaint)", remedy: "doveconf -n -c \(name)")

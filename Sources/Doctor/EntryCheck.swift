@@ -20,6 +20,14 @@ struct EntryCheck {
     }
   }
 
+  /// The ullage.cf that an entry reads.
+  static func configurationFile(of entry: MasterService) -> String {
+    var request = DeliveryRequest()
+    // What is wrong with the rest is found later.
+    try? request.parse(entry.program.dropFirst().map { Array($0.utf8) })
+    return request.configurationFile.text
+  }
+
   func run(_ report: inout CheckReport) {
     checkRecipientLimit(&report)
     checkFlags(&report)
@@ -164,8 +172,13 @@ struct EntryCheck {
       report.add(
         .warning, .arguments, "the entry reads \(request.configurationFile.text), and this check \(configurationFile)",
         at: place, reason: "what is found here need not hold for deliveries",
-        remedy: "ullage check --config=\(request.configurationFile.text)")
+        remedy: checkCommand(request.configurationFile.text))
     }
+  }
+
+  private func checkCommand(_ file: String) -> String {
+    "ullage check --config=\(shellWord(file))"
+      + (postfix.path == PostfixDirectory.usual ? "" : " --postfix=\(shellWord(postfix.path))")
   }
 
   /// `$name` and `$(name)` are `${name}` to pipe(8).

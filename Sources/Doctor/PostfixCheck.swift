@@ -2,12 +2,15 @@
 import Configuration
 import Migration
 import Postfix
+import Reports
 
 /// main.cf and master.cf, as far as deliveries go by them.
 struct PostfixCheck {
   let directory: String
   let postfix: Result<PostfixDirectory, PostfixError>
   let entries: [MasterService]
+  /// Those that read another ullage.cf.
+  let others: [MasterService]
   let settings: Settings?
   let configurationFile: String
   /// Of the database that deliveries ask, nil when they ask none or it is not known.
@@ -36,6 +39,13 @@ struct PostfixCheck {
       ).run(&report)
       if !report.hasTrouble(since: count) { report.good("the entry \(entry.name) in \(directory)/master.cf is right") }
     }
+    for other in others {
+      let file = EntryCheck.configurationFile(of: other)
+      report.add(
+        .notice, .otherEntry, "the entry \(other.name) reads \(file)",
+        at: "\(postfix.path)/master.cf, line \(other.line)",
+        reason: "it was not looked at", remedy: "ullage check --config=\(shellWord(file))")
+    }
     checkMailComes(postfix, &report)
     checkValues(postfix, &report)
   }
@@ -44,16 +54,15 @@ struct PostfixCheck {
     let names = entries.map(\.name)
     let transport = (try? postfix.value(of: "virtual_transport")) ?? ""
     guard let own = names.first(where: { transport.split(separator: ":").first == $0[...] }) else {
-      let isRouted = names.contains { ((try? postfix.value(of: "transport_maps")) ?? "").contains($0) }
       return report.add(
         .notice, .noMail, "virtual_transport is \(transport), not \(names[0])", at: "\(postfix.path)/main.cf",
-        reason: isRouted
-          ? "mail comes here only by transport_maps" : "mail comes here only for domains that transport_maps send here",
+        reason: "mail comes here only for domains that transport_maps send here",
         remedy: "postconf\(postfix.option) -e virtual_transport=\(names[0]) && postfix\(postfix.option) reload")
     }
     let count = report.diagnoses.count
-    for route in (try? TransportSurvey(postfix, Survey(postfix.path)).routes(to: "virtual", instead: own)) ?? [] {
-      check(route, own, &report)
+    let survey = TransportSurvey(postfix, Survey(postfix.path))
+    for name in postfix.virtualTransports {
+      for route in (try? survey.routes(to: name, instead: own)) ?? [] { check(route, own, &report) }
     }
     if !report.hasTrouble(since: count) { report.good("virtual_transport is \(transport)") }
   }
@@ -81,7 +90,11 @@ struct PostfixCheck {
       ("recipient_delimiter", settings.recipientDelimiter.text),
     ]
     for (name, ours) in shared {
-      guard let theirs = try? postfix.value(of: name), !isSame(name, theirs, ours) else { continue }
+      guard let theirs = try? postfix.value(of: name) else { continue }
+      // virtual(8)'s own entry may have set another, from which this file was made.
+      let all =
+        [theirs] + postfix.master.services(running: "virtual").compactMap { try? postfix.value(of: name, for: $0) }
+      if all.contains(where: { isSame(name, $0, ours) }) { continue }
       // Some have no virtual(8) any more, and no base in main.cf.
       guard name != "virtual_mailbox_base" || !theirs.isEmpty else { continue }
       let reason =

@@ -20,12 +20,13 @@ struct RouteCheck {
       .reduce(into: [[UInt8]]()) { if $0.count < Self.most, !$0.contains($1) { $0.append($1) } }
     guard !tables.isEmpty, !entries.isEmpty else { return }
     let set = TableSet()
+    let virtual = postfix.virtualTransports
     var elsewhere: [String: [String]] = [:]
     for domain in domains {
       guard let answer = try? set.lookup(domain, in: tables, until: Deadline(secondsFromNow: 10)) else { continue }
       let transport = String(answer.text.prefix { $0 != ":" })
       // An empty transport leaves virtual_transport in force (transport(5)); virtual(8) has been found already.
-      guard !transport.isEmpty, transport != "virtual", !entries.contains(where: { $0.name == transport }) else {
+      guard !transport.isEmpty, !virtual.contains(transport), !entries.contains(where: { $0.name == transport }) else {
         continue
       }
       elsewhere[transport, default: []].append(domain.text)

@@ -54,6 +54,7 @@ struct TableCheck {
     }
     checkRights(table, &report)
     if isAskedByService {
+      if table.type == "pgsql" { checkPlanOnly(table, &report) }
       if !report.hasTrouble(since: count) { report.good("\(table.text) can be read (\(parameter.rawValue))") }
       return
     }
@@ -95,7 +96,10 @@ struct TableCheck {
         .warning, .tableRights,
         "everybody may read it, and it holds a password (mode \(String(status.permissions, radix: 8)))",
         at: name, reason: "whoever has an account here can ask the database as Postfix does",
-        remedy: user.map { "chmod o-rwx \(name) && setfacl -m u:\($0.name):r \(name)" } ?? "chmod o-rwx \(name)")
+        // The service reads it as a member of the group postfix.
+        remedy: isAskedByService
+          ? "chgrp postfix \(name) && chmod 640 \(name)"
+          : user.map { "chmod o-rwx \(name) && setfacl -m u:\($0.name):r \(name)" } ?? "chmod o-rwx \(name)")
     }
     if status.permissions & 0o002 != 0 {
       report.add(
@@ -127,6 +131,19 @@ struct TableCheck {
     }
   }
 
+  /// The service is asked below whether it is let in; nobody else needs to be.
+  private func checkPlanOnly(_ table: TableReference, _ report: inout CheckReport) {
+    let deadline = Deadline(secondsFromNow: Self.patience)
+    do {
+      let database = try TableDatabase(table, until: deadline)
+      let connection = try database.connect(until: deadline)
+      try checkPlan(database, connection, table, until: deadline, &report)
+    } catch {
+      let text = (error as? PostgresError)?.text ?? (error as? TableError)?.text ?? "\(error)"
+      report.skip("whether an index helps \(table.text)", because: text)
+    }
+  }
+
   private func checkDatabase(
     _ table: TableReference, _ parameter: Parameter, _ report: inout CheckReport
   ) -> Int64? {
@@ -136,7 +153,7 @@ struct TableCheck {
       do {
         // As the mail user, because PostgreSQL may go by the user of the process (pg_hba.conf, peer).
         let connection = try user.acting { () throws(PostgresError) in try database.connect(until: deadline) }
-        try checkPlan(database, connection, table, parameter, until: deadline, &report)
+        try checkPlan(database, connection, table, until: deadline, &report)
         return try available(connection, until: deadline)
       } catch {
         if case .query = error {
@@ -157,7 +174,7 @@ struct TableCheck {
 
   /// A plan that reads a whole table although it was told not to has no index to go by.
   private func checkPlan(
-    _ database: TableDatabase, _ connection: PostgresConnection, _ table: TableReference, _ parameter: Parameter,
+    _ database: TableDatabase, _ connection: PostgresConnection, _ table: TableReference,
     until deadline: Deadline, _ report: inout CheckReport
   ) throws(PostgresError) {
     guard let statement = try database.statement(for: Self.sample, on: connection) else { return }
@@ -166,15 +183,38 @@ struct TableCheck {
     let plan = try connection.query(Array("EXPLAIN ".utf8) + statement, until: deadline)
     try connection.execute(Array("ROLLBACK".utf8), until: deadline)
     let lines = plan.compactMap { $0.first.flatMap { $0 }?.text }
-    guard let index = lines.firstIndex(where: { $0.contains("Seq Scan on ") }) else { return }
-    let relation =
-      lines[index].split(separator: "Seq Scan on ").last?.split(separator: " ").first.map(String.init) ?? ""
-    let filter = lines[index...].first { $0.contains("Filter: ") }?.split(separator: "Filter: ").last.map(String.init)
+    guard let (relation, filter) = Self.wholeScan(lines) else { return }
     let isLarge = try hasManyRows(relation, connection, until: deadline)
     report.add(
       isLarge ? .warning : .notice, .noIndex, "no index helps: the whole of \(relation) is read for each message",
       at: table.text, reason: "a lookup takes longer with each row, and past 20 seconds mail is deferred",
       remedy: "make an index on \(relation) for this condition: \(filter ?? "none: the query has no WHERE")")
+  }
+
+  /// A relation of which a plan reads every row, and the condition that it then looks at.
+  ///
+  /// What is told to avoid sequential scans may read a whole index instead: one without an `Index Cond`.
+  private static func wholeScan(_ plan: [String]) -> (relation: String, filter: String?)? {
+    // A node, and the lines about it.
+    let nodes = plan.reduce(into: [[String]]()) { nodes, line in
+      if nodes.isEmpty || line.contains("->") { nodes.append([line]) } else { nodes[nodes.count - 1].append(line) }
+    }
+    func word(_ line: String, behind text: String) -> String? {
+      line.split(separator: text).dropFirst().first?.split(separator: " ").first.map(String.init)
+    }
+    for (index, node) in nodes.enumerated() {
+      let isWhole =
+        node[0].contains("Seq Scan on ")
+        || node[0].contains("Index") && node[0].contains("Scan") && !node.contains { $0.contains("Index Cond: ") }
+      guard isWhole else { continue }
+      // A Bitmap Index Scan stands below the node that names the relation and has the condition.
+      let holder = node[0].contains("Bitmap Index Scan") && index > 0 ? nodes[index - 1] : node
+      let filter = holder.first { $0.contains("Filter: ") || $0.contains("Recheck Cond: ") }
+      return (
+        word(holder[0], behind: " on ") ?? "", filter?.split(separator: ": ", maxSplits: 1).last.map(String.init)
+      )
+    }
+    return nil
   }
 
   /// More than a thousand; yes where that cannot be told.

@@ -9,12 +9,12 @@ package final class AddressLookup {
   private let settings: Settings
   private let tables: TableSet
   private let addressTables: AddressTables
-  private let prefersTables: Bool
+  /// Until they have failed once.
+  private var prefersTables: Bool
   /// Why the lookup service was passed over, nil while it answers. It is not asked again then.
   package private(set) var serviceFailure: String?
 
-  /// - Parameter prefersTables: the lookup service, which may hold an old answer, is asked only where the tables have
-  ///   none.
+  /// - Parameter prefersTables: the lookup service, which may hold an old answer, is asked only when the tables fail.
   package init(_ settings: Settings, _ tables: TableSet = TableSet(), prefersTables: Bool = false) {
     self.settings = settings
     self.prefersTables = prefersTables
@@ -34,6 +34,7 @@ package final class AddressLookup {
       let share = deadline.share(seconds: 10)
       do { return try addressTables.value(in: references, for: address, until: share) } catch {
         // Their files are closed to us, or the database is; the service may be let in.
+        prefersTables = false
       }
     }
     if let socket = settings.lookupSocket, serviceFailure == nil {

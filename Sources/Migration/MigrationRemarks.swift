@@ -38,7 +38,8 @@ extension Migration {
   private mutating func explainLimits() throws(ConfigurationError) {
     let limit = try value(.virtual_mailbox_limit)
     let source =
-      written(.virtual_mailbox_limit) == nil ? "Postfix's default, since main.cf does not set it" : "as main.cf says"
+      written(.virtual_mailbox_limit) == nil
+      ? "Postfix's default, since main.cf does not set it" : "as Postfix's files say"
     let text = limit == "0" ? "without limit" : "limited to \(limit) bytes"
     difference(
       "virtual_mailbox_limit",
@@ -186,9 +187,13 @@ extension Migration {
         difference(
           route.table,
           "sends \(count == 1 ? "a domain" : "\(count) domains") (\(route.example)) to \(service?.name ?? "virtual"), which"
-            + " outranks virtual_transport; the step that switches over has the change"
+            + " outranks virtual_transport; "
+            + (route.statement == nil && route.command == nil
+              ? "write \(options.transport): there" : "the step that switches over has the change")
             + (route.statement == nil
-              ? "" : " (name \(options.transport): in PostfixAdmin's $CONF['transport_options'], too)"))
+              ? ""
+              : ". In PostfixAdmin, $CONF['transport_options'] and 'transport_default' must have \(options.transport):, too")
+        )
         if let statement = route.statement { routeStatements.append((statement.there, statement.back)) }
         if let command = route.command { routeCommands.append((command.there, command.back)) }
       } else {

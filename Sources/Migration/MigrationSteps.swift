@@ -26,19 +26,35 @@ extension Migration {
       }
       return
     }
-    guard let user = CurrentProcess.user(number) else {
-      return obstacle(
-        "virtual_uid_maps",
-        "no user has the number \(number), and pipe(8) needs a name. Make one: useradd -r -u \(number) -M -s"
-          + " /usr/sbin/nologin \(CurrentProcess.user(named: "vmail") == nil ? "vmail" : "vmail\(number)")")
-    }
+    let group = try fixedNumber(.virtual_gid_maps) ?? CurrentProcess.user(number)?.group ?? number
+    guard let user = CurrentProcess.user(number) else { return makeUser(number, group) }
     plan.user = user.name
     try refuseSystemUser(user, "virtual_uid_maps")
-    guard let group = try fixedNumber(.virtual_gid_maps), group != user.group else { return }
-    guard let name = CurrentProcess.groupName(group) else {
-      return obstacle("virtual_gid_maps", "no group has the number \(group). Make one: groupadd -g \(group) vmail")
+    guard group != user.group else { return }
+    if let name = CurrentProcess.groupName(group) {
+      plan.user = "\(user.name):\(name)"
+    } else {
+      plan.user = "\(user.name):\(Self.freeName(group))"
+      obstacle(
+        "virtual_gid_maps", "no group has the number \(group). Make one: groupadd -g \(group) \(Self.freeName(group))")
     }
-    plan.user = "\(user.name):\(name)"
+  }
+
+  /// pipe(8) needs a name.
+  private mutating func makeUser(_ number: UInt32, _ group: UInt32) {
+    let name = Self.freeName(number)
+    plan.user = name
+    let groupName = CurrentProcess.groupName(group)
+    let groupCommand = groupName == nil ? "groupadd -g \(group) \(name) && " : ""
+    obstacle(
+      "virtual_uid_maps",
+      "no user has the number \(number), and pipe(8) needs a name. Make one: \(groupCommand)useradd -u \(number) -g"
+        + " \(groupName ?? name) -M -d /nonexistent -s /usr/sbin/nologin \(name)")
+  }
+
+  private static func freeName(_ number: UInt32) -> String {
+    CurrentProcess.user(named: "vmail") == nil && CurrentProcess.group(named: "vmail") == nil
+      ? "vmail" : "vmail\(number)"
   }
 
   /// Nothing is delivered with the rights of root and its like.
@@ -136,19 +152,39 @@ extension Migration {
       commands)
   }
 
-  /// The package's nightly audit goes by the usual user and place.
+  /// The package's units go by the usual user, group and place.
   private mutating func addAuditStep() throws(ConfigurationError) {
-    let user = plan.user.split(separator: ":").first.map(String.init) ?? plan.user
+    let parts = plan.user.split(separator: ":").map(String.init)
+    let user = parts.first ?? plan.user
+    let group =
+      parts.count == 2 ? parts[1] : CurrentProcess.user(named: user).flatMap { CurrentProcess.groupName($0.group) }
     let base = try value(.virtual_mailbox_base)
-    guard user != "vmail" || base != "/var/vmail" && !base.hasPrefix("/var/vmail/") else { return }
-    let file = "/etc/systemd/system/ullage-audit.service.d/site.conf"
-    add(
-      "Tell the nightly audit whom the Maildirs belong to, and where they are.",
-      [
-        "mkdir -p \(file.dropLast("/site.conf".count))",
-        "printf '%s\\n' '[Service]' \(shellWord("User=\(user)")) \(shellWord("ReadWritePaths=\(base)")) > \(file)",
-        "chown -R \(user) /var/lib/ullage",
+    let isElsewhere = base != "/var/vmail" && !base.hasPrefix("/var/vmail/")
+    var commands: [String] = []
+    func settings(_ unit: String, _ lines: [String]) {
+      let directory = "/etc/systemd/system/\(unit).d"
+      commands.append("mkdir -p \(directory)")
+      commands.append("printf '%s\\n' \(lines.map { shellWord($0) }.joined(separator: " ")) > \(directory)/site.conf")
+    }
+    if user != "vmail" || isElsewhere {
+      let place = base.contains(" ") ? "\"\(base)\"" : base
+      settings(
+        "ullage-audit.service",
+        ["[Service]"] + (user == "vmail" ? [] : ["User=\(user)"]) + (isElsewhere ? ["ReadWritePaths=\(place)"] : []))
+    }
+    if user != "vmail" {
+      commands += [
+        "echo 'd /var/lib/ullage 0750 \(user) - -' > /etc/tmpfiles.d/ullage.conf", "chown -R \(user) /var/lib/ullage",
         "sed -i 's/  vmail  /  \(user)  /' /etc/cron.d/ullage",
-      ])
+      ]
+    }
+    if let group, group != "vmail" {
+      settings("ullaged-lookup.socket", ["[Socket]", "SocketGroup=\(group)"])
+      commands.append("usermod -a -G \(group) ullage")
+    }
+    guard !commands.isEmpty else { return }
+    add(
+      "Tell the nightly audit and the lookup service whom the Maildirs belong to, and where they are.",
+      commands + ["[ ! -d /run/systemd/system ] || systemctl daemon-reload"])
   }
 }

@@ -90,7 +90,7 @@ package struct Survey: Sendable {
     else { return nil }
     return LogicalLine.split(text).compactMap { line in
       let parts = line.text.text.split(maxSplits: 1, whereSeparator: \.isWhitespace)
-      return parts.count == 2 ? (String(parts[0]), String(parts[1])) : nil
+      return parts.count == 2 ? (String(parts[0]), Array(parts[1].utf8).trimmed.text) : nil
     }
   }
 

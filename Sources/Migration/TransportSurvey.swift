@@ -69,7 +69,9 @@ package struct TransportSurvey {
 
   private func command(_ table: TableReference, _ old: String, _ new: String) -> String {
     let file = shellWord(table.name.text)
-    let edit = "sed -i 's/^\\([^#[:space:]][^[:space:]]*[[:space:]]\\+\\)\(old):/\\1\(new):/' \(file)"
+    // Not in comments and continuation lines; without a colon it is the whole value.
+    let edit =
+      "sed -i 's/^\\([^#[:space:]][^[:space:]]*[[:space:]]\\+\\)\(old)\\(:\\|[[:space:]]*$\\)/\\1\(new):/' \(file)"
     return table.type == "texthash" ? edit : "\(edit) && postmap \(shellWord(table.text))"
   }
 }

@@ -51,6 +51,11 @@ package struct PostfixDirectory: Sendable {
 
   package static let usual = "/etc/postfix"
 
+  /// The names by which mail is sent to virtual(8), its usual one first.
+  package var virtualTransports: [String] {
+    ["virtual"] + master.services(running: "virtual").map(\.name).filter { $0 != "virtual" }
+  }
+
   /// The value of a parameter as `service` sees it, every `$name` replaced: `-o` in master.cf outranks main.cf, and
   /// that outranks the defaults. Nil when it is set nowhere and no default is known here.
   package func value(

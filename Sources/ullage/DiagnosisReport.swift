@@ -46,7 +46,7 @@ struct DiagnosisReport {
     let word = diagnosis.severity.word
     let padding = String(repeating: " ", count: max(0, 9 - word.count))
     let kind = diagnosis.kind.map { style(" [\($0.rawValue)]", .dim) } ?? ""
-    let lines = wrapped(diagnosis.finding, width: 78)
+    let lines = wrapped(printable(diagnosis.finding), width: 78)
     for (index, line) in lines.enumerated() {
       let start = index == 0 ? "  " + style(word, diagnosis.severity.colour) + padding : margin
       try output.write(start + line + (index == lines.count - 1 ? kind : "") + "\n")
@@ -61,7 +61,7 @@ struct DiagnosisReport {
   private func write(_ title: String, _ text: String, isCommand: Bool = false) throws {
     guard !text.isEmpty else { return }
     let margin = String(repeating: " ", count: 18)
-    for (index, line) in (isCommand ? [text] : wrapped(text, width: 72)).enumerated() {
+    for (index, line) in (isCommand ? [printable(text)] : wrapped(printable(text), width: 72)).enumerated() {
       let padding = String(repeating: " ", count: 7 - title.count)
       let start = index == 0 ? String(repeating: " ", count: 11) + style(title, .dim) + padding : margin
       try output.write(start + line + "\n")

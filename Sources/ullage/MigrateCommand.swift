@@ -55,6 +55,8 @@ struct MigrateCommand: ParsableCommand {
 
   func run() throws {
     try perform {
+      // What root has in his environment does not hold for deliveries.
+      CurrentProcess.removeDatabaseEnvironment()
       let plan: MigrationPlan
       do {
         let postfix = try PostfixDirectory(from)

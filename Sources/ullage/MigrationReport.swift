@@ -24,7 +24,7 @@ struct MigrationReport {
     if isDryRun {
       try output.write(style("\(to), from \(count) of \(from):", .bold) + "\n\n")
       for line in plan.configuration.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).dropLast() {
-        try output.write(line.isEmpty ? "\n" : "    \(String(decoding: line, as: UTF8.self))\n")
+        try output.write(line.isEmpty ? "\n" : "    \(printable(String(decoding: line, as: UTF8.self)))\n")
       }
     } else {
       try output.write(style("\(to) is written, from \(count) of \(from).", .bold) + "\n")
@@ -44,10 +44,10 @@ struct MigrationReport {
     guard !remarks.isEmpty else { return }
     try output.write("\n" + style(title, colour) + "\n")
     for remark in remarks {
-      try output.write("  \(style(remark.subject, .bold))\n")
-      for line in wrapped(remark.text, width: 74) { try output.write("      \(line)\n") }
+      try output.write("  \(style(printable(remark.subject), .bold))\n")
+      for line in wrapped(printable(remark.text), width: 74) { try output.write("      \(line)\n") }
       // On one line, to be copied.
-      if let question = remark.question { try output.write("        \(question)\n") }
+      if let question = remark.question { try output.write("        \(printable(question))\n") }
     }
   }
 
@@ -56,7 +56,7 @@ struct MigrationReport {
       let margin = index == 0 ? "  \(number)" : String(repeating: " ", count: 2 + number.count)
       try output.write("\(margin)\(line)\n")
     }
-    for statement in step.statements { try output.write("       \(style("SQL:", .dim)) \(statement)\n") }
-    for command in step.commands { try output.write("       \(command)\n") }
+    for statement in step.statements { try output.write("       \(style("SQL:", .dim)) \(printable(statement))\n") }
+    for command in step.commands { try output.write("       \(printable(command))\n") }
   }
 }

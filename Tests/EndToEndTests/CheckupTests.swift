@@ -194,6 +194,14 @@ struct CheckupTests {
       "\(found)")
     try other.makeIndex()
     #expect(try !kinds().contains { $0.hasSuffix("no-index") })
+    // All of an index is read where its column stands in a function.
+    try host.sandbox.write(
+      "limits.cf", site.cluster.tableFile("SELECT bytes FROM \(other.table) WHERE lower(address) = lower('%s')"))
+    try lock()
+    let whole = try #require(try findings().first { $0["kind"] == "no-index" })
+    #expect(
+      whole["remedy"]?.contains("make an index on list_") == true && whole["remedy"]?.contains("lower(address)") == true
+    )
   }
 
   @Test("A lookup that would defer a listed mailbox, and a list that says something else than the tables")
@@ -266,6 +274,19 @@ struct CheckupTests {
     #expect(try findings() == [], "\(files.text("master.cf") ?? "")")
   }
 
+  @Test("An entry for each mail user: each is checked with its own file, and the other is only named")
+  func twoEntries() throws {
+    let second = PostfixInstance.entry(host, program: MailHost.program)
+      .replacing("ullage.cf", with: "other.cf").replacing("user=nobody", with: "user=games:games")
+    let master = try #require(files.text("master.cf"))
+    try files.set("master.cf", master + "second unix - n n - 20 pipe \(second)\n")
+    let main = try #require(files.text("main.cf"))
+    try files.set("main.cf", main + "second_destination_recipient_limit = 1\n")
+    #expect(try findings() == [])
+    let notice = try #require(try check().records.first { $0["kind"] == "other-entry" })
+    #expect(notice["finding"] == "the entry second reads \(host.sandbox("other.cf"))")
+  }
+
   @Test(
     "What is no mistake is not found: default limits, a slash at the end of the base, $name, a pooler, others' namespaces"
   )
@@ -279,6 +300,14 @@ struct CheckupTests {
     try files.set(
       "master.cf", master.replacing("${sender}", with: "$sender").replacing("${recipient}", with: "$(recipient)"))
     #expect(try findings() == [])
+    // What virtual(8) was told by -o is what migrate took.
+    try files.set(
+      "main.cf", main + "virtual_mailbox_base = /elsewhere\n")
+    try files.set(
+      "master.cf", master + "virtual unix - n n - - virtual -o virtual_mailbox_base=\(host.sandbox("base"))\n")
+    #expect(try findings() == [])
+    try files.set("master.cf", master)
+    #expect(try kinds() == ["warning other-value"])
   }
 
   @Test("A nobody is told what he could not see, and no errors of his own")
@@ -322,7 +351,7 @@ struct CheckupTests {
   @Test("Dovecot's namespaces of others have their own places; formats, patterns and a plugin without a root")
   func dovecotSpecials() throws {
     func kinds(_ settings: String) throws -> [String] {
-      try host.sandbox.write("dovecot.conf", "ssl = no\n" + settings, mode: 0o644)
+      try host.sandbox.write("dovecot.conf", "ssl = no\nprotocols = imap\n" + settings, mode: 0o644)
       let ending = try check("--dovecot=\(host.sandbox("dovecot.conf"))")
       #expect(!ending.output.contains("doveconf -n:"), "\(ending)")
       return try ending.records.filter { $0["area"] == "imap" && $0["severity"] != "notice" }.compactMap { $0["kind"] }
@@ -346,6 +375,7 @@ struct CheckupTests {
     #expect(try kinds("mail_location = mdbox:~/mdbox\n" + right + "}\n") == ["folder-layout"])
     #expect(try kinds(location + right + "  quota_rule3 = Trash/*:ignore\n}\n" + shared) == ["trash"])
     #expect(try kinds(location + "mail_plugins = quota\n") == ["quota-driver"])
+    #expect(try kinds("protocols = lmtp\n") == [], "no IMAP, no matter")
   }
 
   @Test("The entry's processes are compared with max_connections; the lookup service needs none of them")
@@ -501,7 +531,8 @@ struct CheckupTests {
   func dovecot() throws {
     func kinds(_ settings: String, _ configuration: String = "") throws -> [String] {
       try configure(configuration)
-      try host.sandbox.write("dovecot.conf", "ssl = no\nmail_location = maildir:~/Maildir\n" + settings, mode: 0o644)
+      try host.sandbox.write(
+        "dovecot.conf", "ssl = no\nprotocols = imap\nmail_location = maildir:~/Maildir\n" + settings, mode: 0o644)
       let ending = try check("--dovecot=\(host.sandbox("dovecot.conf"))")
       #expect(!ending.output.contains("doveconf -n:"), "\(ending)")
       return try ending.records.filter { $0["area"] == "imap" && $0["severity"] != "notice" }.compactMap { $0["kind"] }

@@ -125,6 +125,15 @@ struct NightlyTests {
       "journalctl",
       "#!/bin/sh\n[ $# = 1 ] || { [ \"$4\" = _SYSTEMD_INVOCATION_ID=4711 ] && cat \(place("report")); }\n",
       mode: 0o755)
+    // Without settings the unit is skipped: 1 would count as success (SuccessExitStatus=).
+    let condition = try #require(unit.first { $0.hasPrefix("ExecCondition=+/bin/sh -c '") })
+      .dropFirst("ExecCondition=+/bin/sh -c '".count).dropLast()
+    func isMet(_ file: String) throws -> Int32 {
+      try Command.run(["sh", "-c", String(condition).replacing("/etc/ullage/ullage.cf", with: file)]).status
+    }
+    #expect(try isMet(host.sandbox("ullage.cf")) == 0)
+    try host.sandbox.write("empty.cf", "# virtual_mailbox_base = /srv\n")
+    #expect(try isMet(host.sandbox("empty.cf")) == 3 && isMet("/nowhere") == 3)
     for expected in [true, false] {
       let ending = try host.ullage(words + ["--share=1"])
       #expect(ending.status == (expected ? 1 : 0))

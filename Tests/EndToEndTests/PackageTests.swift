@@ -17,6 +17,29 @@ struct PackageTests {
     #expect(ending.status == 0 && ending.output == "", "\(ending)")
   }
 
+  @Test("An upgrade leaves the lookup service running, with the new program; a removal ends it")
+  func lookupService() throws {
+    let sandbox = try Sandbox()
+    try Command.check(["dpkg-deb", "-e", try BuiltPackage.this.file, sandbox("c")])
+    for name in ["systemctl", "deb-systemd-invoke", "deb-systemd-helper", "systemd-sysusers", "systemd-tmpfiles"] {
+      try sandbox.write("bin/\(name)", "#!/bin/sh\necho \(name) $* >> \(sandbox("calls"))\n", mode: 0o755)
+    }
+    // A machine on which systemd runs, as far as these scripts can see.
+    func calls(_ script: String, _ arguments: String) throws -> [String] {
+      try sandbox.write("calls", "")
+      let text = try #require(sandbox.text("c/\(script)")).replacing("/run/systemd/system", with: sandbox("bin"))
+      try sandbox.write("script", text, mode: 0o755)
+      try Command.check(["sh", "-c", "PATH=\(sandbox("bin")):$PATH \(sandbox("script")) \(arguments)"])
+      return (sandbox.text("calls") ?? "").split(separator: "\n").map(String.init)
+    }
+    let preinst = try sandbox.text("c/preinst") == nil ? [] : calls("preinst", "upgrade 0.1.0")
+    let upgrade = try preinst + calls("prerm", "upgrade 0.1.1") + calls("postinst", "configure 0.1.0")
+    #expect(!upgrade.contains { $0.contains(" stop ") && $0.contains("ullaged-lookup") }, "\(upgrade)")
+    #expect(upgrade.contains("deb-systemd-invoke try-restart ullaged-lookup.service"), "\(upgrade)")
+    let removal = try calls("prerm", "remove")
+    #expect(removal.contains("deb-systemd-invoke stop ullaged-lookup.socket ullaged-lookup.service"), "\(removal)")
+  }
+
   @Test("The programs are stripped, search no library beside themselves, and need no Swift runtime")
   func programs() throws {
     let sandbox = try Sandbox()

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Foundation
 import Reports
 import Testing
 
@@ -58,5 +59,20 @@ struct ReportsTests {
       #expect(ProgressLine(of: 9, "mailboxes").text(done: 3, elapsed: 1, width: width).count <= width)
     }
     #expect(ProgressLine(of: nil, "mailboxes").text(done: 7, elapsed: 2, width: 80) == "7 mailboxes  3.5/s")
+  }
+
+  @Test(
+    "A word of a command that is printed is what a shell takes it for",
+    arguments: ["", "a", "a b", "it's", "$(x)", "~", "-n", "a;b", "ä"])
+  func shellWords(text: String) throws {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: "/bin/sh")
+    process.arguments = ["-c", "printf '%s.' \(shellWord(text))"]
+    let pipe = Pipe()
+    process.standardOutput = pipe
+    try process.run()
+    process.waitUntilExit()
+    let output = try #require(try pipe.fileHandleForReading.readToEnd())
+    #expect(String(decoding: output, as: UTF8.self) == text + ".")
   }
 }

@@ -161,7 +161,10 @@ struct MigrateTests {
       ("virtual_maildir_filter_maps = pgsql:/etc/f.cf", 1, "VDA's filter does not exist here"),
       ("virtual_maildir_limit_message = 100 % full", 0, "holds a %: VDA took it for a format, here it is plain text"),
       ("virtual_maildir_extended = no", 0, "VDA wrote no maildirsize. From now on there is one"),
-      ("virtual_mailbox_limit = 0", 0, "mailboxes without a limit of their own are without limit (as main.cf says)"),
+      (
+        "virtual_mailbox_limit = 0", 0,
+        "mailboxes without a limit of their own are without limit (as Postfix's files say)"
+      ),
       ("virtual_mailbox_limit_inbox = yes", 0, "is yes: no maildirsize is written"),
       (
         "virtual_uid_maps = pgsql:/etc/uids.cf", 1,
@@ -169,7 +172,7 @@ struct MigrateTests {
       ),
       (
         "virtual_uid_maps = static:4294967290", 1,
-        "no user has the number 4294967290, and pipe(8) needs a name. Make one: useradd"
+        "no user has the number 4294967290, and pipe(8) needs a name. Make one: "
       ),
       ("virtual_create_maildirsize = yes", 0, "virtual_create_maildirsize is left out: no version of VDA read it"),
       ("virtual_mailbox_limit_message = full", 0, "is written as virtual_maildir_limit_message"),
@@ -245,12 +248,12 @@ struct MigrateTests {
   @Test("Domains in a file are sent over and back by the printed commands, and nothing else in it changes")
   func transportFile() throws {
     let text =
-      "# virtual: no\nexample.org virtual:\nexample.net\tvirtual:[x]\nexample.com  smtp:virtual\n  virtual:more\n"
+      "# virtual: no\nexample.org virtual:\nexample.net\tvirtual:[x]\nexample.com  smtp:virtual\n  virtual:more\nb.example \t virtual:\n"
     try sandbox.write("postfix/transport", text)
     let files = try PostfixFiles(sandbox, main: main("transport_maps = texthash:\(sandbox("postfix/transport"))"))
     try Command.check(["touch", "-d", "1 hour ago", sandbox("postfix/transport")])
     let ending = try migrate(files)
-    #expect(flat(ending).contains("sends 2 domains (example.org) to virtual"))
+    #expect(flat(ending).contains("sends 3 domains (example.org) to virtual"))
     func run(_ commands: [String]) throws {
       for command in commands where command.contains(sandbox("postfix/transport")) {
         try Command.check(["sh", "-c", command], asMailUser: true)
@@ -259,7 +262,8 @@ struct MigrateTests {
     try run(commands(in: ending.output))
     #expect(
       sandbox.text("postfix/transport")
-        == "# virtual: no\nexample.org ullage:\nexample.net\tullage:[x]\nexample.com  smtp:virtual\n  virtual:more\n")
+        == "# virtual: no\nexample.org ullage:\nexample.net\tullage:[x]\nexample.com  smtp:virtual\n  virtual:more\nb.example \t ullage:\n"
+    )
     try run(commands(in: ending.output, after: "The way back."))
     #expect(sandbox.text("postfix/transport") == text)
   }
@@ -291,6 +295,16 @@ struct MigrateTests {
     let step = try #require(commands(in: ending.output).first { $0.hasPrefix("postfix ") })
     let words = try Command.check(["sh", "-c", "printf '%s\\n' \(step)"])
     #expect(words == "postfix\n-c\n\(strange("it's $(odd)"))\nreload\n")
+  }
+
+  @Test("Control characters of files reach no terminal")
+  func controlCharacters() throws {
+    let files = try PostfixFiles(
+      sandbox,
+      main: main("virtual_maildir_limit_message = a\u{1B}[2Jb\ntransport_maps = inline:{ {x\u{07} = virtual:} }"))
+    let ending = try migrate(files, "--dry-run")
+    #expect(!ending.output.contains("\u{1B}") && !ending.output.contains("\u{07}"))
+    #expect(ending.output.contains("a\\x1B[2Jb") && ending.output.contains("(x\\x07)"))
   }
 
   @Test("A user other than vmail and a base elsewhere: the nightly audit is told")
