@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+import Foundation
+import TestSupport
+import Testing
+
+/// `ullage check` beside Dovecot's doveconf and Courier's maildirmake.
+final class CheckupImapTests: CheckupFixture {
+  @Test("Dovecot's namespaces of others have their own places; formats, patterns and a plugin without a root")
+  func dovecotSpecials() throws {
+    func kinds(_ settings: String) throws -> [String] {
+      try host.sandbox.write("dovecot.conf", "ssl = no\nprotocols = imap\n" + settings, mode: 0o644)
+      let ending = try check("--dovecot=\(host.sandbox("dovecot.conf"))")
+      #expect(!ending.output.contains("doveconf -n:"), "\(ending)")
+      return try ending.records.filter { $0["area"] == "imap" && $0["severity"] != "notice" }.compactMap { $0["kind"] }
+    }
+    let right = "mail_plugins = quota\nplugin {\n  quota = maildir:User quota\n  quota_rule2 = Trash:ignore\n"
+    let location = "mail_location = maildir:~/Maildir\n"
+    let shared = """
+      namespace {
+        type = public
+        separator = /
+        prefix = Public/
+        location = maildir:/var/mail/public:CONTROL=~/Maildir/public:LAYOUT=fs
+      }
+      namespace inbox {
+        inbox = yes
+        separator = /
+      }
+
+      """
+    #expect(try kinds(location + right + "}\n" + shared) == [])
+    #expect(try kinds("mail_location = mdbox:~/mdbox\n" + right + "}\n") == ["folder-layout"])
+    #expect(try kinds(location + right + "  quota_rule3 = Trash/*:ignore\n}\n" + shared) == ["trash"])
+    #expect(try kinds(location + "mail_plugins = quota\n") == ["quota-driver"])
+    #expect(try kinds("protocols = lmtp\n") == [], "no IMAP, no matter")
+  }
+
+  @Test("Dovecot: quota driver, control directory, folder layout and trash, by the real doveconf")
+  func dovecot() throws {
+    func kinds(_ settings: String, _ configuration: String = "") throws -> [String] {
+      try configure(configuration)
+      try host.sandbox.write(
+        "dovecot.conf", "ssl = no\nprotocols = imap\nmail_location = maildir:~/Maildir\n" + settings, mode: 0o644)
+      let ending = try check("--dovecot=\(host.sandbox("dovecot.conf"))")
+      #expect(!ending.output.contains("doveconf -n:"), "\(ending)")
+      return try ending.records.filter { $0["area"] == "imap" && $0["severity"] != "notice" }.compactMap { $0["kind"] }
+    }
+    let right = "mail_plugins = quota\nplugin {\n  quota = maildir:User quota\n  quota_rule = *:storage=1G\n"
+    #expect(try kinds("") == ["quota-driver"])
+    #expect(try kinds("mail_plugins = quota\nplugin {\n  quota = count:User quota\n}\n") == ["quota-driver"])
+    #expect(try kinds(right + "}\n") == ["trash"])
+    #expect(try kinds(right + "  quota_rule2 = Trash:ignore\n}\n") == [])
+    #expect(try kinds(right + "}\n", "virtual_trash_count = yes") == [])
+    #expect(try kinds(right + "  quota_rule2 = Trash:ignore\n  quota_rule3 = Spam:ignore\n}\n") == ["trash"])
+    #expect(
+      try kinds(
+        right + "  quota_rule2 = Trash:ignore\n  quota_rule3 = Spam:ignore\n}\n", "virtual_trash_name = .Trash, .Spam")
+        == [])
+    #expect(
+      try kinds(right + "}\nprotocol imap {\n  mail_plugins = quota imap_quota\n}\n", "virtual_trash_count = yes") == []
+    )
+    let prefix = "namespace inbox {\n  inbox = yes\n  prefix = INBOX.\n  separator = .\n}\n"
+    #expect(try kinds(right + "  quota_rule2 = INBOX.Trash:ignore\n}\n" + prefix) == [])
+    let elsewhere = "mail_location = maildir:~/Maildir:CONTROL=/var/control/%u\n"
+    #expect(try kinds(elsewhere + right + "  quota_rule2 = Trash:ignore\n}\n") == ["control-directory"])
+    #expect(
+      try kinds("mail_location = maildir:~/Maildir:LAYOUT=fs\n" + right + "  quota_rule2 = Trash:ignore\n}\n")
+        == ["folder-layout"])
+    #expect(
+      try kinds(right + "  quota_rule2 = Trash:ignore\n}\n", "maildir_count_profile = courier") == ["count-profile"])
+    try host.sandbox.write("dovecot.conf", "nonsense = {{\n", mode: 0o644)
+    #expect(try check("--dovecot=\(host.sandbox("dovecot.conf"))").output.contains("doveconf -n: "))
+  }
+
+  @Test("Courier: its trash folder, how it was built (its own maildirmake counts), the counting profile")
+  func courier() throws {
+    let right = "IMAP_TRASHFOLDERNAME=Trash\nIMAP_EMPTYTRASH=Trash:7\n"
+    func kinds(_ imapd: String, _ configuration: String, behind script: String? = nil) throws -> [String] {
+      try configure(configuration)
+      try host.sandbox.write("courier/imapd", imapd, mode: 0o644)
+      try Command.check(["touch", "-d", "1 hour ago", host.sandbox("courier/imapd")])
+      let arguments = host.toolArguments([
+        "check", "--postfix=\(files.path)", "--format=jsonl", "--dovecot=/nowhere",
+        "--courier=\(host.sandbox("courier"))",
+      ])
+      let shell = script.map { ["unshare", "--mount", "sh", "-ec", "\($0)\nexec \"$@\"", "sh"] } ?? []
+      let ending = try Command.run(shell + arguments)
+      return try ending.records.filter { $0["area"] == "imap" && $0["severity"] != "notice" }.compactMap { $0["kind"] }
+    }
+    #expect(try kinds(right, "maildir_count_profile = courier") == [])
+    #expect(try kinds(right, "") == ["count-profile"])
+    #expect(try kinds(right, "virtual_trash_count = yes") == ["trash", "count-profile"])
+    #expect(try kinds("IMAP_TRASHFOLDERNAME=\"Deleted Items\"\n", "maildir_count_profile = courier") == ["trash"])
+    // A build --with-trashquota: whatever is in .Trash counts.
+    try host.sandbox.write(
+      "maildirmake",
+      """
+      #!/bin/sh
+      case $1 in
+        -q) printf '%s\\n10 1\\n' "$2" > "$3/maildirsize" ;;
+        -f) mkdir -p "$3/.$2/cur" ;;
+        *) mkdir -p "$1/cur" ;;
+      esac
+      """, mode: 0o755)
+    let behind = """
+      mount --make-rprivate /
+      for p in /usr/bin/maildirmake.courier /usr/lib/courier/bin/maildirmake /usr/bin/maildirmake; do
+        [ ! -e $p ] || mount --bind \(host.sandbox("maildirmake")) $p
+      done
+      """
+    #expect(try kinds(right, "maildir_count_profile = courier", behind: behind) == ["trash"])
+    #expect(try kinds(right, "virtual_trash_count = yes", behind: behind) == [])
+    #expect(try check("--courier=/nowhere").output.contains("name the directory that has the file imapd"))
+  }
+}

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+import Foundation
+import TestSupport
+import Testing
+
+/// What `ullage check` finds in Postfix's files, by what a database and the real postconf say of them.
+final class CheckupPostfixTests: CheckupFixture {
+  @Test("Domains that transport_maps send elsewhere: to virtual, and to a transport that does not exist")
+  func transports() throws {
+    let main = try #require(files.text("main.cf"))
+    try host.sandbox.write("transport", "example.org ullage:\n", mode: 0o644)
+    try files.set("main.cf", main + "transport_maps = texthash:\(host.sandbox("transport"))\n")
+    #expect(try kinds() == [])
+    try host.sandbox.write("transport", "example.org virtual:\n", mode: 0o644)
+    let virtual = try #require(try findings().first)
+    #expect(
+      virtual["kind"] == "no-mail" && virtual["finding"]?.contains("a domain goes to virtual(8) (example.org)") == true)
+    try Command.check(["sh", "-c", try #require(virtual["remedy"])])
+    #expect(try kinds() == [])
+    try host.sandbox.write("transport", "example.org quota9:\n", mode: 0o644)
+    let nowhere = try #require(try findings().first)
+    #expect(
+      nowhere["kind"] == "no-mail" && nowhere["reason"]?.contains("no such transport: mail is deferred") == true,
+      "\(nowhere)")
+  }
+
+  @Test(
+    "The commands that mend an entry of master.cf do, by the real postconf",
+    arguments: [
+      ("flags=DORXhu", "flags=DRFqhu"), ("null_sender= ", ""), ("user=nobody", "user=nosuchuser"),
+      ("--recipient=${recipient}", "--recipient=${user}"), ("--size=${size}", "--sise=${size}"),
+      ("unix - n n -", "unix - n y -"), ("unix - n n -", "unix - - n -"), ("20 pipe", "20 pipe -o soft_bounce=yes"),
+      ("20 pipe", "- pipe"), ("20 pipe", "20 pipe -o ullage_time_limit=60"),
+      ("20 pipe", "20 pipe -o { command_time_limit = 2m }"),
+    ])
+  func remedies(old: String, new: String) throws {
+    let text = try #require(files.text("master.cf"))
+    try files.set("master.cf", text.replacingOccurrences(of: old, with: new))
+    #expect(try findings() != [])
+    // Another may show when the first is mended.
+    for _ in 0..<3 {
+      guard let remedy = try findings("--user=nobody").first?["remedy"] else { break }
+      // No Postfix runs from here that could be told.
+      let command = remedy.components(separatedBy: " && postfix ")[0].replacingOccurrences(
+        of: "user=vmail", with: "user=nobody")
+      try Command.check(["sh", "-c", command])
+      for name in ["main.cf", "master.cf"] {
+        try Command.check(["touch", "-d", "1 hour ago", "\(files.path)/\(name)"])
+      }
+    }
+    #expect(try findings() == [], "\(files.text("master.cf") ?? "")")
+  }
+
+  @Test("An entry for each mail user: each is checked with its own file, and the other is only named")
+  func twoEntries() throws {
+    let second = PostfixInstance.entry(host, program: MailHost.program)
+      .replacing("ullage.cf", with: "other.cf").replacing("user=nobody", with: "user=games:games")
+    let master = try #require(files.text("master.cf"))
+    try files.set("master.cf", master + "second unix - n n - 20 pipe \(second)\n")
+    let main = try #require(files.text("main.cf"))
+    try files.set("main.cf", main + "second_destination_recipient_limit = 1\n")
+    #expect(try findings() == [])
+    let notice = try #require(try check().records.first { $0["kind"] == "other-entry" })
+    #expect(notice["finding"] == "the entry second reads \(host.sandbox("other.cf"))")
+  }
+
+  @Test(
+    "What is no mistake is not found: a default limit of 1, a slash at the end of the base, $name, what -o said"
+  )
+  func noFalseAlarm() throws {
+    let main = try #require(files.text("main.cf"))
+    try files.set(
+      "main.cf",
+      main.replacing("ullage_destination_recipient_limit", with: "default_destination_recipient_limit")
+        + "virtual_mailbox_base = \(host.sandbox("base"))/\n")
+    let master = try #require(files.text("master.cf"))
+    try files.set(
+      "master.cf", master.replacing("${sender}", with: "$sender").replacing("${recipient}", with: "$(recipient)"))
+    #expect(try findings() == [])
+    // What virtual(8) was told by -o is what migrate took.
+    try files.set(
+      "main.cf", main + "virtual_mailbox_base = /elsewhere\n")
+    try files.set(
+      "master.cf", master + "virtual unix - n n - - virtual -o virtual_mailbox_base=\(host.sandbox("base"))\n")
+    #expect(try findings() == [])
+    try files.set("master.cf", master)
+    #expect(try kinds() == ["warning other-value"])
+  }
+
+  @Test("A program that others can replace is not run by root")
+  func strangersProgram() throws {
+    let program = host.sandbox("ullage-deliver")
+    try Command.check([
+      "sh", "-c", "printf '#!/bin/sh\nid > \(host.sandbox("ran"))\n' > \(program); chmod 755 \(program)",
+    ])
+    try Command.check(["chown", "nobody", program])
+    let master = try #require(files.text("master.cf"))
+    try files.set("master.cf", master.replacing(MailHost.program, with: program))
+    #expect(try kinds() == ["warning program"])
+    #expect(host.sandbox.text("ran") == nil)
+  }
+
+  @Test("The entry's processes are compared with max_connections; the lookup service needs none of them")
+  func connections() throws {
+    let text = try #require(files.text("master.cf"))
+    func limit(_ count: String) throws {
+      try files.set("master.cf", text.replacing(" 20 pipe", with: " \(count) pipe"))
+    }
+    try limit("-")
+    #expect(try kinds() == ["error process-limit"])
+    try limit("60")
+    #expect(try kinds() == ["warning process-limit"])
+    try limit("40")
+    #expect(try kinds() == [])
+    try limit("0")
+    #expect(try kinds() == ["error process-limit"])
+    try limit("20")
+    try configure("lookup_socket = \(host.sandbox("lookup"))")
+    #expect(try kinds() == ["error lookup-service"])
+    try configure("lookup_socket = \(host.sandbox("lookup"))\nlookup_fallback = yes")
+    #expect(try kinds() == ["warning lookup-service"])
+    let daemon = try LookupDaemon(host.sandbox("ullage.cf"), socket: host.sandbox("lookup"))
+    #expect(try kinds() == [])
+    withExtendedLifetime(daemon) {}
+  }
+
+  @Test("Behind pgbouncer there is no telling how many connections there may be; a role's own limit counts")
+  func otherLimits() throws {
+    // Not the cluster that other tests ask, too.
+    let cluster = try PostgresCluster()
+    try cluster.makePostfixAdmin(quota: 0)
+    let own = try CheckupPostfixTests(cluster: cluster)
+    try own.findOtherLimits()
+  }
+
+  private func findOtherLimits() throws {
+    let master = try #require(files.text("master.cf"))
+    try site.cluster.sql("ALTER ROLE postfix CONNECTION LIMIT 20")
+    #expect(try kinds() == ["error process-limit"])
+    try site.cluster.sql("ALTER ROLE postfix CONNECTION LIMIT -1")
+
+    try files.set("master.cf", master.replacing(" 20 pipe", with: " 90 pipe"))
+    #expect(try kinds() == ["warning process-limit"])
+    let port = try freePort()
+    try host.sandbox.write(
+      "pgbouncer.ini",
+      """
+      [databases]
+      postgres = host=\(site.cluster.sandbox.path) port=\(site.cluster.port)
+      [pgbouncer]
+      listen_addr = 127.0.0.1
+      listen_port = \(port)
+      unix_socket_dir =
+      auth_type = any
+      pool_mode = transaction
+      """)
+    // Its clients are all one user of the server's.
+    let pool = try Command(
+      MailUser.drop + [
+        "sh", "-c", "sed -i 's/^postgres = .*/& user=postgres/' $0; exec pgbouncer -q $0",
+        host.sandbox("pgbouncer.ini"),
+      ],
+      input: .file("/dev/null"))
+    defer {
+      pool.kill(SIGTERM)
+      _ = pool.wait()
+    }
+    for name in ["list.cf", "limits.cf"] {
+      let text = try #require(host.sandbox.text(name))
+      let hosts = text.split(separator: "\n").map { line in
+        line.hasPrefix("hosts =")
+          ? "hosts = 127.0.0.1:\(port)" : line.hasPrefix("dbname =") ? "dbname = postgres" : String(line)
+      }
+      try host.sandbox.write(name, hosts.joined(separator: "\n") + "\n")
+    }
+    try lock()
+    try waitUntil("pgbouncer") { try kinds() == [] ? () : nil }
+  }
+}
