@@ -72,7 +72,7 @@ package struct Settings: Sendable {
     lookupStaleTime = try file.seconds(.lookup_stale_time)
     deliveryTimeLimit = try file.seconds(.delivery_time_limit)
     recountTimeLimit = try file.seconds(.recount_time_limit)
-    logSocket = try file.path(.log_socket)
+    logSocket = file.logSocket
     try checkWhole(file)
   }
 

@@ -28,6 +28,20 @@ struct LogicalLineTests {
 }
 
 struct ConfigurationFileTests {
+  @Test("A log socket that is no path keeps no mail back: the default takes its place")
+  func logSocket() throws {
+    let text = "virtual_mailbox_base = /srv\nvirtual_mailbox_maps = static:x/\nlog_socket = relative\n"
+    #expect(String(decoding: try Settings(file(text)).logSocket, as: UTF8.self) == "/dev/log")
+  }
+
+  @Test("Names are told apart: unknown ones, one's own, those without meaning, those whose values were quoted")
+  func names() {
+    let names = file("mine = 1\nvirtual_trash_name = \"$mine\"\nmydomain = x\nno_such = 1\nother = $mydomain$other\n")
+    #expect(names.unknownNames.map(\.text) == ["no_such"])
+    #expect(names.ownNames.map(\.text) == ["mine", "mydomain", "other"])
+    #expect(names.ignoredNames.isEmpty && names.quotedNames.map(\.line) == [2])
+  }
+
   private let base = "virtual_mailbox_base = /m\nvirtual_mailbox_maps = static:x/\n"
 
   @Test(
