@@ -86,12 +86,12 @@ package struct Migration {
     plan.changes.append(.init(subject: subject, text: text))
   }
 
-  mutating func difference(_ subject: String, _ text: String, question: String? = nil) {
-    plan.differences.append(.init(subject: subject, text: text, question: question))
+  mutating func difference(_ subject: String, _ text: String, line: String? = nil) {
+    plan.differences.append(.init(subject: subject, text: text, line: line))
   }
 
-  mutating func obstacle(_ subject: String, _ text: String) {
-    plan.obstacles.append(.init(subject: subject, text: text))
+  mutating func obstacle(_ subject: String, _ text: String, line: String? = nil) {
+    plan.obstacles.append(.init(subject: subject, text: text, line: line))
   }
 
   private mutating func takeParameters() throws(ConfigurationError) {

@@ -6,8 +6,8 @@ package struct MigrationPlan: Sendable {
   package struct Remark: Sendable, Equatable {
     package let subject: String
     package let text: String
-    /// What to ask the database, nil where it is not about that.
-    package var question: String?
+    /// A command, or a question for the database, that goes with it.
+    package var line: String?
   }
 
   /// Something to do, with the commands for it.

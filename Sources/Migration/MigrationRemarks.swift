@@ -2,6 +2,7 @@
 import Configuration
 import Posix
 import Postfix
+import Reports
 
 /// What an administrator must know before he switches over.
 extension Migration {
@@ -109,7 +110,7 @@ extension Migration {
     case "hash", "btree", "lmdb", "cdb", "dbm", "sdbm":
       let made = Survey.files(of: plain)
       if let name = made.first, !survey.exists(name) {
-        obstacle(table.text, "there is no \(name); make it: postmap \(plain.text)")
+        obstacle(table.text, "there is no \(name); make it:", line: "postmap \(shellWord(plain.text))")
       }
       difference(
         table.text,
@@ -174,7 +175,7 @@ extension Migration {
       difference(
         table.text,
         "could not be searched for mbox files, paths without a slash at the end (\(failure.text)); look yourself, with"
-          + " PostfixAdmin's tables so:", question: "SELECT maildir FROM mailbox WHERE maildir NOT LIKE '%/';")
+          + " PostfixAdmin's tables so:", line: "SELECT maildir FROM mailbox WHERE maildir NOT LIKE '%/';")
     }
   }
 
@@ -200,7 +201,7 @@ extension Migration {
         difference(
           route.table,
           "could not be looked through (\(route.failure)). Where it sends a domain to \(service?.name ?? "virtual"), that"
-            + " outranks virtual_transport and must become \(options.transport):", question: route.statement?.there)
+            + " outranks virtual_transport and must become \(options.transport):", line: route.statement?.there)
       }
     }
   }

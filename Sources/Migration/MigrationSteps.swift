@@ -36,7 +36,8 @@ extension Migration {
     } else {
       plan.user = "\(user.name):\(Self.freeName(group))"
       obstacle(
-        "virtual_gid_maps", "no group has the number \(group). Make one: groupadd -g \(group) \(Self.freeName(group))")
+        "virtual_gid_maps", "no group has the number \(group). Make one:",
+        line: "groupadd -g \(group) \(Self.freeName(group))")
     }
   }
 
@@ -48,8 +49,9 @@ extension Migration {
     let groupCommand = groupName == nil ? "groupadd -g \(group) \(name) && " : ""
     obstacle(
       "virtual_uid_maps",
-      "no user has the number \(number), and pipe(8) needs a name. Make one: \(groupCommand)useradd -u \(number) -g"
-        + " \(groupName ?? name) -M -d /nonexistent -s /usr/sbin/nologin \(name)")
+      "no user has the number \(number), and pipe(8) needs a name. Make one, and run this again, to see what he may read:",
+      line:
+        "\(groupCommand)useradd -u \(number) -g \(groupName ?? name) -M -d /nonexistent -s /usr/sbin/nologin \(name)")
   }
 
   private static func freeName(_ number: UInt32) -> String {

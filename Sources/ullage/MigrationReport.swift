@@ -47,7 +47,7 @@ struct MigrationReport {
       try output.write("  \(style(printable(remark.subject), .bold))\n")
       for line in wrapped(printable(remark.text), width: 74) { try output.write("      \(line)\n") }
       // On one line, to be copied.
-      if let question = remark.question { try output.write("        \(printable(question))\n") }
+      if let line = remark.line { try output.write("        \(printable(line))\n") }
     }
   }
 

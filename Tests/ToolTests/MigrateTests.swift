@@ -172,7 +172,7 @@ struct MigrateTests {
       ),
       (
         "virtual_uid_maps = static:4294967290", 1,
-        "no user has the number 4294967290, and pipe(8) needs a name. Make one: "
+        "no user has the number 4294967290, and pipe(8) needs a name. Make one, and run this again"
       ),
       ("virtual_create_maildirsize = yes", 0, "virtual_create_maildirsize is left out: no version of VDA read it"),
       ("virtual_mailbox_limit_message = full", 0, "is written as virtual_maildir_limit_message"),
