@@ -81,11 +81,9 @@ package struct Diagnosis: Sendable, Equatable {
 }
 
 /// What the doctor has seen so far.
-package struct CheckReport: Sendable {
-  package private(set) var diagnoses: [Diagnosis] = []
+struct CheckReport {
+  private(set) var diagnoses: [Diagnosis] = []
   private var area = Diagnosis.Area.configuration
-
-  package init() {}
 
   mutating func begin(_ area: Diagnosis.Area) { self.area = area }
 

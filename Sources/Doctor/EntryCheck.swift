@@ -172,13 +172,8 @@ struct EntryCheck {
       report.add(
         .warning, .arguments, "the entry reads \(request.configurationFile.text), and this check \(configurationFile)",
         at: place, reason: "what is found here need not hold for deliveries",
-        remedy: checkCommand(request.configurationFile.text))
+        remedy: postfix.checkCommand(request.configurationFile.text))
     }
-  }
-
-  private func checkCommand(_ file: String) -> String {
-    "ullage check --config=\(shellWord(file))"
-      + (postfix.path == PostfixDirectory.usual ? "" : " --postfix=\(shellWord(postfix.path))")
   }
 
   /// `$name` and `$(name)` are `${name}` to pipe(8).
@@ -294,5 +289,12 @@ struct EntryCheck {
       remedy: isOwn
         ? "postconf\(postfix.option) -PX \(entry.name)/unix/soft_bounce && \(reload)"
         : "postconf\(postfix.option) -X soft_bounce && \(reload)")
+  }
+}
+
+extension PostfixDirectory {
+  /// The command that looks at another ullage.cf, and at this directory.
+  func checkCommand(_ file: String) -> String {
+    "ullage check --config=\(shellWord(file))" + (path == Self.usual ? "" : " --postfix=\(shellWord(path))")
   }
 }

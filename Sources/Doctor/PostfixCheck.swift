@@ -2,7 +2,6 @@
 import Configuration
 import Migration
 import Postfix
-import Reports
 
 /// main.cf and master.cf, as far as deliveries go by them.
 struct PostfixCheck {
@@ -44,7 +43,7 @@ struct PostfixCheck {
       report.add(
         .notice, .otherEntry, "the entry \(other.name) reads \(file)",
         at: "\(postfix.path)/master.cf, line \(other.line)",
-        reason: "it was not looked at", remedy: "ullage check --config=\(shellWord(file))")
+        reason: "it was not looked at", remedy: postfix.checkCommand(file))
     }
     checkMailComes(postfix, &report)
     checkValues(postfix, &report)

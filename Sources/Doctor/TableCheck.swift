@@ -67,8 +67,8 @@ struct TableCheck {
   }
 
   private func cure(_ table: TableReference) -> String {
-    let files = Survey.files(of: table).filter { Path($0.utf8).map { (try? stat($0)) != nil } ?? false }
-    guard let user, !isAskedByService, case let closed = Survey("/").closed(files, to: user), !closed.files.isEmpty
+    let files = Survey.files(of: table).filter { Survey.exists($0) }
+    guard let user, !isAskedByService, case let closed = Survey.closed(files, to: user), !closed.files.isEmpty
     else {
       return "correct it; ullage.cf(5) and pgsql_table(5)"
     }
@@ -79,7 +79,7 @@ struct TableCheck {
   }
 
   private func remedy(_ table: TableReference, _ error: TableError) -> String {
-    let missing = Survey.files(of: table).filter { Path($0.utf8).map { (try? stat($0)) == nil } ?? true }
+    let missing = Survey.files(of: table).filter { !Survey.exists($0) }
     if !missing.isEmpty {
       return missing == [table.name.text] ? "make the file \(missing[0])" : "postmap \(shellWord(table.text))"
     }

@@ -25,6 +25,8 @@ package struct Migration {
   /// virtual(8)'s entry in master.cf, whose own settings outrank main.cf.
   let service: MasterService?
   var plan = MigrationPlan()
+  /// The new file as its readers will take it, nil when they cannot.
+  private(set) var settings: Settings?
   /// The lines of the new file, by name.
   private var lines: [(name: String, value: [UInt8])] = []
   private var macros: [(name: String, value: [UInt8])] = []
@@ -41,7 +43,7 @@ package struct Migration {
     migration.takeMacros()
     migration.write()
     try migration.findUser()
-    try migration.checkResult()
+    migration.checkResult()
     try migration.explain()
     try migration.addSteps()
     return migration.plan
@@ -103,17 +105,17 @@ package struct Migration {
       if service?.overrides[name] != nil {
         change(name, "is taken from -o in \(place(service)), which outranks main.cf")
       }
-      try take(parameter, value)
+      take(parameter, value)
     }
     if written(.virtual_maildir_limit_message) == nil, let value = written("virtual_mailbox_limit_message") {
       change(
         "virtual_mailbox_limit_message", "is written as virtual_maildir_limit_message: VDA never read the other name")
-      try take(.virtual_maildir_limit_message, value)
+      take(.virtual_maildir_limit_message, value)
     }
     plan.parameterCount = lines.count
   }
 
-  private mutating func take(_ parameter: Parameter, _ value: [UInt8]) throws(ConfigurationError) {
+  private mutating func take(_ parameter: Parameter, _ value: [UInt8]) {
     switch parameter {
     case .virtual_maildir_filter where value.text.lowercased() != "no",
       .virtual_maildir_filter_maps where !value.isEmpty:
@@ -185,10 +187,8 @@ package struct Migration {
   /// `master.cf, line 12`
   func place(_ service: MasterService?) -> String { "master.cf, line \(service?.line ?? 0)" }
 
-  /// The new file as its readers will take it.
-  private mutating func checkResult() throws(ConfigurationError) {
-    let file = ConfigurationFile(parsing: plan.configuration)
-    do { _ = try Settings(file) } catch {
+  private mutating func checkResult() {
+    do { settings = try Settings(ConfigurationFile(parsing: plan.configuration)) } catch {
       obstacle("ullage.cf", error.message + (error.line.map { " (line \($0) of the new file)" } ?? ""))
     }
   }

@@ -37,5 +37,5 @@ package struct MigrationPlan: Sendable {
   /// What will not be as it was, or is easily overlooked.
   package internal(set) var differences: [Remark] = []
   package internal(set) var steps: [Step] = []
-  package internal(set) var wayBack: [Step] = []
+  package internal(set) var wayBack = Step("", [])
 }

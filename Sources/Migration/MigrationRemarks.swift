@@ -10,8 +10,8 @@ extension Migration {
     try explainEntry()
     try explainLimits()
     try explainRest()
-    for table in try tables() { explain(table) }
-    try explainPaths()
+    for table in tables { explain(table) }
+    explainPaths()
     try explainTransports()
   }
 
@@ -90,9 +90,8 @@ extension Migration {
   }
 
   /// Each table of the new file, once.
-  func tables() throws(ConfigurationError) -> [TableReference] {
-    guard let settings = try? Settings(ConfigurationFile(parsing: plan.configuration)) else { return [] }
-    return Parameter.tables.flatMap { settings.tables($0) }.reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
+  var tables: [TableReference] {
+    Parameter.tables.flatMap { settings?.tables($0) ?? [] }.reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
   }
 
   private mutating func explain(_ table: TableReference) {
@@ -109,7 +108,7 @@ extension Migration {
     case "static", "inline", "socketmap": break
     case "hash", "btree", "lmdb", "cdb", "dbm", "sdbm":
       let made = Survey.files(of: plain)
-      if let name = made.first, !survey.exists(name) {
+      if let name = made.first, !Survey.exists(name) {
         obstacle(table.text, "there is no \(name); make it:", line: "postmap \(shellWord(plain.text))")
       }
       difference(
@@ -122,7 +121,7 @@ extension Migration {
           + " postfix-\(plain.type)). The lookup service makes that cheaper: ullaged(8). A list of all mailboxes takes"
           + " PostgreSQL, so --all, --domain and audit need mailbox_list_database")
     default:
-      if let name = Survey.files(of: plain).first, !survey.exists(name) {
+      if let name = Survey.files(of: plain).first, !Survey.exists(name) {
         obstacle(table.text, "there is no \(name)")
       }
       difference(table.text, "is asked by postmap -q, one process a question")
@@ -130,8 +129,8 @@ extension Migration {
   }
 
   /// Paths without a slash at the end are mbox files.
-  private mutating func explainPaths() throws(ConfigurationError) {
-    for table in try tables(of: .virtual_mailbox_maps) {
+  private mutating func explainPaths() {
+    for table in settings?.tables(.virtual_mailbox_maps) ?? [] {
       let plain = table.behindProxy
       var files: [String] = []
       switch plain.type {
@@ -157,11 +156,6 @@ extension Migration {
       subject,
       "\(count == 1 ? "a path ends" : "\(count) paths end") without a slash (\(example)): those are mbox files, and there are"
         + " Maildirs only here. Convert them (mb2md, or dsync), or leave those domains to virtual(8) by transport_maps")
-  }
-
-  private func tables(of parameter: Parameter) throws(ConfigurationError) -> [TableReference] {
-    guard let settings = try? Settings(ConfigurationFile(parsing: plan.configuration)) else { return [] }
-    return settings.tables(parameter)
   }
 
   /// Asks the table itself for the first thousand mailboxes, because its query may add the slash.

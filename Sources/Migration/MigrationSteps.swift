@@ -82,7 +82,7 @@ extension Migration {
     let (postfixOption, reload) = (postfix.option, "postfix\(postfix.option) reload")
     let isUsual = options.configurationFile == Ullage.configurationFile
     let config = isUsual ? "" : " --config=\(shellWord(options.configurationFile))"
-    try addReadingStep()
+    addReadingStep()
     add(
       "Add the transport. For the first days soft_bounce makes a deferral of every refusal.",
       [
@@ -97,7 +97,8 @@ extension Migration {
       statements: routeStatements.map(\.there))
     add(
       "Count each mailbox once: VDA's figures drift, and those of mailboxes without a limit are invented."
-        + (try hasList ? "" : " (A list of all takes PostgreSQL: mailbox_list_query in ullage.cf(5).)"),
+        + (settings?.listDatabase != nil
+          ? "" : " (A list of all takes PostgreSQL: mailbox_list_query in ullage.cf(5).)"),
       ["ullage recompute\(config) --all"])
     try addAuditStep()
     add(
@@ -109,12 +110,9 @@ extension Migration {
       isSwitched
       ? "-e virtual_transport=virtual"
       : old.map { "-e \(shellWord("virtual_transport=\($0)"))" } ?? "-X virtual_transport"
-    plan.wayBack = [
-      .init(
-        "The way back. The Maildirs stay as they are; main.cf still has VDA's lines.",
-        routeCommands.map(\.back) + ["postconf\(postfixOption) \(back)", reload],
-        statements: routeStatements.map(\.back))
-    ]
+    plan.wayBack = .init(
+      "The way back. The Maildirs stay as they are; main.cf still has VDA's lines.",
+      routeCommands.map(\.back) + ["postconf\(postfixOption) \(back)", reload], statements: routeStatements.map(\.back))
   }
 
   private mutating func add(_ title: String, _ commands: [String], statements: [String] = []) {
@@ -132,19 +130,13 @@ extension Migration {
       + " --original-recipient=${original_recipient} --queue-id=${queue_id} --size=${size}"
   }
 
-  private var hasList: Bool {
-    get throws(ConfigurationError) {
-      (try? Settings(ConfigurationFile(parsing: plan.configuration)))?.listDatabase != nil
-    }
-  }
-
-  private mutating func addReadingStep() throws(ConfigurationError) {
+  private mutating func addReadingStep() {
     guard let user = CurrentProcess.user(ofEntry: plan.user) else { return }
     guard CurrentProcess.effectiveUser == 0 else {
       return difference("tables", "which of them \(user.name) may not read was not looked at: that takes root")
     }
-    let files = try tables().flatMap { Survey.files(of: $0) }.filter { survey.exists($0) }
-    let closed = survey.closed(files, to: user)
+    let files = tables.flatMap { Survey.files(of: $0) }.filter { Survey.exists($0) }
+    let closed = Survey.closed(files, to: user)
     var commands = closed.directories.map { "setfacl -m u:\(user.name):x \(shellWord($0))" }
     let names = closed.files.map { shellWord($0) }.joined(separator: " ")
     if !names.isEmpty { commands.append("setfacl -m u:\(user.name):r \(names)") }

@@ -27,7 +27,9 @@ package struct Survey: Sendable {
   }
 
   /// Files among `names` that `user` may not read, and directories above them that he may not pass.
-  package func closed(_ names: [String], to user: CurrentProcess.User) -> (files: [String], directories: [String]) {
+  package static func closed(_ names: [String], to user: CurrentProcess.User) -> (
+    files: [String], directories: [String]
+  ) {
     guard CurrentProcess.effectiveUser == 0, CurrentProcess.canAct(as: user.id, group: user.group) else {
       return ([], [])
     }
@@ -57,10 +59,7 @@ package struct Survey: Sendable {
       do throws(PostgresError) {
         let rows = try database.connect(until: deadline).query(Array(sql.utf8), until: deadline)
         return .success(rows.map { $0.map { ($0 ?? []).text } })
-      } catch {
-        // libpq goes on with advice and further hosts.
-        return .failure(Failure(text: error.text.split(whereSeparator: \.isNewline).first.map(String.init) ?? ""))
-      }
+      } catch { return .failure(Failure(text: error.text)) }
     } catch { return .failure(Failure(text: error.text)) }
   }
 
@@ -104,7 +103,7 @@ package struct Survey: Sendable {
     }
   }
 
-  func exists(_ name: String) -> Bool { Path(name.utf8).map { (try? stat($0)) != nil } ?? false }
+  package static func exists(_ name: String) -> Bool { Path(name.utf8).map { (try? stat($0)) != nil } ?? false }
 
   /// The files that are read when a table is asked.
   package static func files(of table: TableReference) -> [String] {

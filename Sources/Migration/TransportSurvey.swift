@@ -31,6 +31,8 @@ package struct TransportSurvey {
   ///   - transport: the name that is looked for.
   ///   - other: the one that is to take its place.
   package func routes(to transport: String, instead other: String) throws(ConfigurationError) -> [Route] {
+    // The name goes into SQL, and master.cf may be somebody else's.
+    guard transport.utf8.allSatisfy({ $0.isASCIILetter || $0.isDigit || "_-.".utf8.contains($0) }) else { return [] }
     let maps = try postfix.value(of: "transport_maps") ?? ""
     return splitList(Array(maps.utf8)).compactMap { item in
       TableReference(item).map { route($0.behindProxy, transport, other) }

@@ -69,8 +69,6 @@ package struct MasterService: Sendable, Equatable {
   private let commandLine: [String]
   /// Parameters that `-o` sets for this entry.
   package private(set) var overrides: [String: String] = [:]
-  /// What is neither an option nor, for pipe(8), an attribute.
-  package private(set) var arguments: [String] = []
   /// Of pipe(8): `flags`, `user`, `null_sender` and so on.
   package private(set) var attributes: [String: String] = [:]
   /// The program that pipe(8) runs, and its arguments.
@@ -123,8 +121,6 @@ package struct MasterService: Sendable, Equatable {
         }
         program = [value.text] + rest
         return
-      } else {
-        arguments.append(word)
       }
     }
   }

@@ -17,8 +17,8 @@ package struct PostfixDirectory: Sendable {
   package let master: MasterFile
 
   package init(_ path: String) throws(PostfixError) {
-    self.path = Self.absolute(path)
-    let path = self.path
+    let path = Self.absolute(path)
+    self.path = path
     main = try Self.read("\(path)/main.cf") { text throws(ConfigurationError) in try MainFile(parsing: text) }
     master = try Self.read("\(path)/master.cf") { text throws(ConfigurationError) in try MasterFile(parsing: text) }
   }
@@ -91,7 +91,7 @@ package struct PostfixDirectory: Sendable {
     "compatibility_level": "0", "default_destination_recipient_limit": "50", "message_size_limit": "10240000",
     "recipient_delimiter": "",
     "virtual_mailbox_limit": "51200000", "virtual_minimum_uid": "100", "virtual_transport": "virtual",
-    "virtual_mailbox_base": "", "virtual_mailbox_maps": "", "transport_maps": "", "virtual_mailbox_domains": "",
+    "virtual_mailbox_base": "",
   ]
 }
 

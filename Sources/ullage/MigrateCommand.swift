@@ -114,8 +114,8 @@ struct MigrateCommand: ParsableCommand {
           "\(target) has settings already, and nothing was written; --dry-run shows the new file, --force replaces it")
     }
     do {
-      if hasSettings, old != plan.configuration, let old, let kept = Self.free(path) {
-        try File.replace(kept, with: old, mode: 0o640, group: group(plan))
+      if hasSettings, let old, old != plan.configuration {
+        try File.replace(try Self.free(path), with: old, mode: 0o640, group: group(plan))
       }
       // No password is in it, but what mail goes where is nobody else's business.
       try File.replace(path, with: plan.configuration, mode: 0o640, group: group(plan))
@@ -123,12 +123,11 @@ struct MigrateCommand: ParsableCommand {
   }
 
   /// `FILE.old`, or `FILE.old2` and so on: what was kept once is not lost by a second time.
-  private static func free(_ path: Path) -> Path? {
+  private static func free(_ path: Path) throws(SystemError) -> Path {
     for ending in [".old"] + (2..<100).map({ ".old\($0)" }) {
-      guard let name = Path(path.bytes + Array(ending.utf8)) else { return nil }
-      if (try? stat(name)) == nil { return name }
+      if let name = Path(path.bytes + Array(ending.utf8)), (try? stat(name)) == nil { return name }
     }
-    return nil
+    throw SystemError(.open, path.bytes + Array(".old".utf8), Errno.EEXIST)
   }
 
   /// The mail user's, so that he can read the file; only root can give it to others.

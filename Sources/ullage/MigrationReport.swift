@@ -35,7 +35,7 @@ struct MigrationReport {
     try output.write("\n" + style("What to do", .bold) + "\n")
     for (index, step) in plan.steps.enumerated() { try write(step, "\(index + 1). ") }
     try output.write("\n")
-    for step in plan.wayBack { try write(step, "") }
+    try write(plan.wayBack, "")
     try output.write("\nullage.cf(5), \"Differences from VDA\", lists what is always different.\n")
     try output.flush()
   }
