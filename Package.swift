@@ -27,11 +27,12 @@ let package = Package(
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.9.0"),
   ],
   targets: [
-    .executableTarget(name: "ullage-deliver", dependencies: ["Delivery", "Posix"], linkerSettings: staticRuntime),
+    .executableTarget(
+      name: "ullage-deliver", dependencies: ["Delivery", "Posix", "Text"], linkerSettings: staticRuntime),
     .executableTarget(
       name: "ullaged",
       dependencies: [
-        "Lookup", "Mailboxes", "Configuration", "Socketmap", "Posix",
+        "Lookup", "Mailboxes", "Configuration", "Socketmap", "Posix", "Text",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "NIOCore", package: "swift-nio"),
@@ -44,48 +45,53 @@ let package = Package(
       name: "ullage",
       dependencies: [
         "Doctor", "Audit", "Migration", "Postfix", "Reports", "Mailboxes", "Tables", "Maildir", "Configuration",
-        "Quota", "Posix",
+        "Quota", "Posix", "Text",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       linkerSettings: staticRuntime + staticFoundation),
-    .target(name: "Delivery", dependencies: ["Mailboxes", "Maildir", "Configuration", "Quota", "Posix"]),
+    .target(name: "Delivery", dependencies: ["Mailboxes", "Maildir", "Configuration", "Quota", "Posix", "Text"]),
     .target(
       name: "Audit",
-      dependencies: ["Reports", "Mailboxes", "Tables", "Maildir", "Postgres", "Configuration", "Quota", "Posix"]),
+      dependencies: [
+        "Reports", "Mailboxes", "Tables", "Maildir", "Postgres", "Configuration", "Quota", "Posix", "Text",
+      ]),
     .target(
       name: "Doctor",
       dependencies: [
         "Audit", "Migration", "Postfix", "Reports", "Delivery", "Mailboxes", "Tables", "Maildir", "Postgres",
-        "Configuration", "Quota", "Posix",
+        "Configuration", "Quota", "Posix", "Text",
       ]),
-    .target(name: "Migration", dependencies: ["Postfix", "Reports", "Tables", "Postgres", "Configuration", "Posix"]),
-    .target(name: "Postfix", dependencies: ["Reports", "Configuration", "Posix"]),
-    .target(name: "Reports"),
-    .target(name: "Lookup", dependencies: ["Mailboxes", "Tables", "Configuration", "Socketmap", "Posix"]),
-    .target(name: "Mailboxes", dependencies: ["Tables", "Configuration", "Quota", "Posix"]),
-    .target(name: "Tables", dependencies: ["Postgres", "Configuration", "Socketmap", "Posix"]),
-    .target(name: "Postgres", dependencies: ["CLibpq", "Posix"]),
-    .target(name: "Maildir", dependencies: ["Quota", "Posix"]),
-    .target(name: "Configuration"),
+    .target(
+      name: "Migration", dependencies: ["Postfix", "Reports", "Tables", "Postgres", "Configuration", "Posix", "Text"]),
+    .target(name: "Postfix", dependencies: ["Reports", "Configuration", "Posix", "Text"]),
+    .target(name: "Reports", dependencies: ["Text"]),
+    .target(name: "Text"),
+    .target(name: "Lookup", dependencies: ["Mailboxes", "Tables", "Configuration", "Socketmap", "Posix", "Text"]),
+    .target(name: "Mailboxes", dependencies: ["Tables", "Configuration", "Quota", "Posix", "Text"]),
+    .target(name: "Tables", dependencies: ["Postgres", "Configuration", "Socketmap", "Posix", "Text"]),
+    .target(name: "Postgres", dependencies: ["CLibpq", "Posix", "Text"]),
+    .target(name: "Maildir", dependencies: ["Quota", "Posix", "Text"]),
+    .target(name: "Configuration", dependencies: ["Text"]),
     .target(name: "Quota"),
     .target(name: "Socketmap"),
-    .target(name: "Posix", dependencies: ["CPosix"]),
+    .target(name: "Posix", dependencies: ["Text", "CPosix"]),
     .systemLibrary(name: "CLibpq"),
     .target(name: "TestSupport", path: "Tests/TestSupport"),
-    .testTarget(name: "QuotaTests", dependencies: ["Quota"]),
-    .testTarget(name: "SocketmapTests", dependencies: ["Socketmap"]),
-    .testTarget(name: "ConfigurationTests", dependencies: ["Configuration"]),
-    .testTarget(name: "PosixTests", dependencies: ["Posix", "TestSupport"]),
-    .testTarget(name: "PostgresTests", dependencies: ["Postgres"]),
-    .testTarget(name: "TablesTests", dependencies: ["Tables", "Configuration", "Posix", "TestSupport"]),
+    .testTarget(name: "QuotaTests", dependencies: ["Text", "Quota"]),
+    .testTarget(name: "SocketmapTests", dependencies: ["Text", "Socketmap"]),
+    .testTarget(name: "ConfigurationTests", dependencies: ["Text", "Configuration"]),
+    .testTarget(name: "PosixTests", dependencies: ["Text", "Posix", "TestSupport"]),
+    .testTarget(name: "PostgresTests", dependencies: ["Text", "Postgres"]),
+    .testTarget(name: "TablesTests", dependencies: ["Text", "Tables", "Configuration", "Posix", "TestSupport"]),
     .testTarget(
-      name: "LookupTests", dependencies: ["Lookup", "Mailboxes", "Configuration", "Socketmap", "Posix", "TestSupport"]),
-    .testTarget(name: "MailboxesTests", dependencies: ["Mailboxes", "Configuration", "Quota", "Posix"]),
-    .testTarget(name: "MaildirTests", dependencies: ["Maildir", "Quota", "Posix", "TestSupport"]),
-    .testTarget(name: "DeliveryTests", dependencies: ["Delivery", "Quota", "TestSupport"]),
+      name: "LookupTests",
+      dependencies: ["Text", "Lookup", "Mailboxes", "Configuration", "Socketmap", "Posix", "TestSupport"]),
+    .testTarget(name: "MailboxesTests", dependencies: ["Text", "Mailboxes", "Configuration", "Quota", "Posix"]),
+    .testTarget(name: "MaildirTests", dependencies: ["Text", "Maildir", "Quota", "Posix", "TestSupport"]),
+    .testTarget(name: "DeliveryTests", dependencies: ["Text", "Delivery", "Quota", "TestSupport"]),
     .testTarget(name: "ToolTests", dependencies: ["TestSupport"]),
-    .testTarget(name: "DoctorTests", dependencies: ["Doctor"]),
-    .testTarget(name: "ReportsTests", dependencies: ["Reports"]),
+    .testTarget(name: "DoctorTests", dependencies: ["Text", "Doctor"]),
+    .testTarget(name: "ReportsTests", dependencies: ["Reports", "Text"]),
     .systemLibrary(name: "CPosix"),
   ],
   swiftLanguageModes: [.v6]
@@ -94,7 +100,7 @@ let package = Package(
 // Tests that start servers of their own; scripts/test installs what they need and sets this.
 if Context.environment["ULLAGE_END_TO_END"] != nil {
   package.targets.append(
-    .testTarget(name: "EndToEndTests", dependencies: ["Tables", "Configuration", "Posix", "TestSupport"]))
+    .testTarget(name: "EndToEndTests", dependencies: ["Text", "Tables", "Configuration", "Posix", "TestSupport"]))
 }
 
 for target in package.targets where target.type != .system {

@@ -3,6 +3,7 @@ import Maildir
 import Posix
 import Quota
 import Reports
+import Text
 
 /// The findings about one mailbox, as they are made.
 struct MailboxFindings {

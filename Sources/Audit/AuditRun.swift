@@ -5,6 +5,7 @@ import Maildir
 import Posix
 import Quota
 package import Tables
+import Text
 
 /// What an audit is to do.
 package struct AuditOptions: Sendable {
@@ -163,7 +164,7 @@ package final class AuditRun {
   }
 
   private static func orphan(_ path: [UInt8]) -> Finding {
-    let name = String(decoding: SystemLog.escaped(path, limit: 4096), as: UTF8.self)
+    let name = displayText(path)
     return Finding(
       kind: .orphan, severity: .warning, mailbox: name, path: name, evidence: "no mailbox has this Maildir",
       cause: "its mailbox was removed, or is not active", remedy: "remove it when nobody needs it any more")
@@ -177,7 +178,7 @@ package final class AuditRun {
   }
 
   private static func repeated(_ address: [UInt8], _ count: Int64) -> Finding {
-    let name = String(decoding: SystemLog.escaped(address), as: UTF8.self)
+    let name = displayText(address)
     return Finding(
       kind: .duplicateAddress, severity: .error, mailbox: name, path: "", evidence: "listed \(count) times",
       cause: "mailbox_list_query joins a table that has several rows for it", remedy: "correct the query or the rows")

@@ -2,6 +2,7 @@
 import Maildir
 import Posix
 import Quota
+import Text
 
 /// Does the work on Maildirs: in a worker process, as their owner.
 struct MailboxExaminer: ~Copyable {
@@ -25,7 +26,7 @@ struct MailboxExaminer: ~Copyable {
   }
 
   static func state(for error: MaildirError, _ task: MailboxTask) -> MailboxReport.State {
-    let text = String(decoding: SystemLog.escaped(error.text), as: UTF8.self)
+    let text = error.shown
     switch error {
     case .missing(let name):
       // A directory on the way there, or the Maildir itself, or a part of it.

@@ -4,6 +4,7 @@ import Posix
 import Postgres
 import Quota
 package import Tables
+import Text
 
 /// All mailboxes that the configured query lists, in the order of their paths, two thousand at a time.
 ///

@@ -3,6 +3,7 @@ import Configuration
 import Mailboxes
 import Posix
 package import Quota
+import Text
 
 /// A mailbox as the list of mailboxes has it.
 package struct MailboxRow: Sendable, Equatable {
@@ -50,7 +51,7 @@ package struct MailboxRow: Sendable, Equatable {
     func number(_ index: Int) -> Int64? {
       guard let text = column(index) else { return nil }
       if let number = Int64(wholeNumber: text) { return number }
-      faults.append(.notANumber(String(decoding: SystemLog.escaped(text), as: UTF8.self)))
+      faults.append(.notANumber(displayText(text)))
       return nil
     }
     let bytes = number(2)
@@ -91,6 +92,6 @@ package struct MailboxRow: Sendable, Equatable {
   package var pathText: String { Self.text(path) }
 
   private static func text(_ bytes: [UInt8]) -> String {
-    String(decoding: SystemLog.escaped(bytes, limit: 4096), as: UTF8.self)
+    displayText(bytes)
   }
 }

@@ -2,6 +2,7 @@
 package import Maildir
 package import Posix
 package import Quota
+import Text
 
 /// One Maildir, and what is to be done with it.
 package struct MailboxTask: Sendable, Equatable {

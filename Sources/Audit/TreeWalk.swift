@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Posix
+import Text
 
 /// Walks the directories below the base in the order of the mailbox list, and finds the Maildirs that no mailbox has.
 ///
@@ -106,7 +107,7 @@ package struct TreeWalk: ~Copyable {
     do throws(SystemError) { return try directories(at: place) } catch {
       // It has gone, or it is a file: nothing is in it.
       if error.number != Errno.ENOENT, error.number != Errno.ENOTDIR, problems.count < 100 {
-        problems.append("\(place.text): \(String(decoding: error.text, as: UTF8.self))")
+        problems.append("\(place.text): \(error.shown)")
       }
       return []
     }

@@ -2,6 +2,7 @@
 import Maildir
 package import Posix
 import Quota
+import Text
 
 /// Whose rights a Maildir's work is done with.
 package struct Owner: Hashable, Sendable {
@@ -80,7 +81,7 @@ package enum Worker {
     ProcessStart.interruptWaitsEverySecond()
     Interruption.ignore()
     do { try serve() } catch {
-      StandardStream.writeError("ullage: worker: \(String(decoding: error.text, as: UTF8.self))\n")
+      StandardStream.writeError("ullage: worker: \(error.shown)\n")
       CurrentProcess.exit(71)  // EX_OSERR
     }
     CurrentProcess.exit(0)

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Text
 
 /// What is wrong with a configuration file, and where.
 package struct ConfigurationError: Error, Equatable, Sendable {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Text
 
 /// `$name` and its relatives inside a value (postconf(5)).
 package enum Macro {
@@ -111,8 +112,4 @@ package enum Macro {
     guard text.first == UInt8(ascii: "{") else { return text }
     return try takeGroup(from: &text, close: UInt8(ascii: "}"), line: line)
   }
-}
-
-extension UInt8 {
-  var isNameCharacter: Bool { isASCIILetter || isDigit || self == UInt8(ascii: "_") }
 }

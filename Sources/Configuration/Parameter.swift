@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Text
 
 /// Every parameter of ullage.cf: the one table that the parser, the manual page and `Settings` go by.
 ///

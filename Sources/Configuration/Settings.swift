@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Text
 
 /// The values of ullage.cf, checked. See `Parameter` for what each is.
 package struct Settings: Sendable {

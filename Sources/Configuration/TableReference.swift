@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Text
 
 /// A lookup table as a parameter names it: `type:name`.
 package struct TableReference: Hashable, Sendable {
@@ -30,22 +31,4 @@ package struct TableReference: Hashable, Sendable {
 
   /// `pgsql:/etc/postfix/limits.cf`, for a log line.
   package var text: String { "\(type):\(name.text)" }
-}
-
-/// Splits a list at commas and white space, but not inside braces (postconf(5), "inline:").
-package func splitList(_ text: some Collection<UInt8>) -> [[UInt8]] {
-  var items: [[UInt8]] = []
-  var item: [UInt8] = []
-  var depth = 0
-  for byte in text {
-    if byte == UInt8(ascii: "{") { depth += 1 }
-    if byte == UInt8(ascii: "}") { depth -= 1 }
-    if depth <= 0 && (byte.isWhiteSpace || byte == UInt8(ascii: ",")) {
-      if !item.isEmpty { items.append(item) }
-      item = []
-    } else {
-      item.append(byte)
-    }
-  }
-  return item.isEmpty ? items : items + [item]
 }

@@ -4,6 +4,7 @@ package import Mailboxes
 import Maildir
 package import Posix
 package import Quota
+import Text
 
 /// A message on its way in. Where it comes from decides how its end is known: behind pipe(8) by who wrote it.
 package protocol MessageSource: ~Copyable {
@@ -189,7 +190,7 @@ extension MailboxAccount {
   /// What the administrator should look at though it did not stop the delivery.
   fileprivate var warnings: [[UInt8]] {
     var warnings = unreadable.map { Array("not counted, no permission to read it: ".utf8) + $0.bytes }
-    if let rewriteError { warnings.append(Array("maildirsize was not rewritten: ".utf8) + rewriteError.text) }
+    if let rewriteError { warnings.append(Array("maildirsize was not rewritten: ".utf8) + rewriteError.sentence) }
     if let fault = firstFault, fault != .missing {
       let remedy = wasCounted ? "the messages were counted" : "without a limit nothing depends on it; remove it"
       warnings.append(Array("maildirsize was of no use (\(fault.text)); \(remedy)".utf8))

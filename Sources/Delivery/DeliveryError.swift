@@ -3,9 +3,10 @@ import Configuration
 package import Mailboxes
 package import Maildir
 package import Posix
+import Text
 
 /// Why a message could not be delivered now.
-package enum DeliveryError: Error, Equatable, Sendable {
+package enum DeliveryError: ExplainedError, Equatable {
   case usage(UsageError)
   /// The file, the line if it is one line's fault, and what is wrong.
   case configuration(file: [UInt8], line: Int?, message: String)
@@ -25,8 +26,7 @@ extension DeliveryError {
   package var deferral: Disposition.Deferral {
     switch self {
     case .usage, .configuration, .unreadableConfiguration, .startedAsRoot, .belowMinimumUser: .badConfiguration
-    case .mailbox(.tableUnavailable): .systemProblem
-    case .mailbox: .badConfiguration
+    case .mailbox(let error): error.isTemporary ? .systemProblem : .badConfiguration
     case .maildir(let error, _): Self.deferral(for: error)
     case .input, .emptyInput, .inputCut: .systemProblem
     }
@@ -51,23 +51,23 @@ extension DeliveryError {
   }
 
   /// What happened and what to do about it, for the log.
-  package var text: [UInt8] {
+  package var sentence: [UInt8] {
     switch self {
-    case .usage(let error): error.text
+    case .usage(let error): error.sentence
     case .configuration(let file, let line, let message):
       file + Array("\(line.map { ", line \($0)" } ?? ""): \(message)".utf8)
     case .unreadableConfiguration(let error):
-      error.text + Array(Self.cure(forConfiguration: error.number).utf8)
+      error.sentence + Array(Self.cure(forConfiguration: error.number).utf8)
     case .startedAsRoot: Array("started as root; give the entry in master.cf a mail user: user=vmail".utf8)
     case .belowMinimumUser(let user):
       Array("started as uid \(user), below virtual_minimum_uid; change user= in master.cf or that parameter".utf8)
-    case .mailbox(let error): Self.text(of: error)
+    case .mailbox(let error): error.sentence
     case .maildir(let error, let path):
-      path.flatMap { $0.bytes + [UInt8(ascii: "/")] } + Array(": ".utf8) + error.text
+      path.flatMap { $0.bytes + [UInt8(ascii: "/")] } + Array(": ".utf8) + error.sentence
         + Array(Self.cure(for: error).utf8)
     case .input(let error) where error.number == Errno.ETIMEDOUT:
       Array("the message did not arrive within delivery_time_limit".utf8)
-    case .input(let error): error.text
+    case .input(let error): error.sentence
     case .emptyInput: Array("the message is empty; pipe(8) died before it wrote any of it".utf8)
     case .inputCut: Array("the program that was writing the message is gone; what came of it was dropped".utf8)
     }
@@ -78,18 +78,6 @@ extension DeliveryError {
     case Errno.EACCES: " (as uid \(CurrentProcess.effectiveUser)); let the mail user read it"
     case Errno.EBUSY: "; it was changed again and again while it was read"
     default: "; it must be a file of at most 1 MB; see --config= in master.cf"
-    }
-  }
-
-  private static func text(of error: MailboxError) -> [UInt8] {
-    switch error {
-    case .badTable(let text), .tableUnavailable(let text): Array(text.utf8)
-    case .badPath(let path, let reason):
-      Array("virtual_mailbox_maps gives \"".utf8) + path + Array("\": \(reason)".utf8)
-    case .badNumber(let parameter, let value):
-      Array("\(parameter.rawValue) gives \"".utf8) + value + Array("\", which is not one whole number".utf8)
-    case .otherUser(let parameter, let id, let ours):
-      Array("\(parameter.rawValue) gives \(id), but this entry of master.cf runs as \(ours)".utf8)
     }
   }
 

@@ -4,6 +4,7 @@ import Mailboxes
 import Maildir
 import Posix
 import Quota
+import Text
 
 /// What `ullage-deliver` does for one run of pipe(8): command line, configuration, delivery, log.
 package struct DeliveryProgram: ~Copyable {
@@ -27,7 +28,7 @@ package struct DeliveryProgram: ~Copyable {
       return try deliver(&source)
     } catch {
       let disposition = Disposition.deferred(error.deferral)
-      report(disposition, "deferred", [], warnings: [error.text])
+      report(disposition, "deferred", [], warnings: [error.sentence])
       return disposition
     }
   }
@@ -114,7 +115,7 @@ package struct DeliveryProgram: ~Copyable {
     // The message was read meanwhile: the text has a share of time of its own.
     let deadline = Deadline(secondsFromNow: 10)
     do { return try mailboxes.limitMessage(for: request.recipient, until: deadline) ?? settings.limitMessage } catch {
-      warnings.append(Array("virtual_maildir_limit_message holds: ".utf8) + DeliveryError.mailbox(error).text)
+      warnings.append(Array("virtual_maildir_limit_message holds: ".utf8) + error.sentence)
       return settings.limitMessage
     }
   }
@@ -122,7 +123,7 @@ package struct DeliveryProgram: ~Copyable {
   private func fields(_ outcome: DeliveryAgent.Outcome, _ limit: QuotaLimit) -> [String] {
     var fields: [String] = []
     if !request.size.isEmpty {
-      fields.append("queue_size=" + String(decoding: SystemLog.escaped(request.size), as: UTF8.self))
+      fields.append("queue_size=" + displayText(request.size))
     }
     // Who is refused for his size is not read to the end.
     let sign = outcome.answer == .largerThanLimit ? ">=" : "="
@@ -138,9 +139,9 @@ package struct DeliveryProgram: ~Copyable {
 
   /// One line on how it ended, and one for each cause of trouble.
   private func report(_ disposition: Disposition, _ status: String, _ fields: [String], warnings: [[UInt8]]) {
-    var line = Array("to=<".utf8) + SystemLog.escaped(request.recipient) + Array(">, ".utf8)
+    var line = Array("to=<".utf8) + escaped(request.recipient) + Array(">, ".utf8)
     if !request.originalRecipient.isEmpty && request.originalRecipient != request.recipient {
-      line += Array("orig_to=<".utf8) + SystemLog.escaped(request.originalRecipient) + Array(">, ".utf8)
+      line += Array("orig_to=<".utf8) + escaped(request.originalRecipient) + Array(">, ".utf8)
     }
     let rest = fields + ["dsn=\(disposition.statusCode)", "status=\(status)"]
     line += Array(rest.joined(separator: ", ").utf8)

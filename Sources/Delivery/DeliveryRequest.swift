@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Configuration
+import Text
 
 /// What pipe(8) tells about a message on the command line. All of it is bytes that a sender may have chosen.
 package struct DeliveryRequest: Equatable, Sendable {
@@ -64,13 +65,13 @@ package struct DeliveryRequest: Equatable, Sendable {
 }
 
 /// A command line that pipe(8) should not have run: a mistake in master.cf.
-package enum UsageError: Error, Equatable, Sendable {
+package enum UsageError: ExplainedError, Equatable {
   case unknownOption([UInt8])
   case twice(String)
   case missing(String)
   case severalRecipients
 
-  package var text: [UInt8] {
+  package var sentence: [UInt8] {
     switch self {
     case .unknownOption(let option): Array("unknown option ".utf8) + option + Array("; options are --name=value".utf8)
     case .twice(let option): Array("\(option) was given twice; check argv= in master.cf".utf8)

@@ -3,6 +3,7 @@ import Configuration
 import Mailboxes
 import Posix
 import Postfix
+import Text
 
 /// Looks at everything that a delivery needs. Nothing is changed.
 package struct Checkup {

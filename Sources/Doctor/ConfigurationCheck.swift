@@ -2,6 +2,7 @@
 import Configuration
 import Posix
 import Reports
+import Text
 
 /// ullage.cf itself.
 struct ConfigurationCheck {
@@ -19,7 +20,7 @@ struct ConfigurationCheck {
         return nil
       }
       report.add(
-        .error, .badConfiguration, error.text.text, at: name, reason: "without it every message is deferred",
+        .error, .badConfiguration, error.shown, at: name, reason: "without it every message is deferred",
         remedy: error.number == Errno.ENOENT
           ? "ullage migrate --from /etc/postfix, or write it: ullage.cf(5)" : "run ullage as root")
       return nil

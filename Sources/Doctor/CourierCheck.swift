@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Configuration
 import Posix
+import Text
 
 /// Courier IMAP's configuration, and how it was built.
 struct CourierCheck {
@@ -23,13 +24,13 @@ struct CourierCheck {
     let text: [UInt8]
     do { text = try File.contents(of: path, limit: 1 << 20, until: Deadline(secondsFromNow: 10)) } catch {
       if directory != nil {
-        report.skip("Courier IMAP", because: error.text.text, remedy: "name the directory that has the file imapd")
+        report.skip("Courier IMAP", because: error.shown, remedy: "name the directory that has the file imapd")
       }
       return
     }
     let count = report.diagnoses.count
     checkFolder(LogicalLine.split(text), name, &report)
-    do { try checkBuild(name, &report) } catch { report.skip("how Courier counts", because: error.text.text) }
+    do { try checkBuild(name, &report) } catch { report.skip("how Courier counts", because: error.shown) }
     if !report.hasTrouble(since: count) { report.good("Courier counts as Ullage does (\(name))") }
   }
 

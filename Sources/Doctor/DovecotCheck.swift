@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Configuration
 import Posix
+import Text
 
 /// Dovecot's configuration, where it looks after the same Maildirs.
 struct DovecotCheck {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Text
 
 /// The settings that `doveconf -n` prints, of Dovecot 2.3 and 2.4: a name with the names of the blocks around it, and a
 /// value (`plugin/quota`, `quota User quota/driver`).

@@ -4,6 +4,7 @@ import Delivery
 import Posix
 import Postfix
 import Reports
+import Text
 
 /// One entry of master.cf that runs `ullage-deliver` by pipe(8).
 struct EntryCheck {
@@ -145,7 +146,7 @@ struct EntryCheck {
       try request.parse(entry.program.dropFirst().map { Array(Self.normal($0).utf8) })
     } catch {
       report.add(
-        .error, .arguments, "the arguments are wrong: \(error.text.text)", at: place,
+        .error, .arguments, "the arguments are wrong: \(error.shown)", at: place,
         reason: "every message is deferred",
         remedy: setCommand(entry.commandLine(running: rightProgram(request))))
     }

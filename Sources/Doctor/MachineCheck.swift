@@ -5,6 +5,7 @@ import Maildir
 import Posix
 import Postgres
 import Tables
+import Text
 
 /// What the file system and the clock of this machine can do.
 struct MachineCheck {
@@ -26,7 +27,7 @@ struct MachineCheck {
         try checkFileSystem(sample.path, &report)
       }
     } catch {
-      report.skip(what, because: error.text.text)
+      report.skip(what, because: error.shown)
     }
   }
 
@@ -50,7 +51,7 @@ struct MachineCheck {
       report.good("the Maildirs are on a network file system, and its locks work")
     } catch {
       report.add(
-        .error, .fileLocks, "the network file system gives no locks: \(error.text.text)", at: maildir.text,
+        .error, .fileLocks, "the network file system gives no locks: \(error.shown)", at: maildir.text,
         reason: "mail is deferred: without a lock two deliveries could pass the limit together",
         remedy: "mount it with lock service (nfs(5): vers=4, or no nolock option)")
     }

@@ -7,6 +7,7 @@ import Posix
 import Quota
 import Reports
 import Tables
+import Text
 
 /// A Maildir that is there, and whose it is.
 struct MaildirSample {
@@ -32,7 +33,7 @@ struct MailboxCheck {
     } catch {
       let isOther = error.kind == .configuration
       report.add(
-        .warning, .mailboxList, error.text, at: "mailbox_list_query",
+        .warning, .mailboxList, error.shown, at: "mailbox_list_query",
         reason:
           "audit, and commands with --all or --domain, need the list, and \(user?.name ?? "the mail user") does not get it",
         remedy: isOther
@@ -69,10 +70,10 @@ struct MailboxCheck {
           remedy: "set mailbox_list_query so that it gives what the tables give; ullage.cf(5)")
       } catch {
         // A table that has no answer at all has been found already.
-        if case .tableUnavailable = error { return }
+        if error.isTemporary { return }
         return report.add(
-          .error, .lookup, error.text, at: row.name, reason: "mail to it is deferred until that is mended",
-          remedy: "ullage map \(shellWord(row.name)) \(error.parameter) --all-steps")
+          .error, .lookup, error.shown, at: row.name, reason: "mail to it is deferred until that is mended",
+          remedy: "ullage map \(shellWord(row.name)) \(error.parameter.rawValue) --all-steps")
       }
     }
     if !some.isEmpty {
@@ -109,7 +110,7 @@ struct MailboxCheck {
       if !settings.baseMayBeEmpty { try user.acting { () throws(MaildirError) in try Maildir.checkBase(base) } }
     } catch {
       report.add(
-        .error, .base, String(decoding: error.text, as: UTF8.self), at: "virtual_mailbox_base",
+        .error, .base, error.shown, at: "virtual_mailbox_base",
         reason: "every message is deferred, so that none goes below the mount point of a missing volume",
         remedy: "mount it; or give it to the mail user: chown \(user?.name ?? "vmail") \(name)")
       return false

@@ -2,6 +2,7 @@
 import Configuration
 import Migration
 import Postfix
+import Text
 
 /// main.cf and master.cf, as far as deliveries go by them.
 struct PostfixCheck {
@@ -19,11 +20,11 @@ struct PostfixCheck {
     let postfix: PostfixDirectory
     do { postfix = try self.postfix.get() } catch {
       if error.isDenied {
-        return report.skip("Postfix's entry", because: error.text, remedy: "run it as root")
+        return report.skip("Postfix's entry", because: error.shown, remedy: "run it as root")
       }
       return report.add(
-        .error, .postfixDirectory, error.text, at: directory, reason: "how Postfix calls us cannot be looked at",
-        remedy: error.text.contains("line ") ? "correct that line" : "ullage check --postfix=DIR")
+        .error, .postfixDirectory, error.shown, at: directory, reason: "how Postfix calls us cannot be looked at",
+        remedy: error.isInFile ? "correct that line" : "ullage check --postfix=DIR")
     }
     guard !entries.isEmpty else {
       return report.add(

@@ -4,6 +4,7 @@ import Configuration
 import Posix
 import Postfix
 import Tables
+import Text
 
 /// Where the domains of real mailboxes are sent by `transport_maps`, whose answers outrank `virtual_transport`.
 struct RouteCheck {

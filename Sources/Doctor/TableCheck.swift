@@ -6,6 +6,7 @@ import Posix
 import Postgres
 import Reports
 import Tables
+import Text
 
 /// The tables: their files, the databases behind them, and whether a question is answered by an index.
 struct TableCheck {
@@ -49,7 +50,7 @@ struct TableCheck {
       }
     } catch {
       return report.add(
-        .error, .badTable, error.text, at: parameter.rawValue, reason: "mail is deferred until it is mended",
+        .error, .badTable, error.shown, at: parameter.rawValue, reason: "mail is deferred until it is mended",
         remedy: cure(table))
     }
     checkRights(table, &report)
@@ -83,7 +84,7 @@ struct TableCheck {
     if !missing.isEmpty {
       return missing == [table.name.text] ? "make the file \(missing[0])" : "postmap \(shellWord(table.text))"
     }
-    if error.text.contains("unsupported dictionary type") { return "apt-get install postfix-\(table.type)" }
+    if error.shown.contains("unsupported dictionary type") { return "apt-get install postfix-\(table.type)" }
     let cure = cure(table)
     return cure.hasPrefix("setfacl") ? cure : "postmap -q you@example.org \(shellWord(table.text))"
   }
@@ -126,7 +127,7 @@ struct TableCheck {
       }
     } catch {
       report.add(
-        .error, .badTable, error.text, at: parameter.rawValue, reason: "mail is deferred while it has no answer",
+        .error, .badTable, error.shown, at: parameter.rawValue, reason: "mail is deferred while it has no answer",
         remedy: remedy(table, error))
     }
   }
@@ -139,8 +140,8 @@ struct TableCheck {
       let connection = try database.connect(until: deadline)
       try checkPlan(database, connection, table, until: deadline, &report)
     } catch {
-      let text = (error as? PostgresError)?.text ?? (error as? TableError)?.text ?? "\(error)"
-      report.skip("whether an index helps \(table.text)", because: text)
+      let reason = (error as? any ExplainedError)?.shown ?? "\(error)"
+      report.skip("whether an index helps \(table.text)", because: reason)
     }
   }
 
@@ -158,16 +159,16 @@ struct TableCheck {
       } catch {
         if case .query = error {
           report.add(
-            .error, .badTable, error.text, at: table.text, reason: "mail is deferred until the query is mended",
+            .error, .badTable, error.shown, at: table.text, reason: "mail is deferred until the query is mended",
             remedy: "correct query in \(table.name.text)")
         } else {
           report.add(
-            .error, .databaseUnreachable, error.text, at: table.text, reason: "mail is deferred until it answers",
+            .error, .databaseUnreachable, error.shown, at: table.text, reason: "mail is deferred until it answers",
             remedy: "start the database, or correct hosts, user and password in \(table.name.text)")
         }
       }
     } catch {
-      report.add(.error, .badTable, error.text, at: parameter.rawValue, reason: "mail is deferred until it is mended")
+      report.add(.error, .badTable, error.shown, at: parameter.rawValue, reason: "mail is deferred until it is mended")
     }
     return nil
   }
@@ -251,7 +252,7 @@ struct TableCheck {
       }
     } catch {
       return report.add(
-        .error, .lookupService, error.text, at: "lookup_socket", reason: "mail is deferred until it answers",
+        .error, .lookupService, error.shown, at: "lookup_socket", reason: "mail is deferred until it answers",
         remedy: "systemctl start ullaged-lookup.socket ullaged-lookup.service, or lookup_fallback = yes")
     }
     if let failure = lookup.serviceFailure {

@@ -5,6 +5,7 @@ package import Posix
 package import Socketmap
 import Synchronization
 import Tables
+import Text
 
 /// What an administrator wants to know of the service.
 package enum LookupEvent: Equatable, Sendable {
@@ -56,7 +57,7 @@ package final class LookupService: Sendable {
   private static func open(_ settings: Settings, _ pool: ConnectionPool) throws(SettingsError) -> AddressTables {
     let tables = TableSet(pool: pool)
     for parameter in Parameter.tables {
-      do { try tables.open(settings.tables(parameter), until: .never) } catch { throw SettingsError(text: error.text) }
+      do { try tables.open(settings.tables(parameter), until: .never) } catch { throw SettingsError(error.sentence) }
     }
     return AddressTables(delimiters: settings.recipientDelimiter, tables)
   }
@@ -115,7 +116,7 @@ package final class LookupService: Sendable {
         error.kind == .temporary
         ? state.cache.reply(to: request, within: .seconds(settings.lookupStaleTime), of: now) : nil
       var outage = state.outages[parameter] ?? (0, 0)
-      if outage == (0, 0) { events.append(.outage(parameter, error.text)) }
+      if outage == (0, 0) { events.append(.outage(parameter, error.shown)) }
       if old != nil, outage.stale == 0 { events.append(.stale(parameter)) }
       if old == nil { outage.unanswered += 1 } else { outage.stale += 1 }
       state.outages[parameter] = outage
@@ -123,7 +124,7 @@ package final class LookupService: Sendable {
     }
     events.forEach(report)
     if let old { return old }
-    let reason = Array(error.text.utf8)
+    let reason = error.sentence
     return error.kind == .configuration ? .permanent(reason) : .temporary(reason)
   }
 }

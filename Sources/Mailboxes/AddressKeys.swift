@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Configuration
 import Tables
+import Text
 
 /// The keys under which an address is looked up, in virtual(8)'s order.
 struct AddressKeys: Equatable {

@@ -2,6 +2,7 @@
 package import Configuration
 package import Posix
 package import Tables
+import Text
 
 /// What a parameter of ullage.cf has for an address: asked from the lookup service where `lookup_socket` names one, else
 /// from the tables themselves.
@@ -42,7 +43,7 @@ package final class AddressLookup {
       let share = settings.lookupFallsBack ? deadline.share(seconds: 10) : deadline
       do { return try tables.lookup(foldCase(address), in: [service], until: share) } catch {
         guard settings.lookupFallsBack else { throw error }
-        serviceFailure = error.text
+        serviceFailure = error.shown
       }
     }
     return try addressTables.value(in: references, for: address, until: deadline)

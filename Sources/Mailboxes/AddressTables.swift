@@ -2,6 +2,7 @@
 package import Configuration
 package import Posix
 package import Tables
+import Text
 
 /// Asks tables for an address, by virtual(8)'s keys in its order.
 package struct AddressTables: Sendable {

@@ -2,7 +2,8 @@
 package import Configuration
 package import Posix
 package import Quota
-import Tables
+package import Tables
+import Text
 
 /// A recipient's mailbox, as the tables describe it.
 package struct Mailbox: Equatable, Sendable {
@@ -16,11 +17,9 @@ package struct Mailbox: Equatable, Sendable {
 }
 
 /// Why there is no telling what a recipient's mailbox is. It always defers the message.
-package enum MailboxError: Error, Equatable, Sendable {
-  /// A table that the administrator must mend.
-  case badTable(String)
-  /// A table that has no answer now: its database is down, for instance.
-  case tableUnavailable(String)
+package enum MailboxError: ExplainedError, Equatable, Sendable {
+  /// A table gave no answer.
+  case table(TableError)
   /// The path that a table gave, and what is wrong with it.
   case badPath([UInt8], String)
   /// The parameter, and what its table gave.
@@ -30,24 +29,26 @@ package enum MailboxError: Error, Equatable, Sendable {
 }
 
 extension MailboxError {
-  /// For people: what is wrong.
-  package var text: String {
-    func shown(_ bytes: [UInt8]) -> String { String(decoding: SystemLog.escaped(bytes), as: UTF8.self) }
-    return switch self {
-    case .badTable(let text), .tableUnavailable(let text): text
-    case .badPath(let path, let reason): "its path \"\(shown(path))\" is of no use: \(reason)"
+  package var sentence: [UInt8] {
+    switch self {
+    case .table(let error): error.sentence
+    case .badPath(let path, let reason):
+      Array("virtual_mailbox_maps gives \"".utf8) + path + Array("\": \(reason)".utf8)
     case .badNumber(let parameter, let value):
-      "\(parameter.rawValue) gives \"\(shown(value))\", which is not a whole number"
-    case .otherUser(let parameter, let number, let own):
-      "\(parameter.rawValue) gives \(number), and deliveries run as \(own)"
+      Array("\(parameter.rawValue) gives \"".utf8) + value + Array("\", which is not one whole number".utf8)
+    case .otherUser(let parameter, let id, let own):
+      Array("\(parameter.rawValue) gives \(id), but deliveries run as uid \(own)".utf8)
     }
   }
 
-  /// The parameter to ask about.
-  package var parameter: String {
+  /// It may work later, without anything being changed.
+  package var isTemporary: Bool { if case .table(let error) = self { error.kind == .temporary } else { false } }
+
+  /// The parameter whose table gave the answer that cannot be used.
+  package var parameter: Parameter {
     switch self {
-    case .badNumber(let parameter, _), .otherUser(let parameter, _, _): parameter.rawValue
-    case .badTable, .tableUnavailable, .badPath: Parameter.virtual_mailbox_maps.rawValue
+    case .badNumber(let parameter, _), .otherUser(let parameter, _, _): parameter
+    case .table, .badPath: .virtual_mailbox_maps
     }
   }
 }
@@ -97,7 +98,7 @@ package struct MailboxDirectory {
     _ parameter: Parameter, _ address: [UInt8], until deadline: Deadline
   ) throws(MailboxError) -> [UInt8]? {
     do { return try lookup.value(of: parameter, for: address, until: deadline) } catch {
-      throw error.kind == .configuration ? .badTable(error.text) : .tableUnavailable(error.text)
+      throw .table(error)
     }
   }
 

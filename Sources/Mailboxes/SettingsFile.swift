@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Configuration
 import Posix
+import Text
 
 /// Why ullage.cf, or a table file that it names, is of no use.
-package struct SettingsError: Error, Sendable {
+package struct SettingsError: ExplainedError {
   /// The file, the line where it is one line's fault, what is wrong and what to do.
-  package let text: String
+  package let sentence: [UInt8]
 
-  package init(text: String) {
-    self.text = text
+  package init(_ sentence: [UInt8]) {
+    self.sentence = sentence
   }
 }
 
@@ -25,16 +26,18 @@ package struct SettingsFile: Sendable {
   }
 
   private static func read(_ name: String) -> (Result<Settings, SettingsError>, logSocket: [UInt8]?) {
-    guard let path = Path(name.utf8) else { return (.failure(SettingsError(text: "\(name): the name holds NUL")), nil) }
+    guard let path = Path(name.utf8) else {
+      return (.failure(SettingsError(Array("\(name): the name holds NUL".utf8))), nil)
+    }
     let text: [UInt8]
     do { text = try File.contents(of: path, limit: 1 << 20, until: .never) } catch {
       let cure = error.number == Errno.EACCES ? "; let uid \(CurrentProcess.effectiveUser) read it" : "; see --config"
-      return (.failure(SettingsError(text: error.text.text + cure)), nil)
+      return (.failure(SettingsError(error.sentence + Array(cure.utf8))), nil)
     }
     let file = ConfigurationFile(parsing: text)
     do { return (.success(try Settings(file)), file.logSocket) } catch {
       let place = error.line.map { ", line \($0)" } ?? ""
-      return (.failure(SettingsError(text: "\(name)\(place): \(error.message)")), file.logSocket)
+      return (.failure(SettingsError(Array("\(name)\(place): \(error.message)".utf8))), file.logSocket)
     }
   }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Posix
 import Quota
+import Text
 
 /// The open `maildirsize` of a Maildir.
 ///

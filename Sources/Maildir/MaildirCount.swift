@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Posix
 import Quota
+import Text
 
 /// A count of the messages in a Maildir, directory by directory, of which only what changed is counted again.
 ///

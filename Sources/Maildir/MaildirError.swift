@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Posix
+import Text
 
 /// Why a Maildir could not be used. Each of these defers the message.
-package enum MaildirError: Error, Equatable, Sendable {
+package enum MaildirError: ExplainedError, Equatable, Sendable {
   case system(SystemError)
   /// The base directory is missing, or empty as an unmounted volume is.
   case baseMissing, baseEmpty
@@ -27,9 +28,9 @@ package enum MaildirError: Error, Equatable, Sendable {
   /// The message was published, but could not be made durable or taken back.
   indirect case possibleDuplicate(because: MaildirError)
 
-  package var text: [UInt8] {
+  package var sentence: [UInt8] {
     switch self {
-    case .system(let error): error.text
+    case .system(let error): error.sentence
     case .baseMissing: Array("virtual_mailbox_base does not exist".utf8)
     case .baseEmpty: Array("virtual_mailbox_base is empty: is its volume mounted?".utf8)
     case .foreignSymlink(let name): Array("symlink not owned by root on the way: ".utf8) + name
@@ -42,7 +43,8 @@ package enum MaildirError: Error, Equatable, Sendable {
     case .ledgerUnsteady: Array("maildirsize was replaced by another program again and again".utf8)
     case .appendedInPart: Array("write maildirsize: only a part was written".utf8)
     case .countUnfinished: Array("the messages could not be counted in time".utf8)
-    case .possibleDuplicate(let error): Array("possible duplicate, the message may stay in new/: ".utf8) + error.text
+    case .possibleDuplicate(let error):
+      Array("possible duplicate, the message may stay in new/: ".utf8) + error.sentence
     }
   }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Posix
 package import Quota
+import Text
 
 /// What a look at a Maildir shows without counting its messages: a dozen system calls. Nothing is written, no lock is
 /// taken.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Posix
+import Text
 
 /// Files in a `tmp/`: what is older than 36 hours was left by a delivery that was broken off (Maildir).
 package struct StaleFiles: Sendable, Equatable {

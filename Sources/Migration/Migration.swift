@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Configuration
 package import Postfix
+import Text
 
 /// Turns a Postfix that was configured for VDA into ullage.cf and the commands for Postfix: text in, text out.
 package struct Migration {

@@ -3,6 +3,7 @@ import Configuration
 import Posix
 import Postfix
 import Reports
+import Text
 
 /// What an administrator must know before he switches over.
 extension Migration {

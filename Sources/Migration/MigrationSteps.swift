@@ -3,6 +3,7 @@ import Configuration
 import Posix
 import Postfix
 import Reports
+import Text
 
 /// The commands, in the order in which they are safe.
 extension Migration {

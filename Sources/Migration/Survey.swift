@@ -3,6 +3,7 @@ package import Configuration
 package import Posix
 import Postgres
 import Tables
+import Text
 
 /// What the configuration's text does not tell: asked from Postfix's programs, the password database and PostgreSQL.
 package struct Survey: Sendable {
@@ -59,8 +60,8 @@ package struct Survey: Sendable {
       do throws(PostgresError) {
         let rows = try database.connect(until: deadline).query(Array(sql.utf8), until: deadline)
         return .success(rows.map { $0.map { ($0 ?? []).text } })
-      } catch { return .failure(Failure(text: error.text)) }
-    } catch { return .failure(Failure(text: error.text)) }
+      } catch { return .failure(Failure(text: error.shown)) }
+    } catch { return .failure(Failure(text: error.shown)) }
   }
 
   struct Failure: Error {
@@ -72,7 +73,7 @@ package struct Survey: Sendable {
     do {
       try TableSet().open([table], until: Deadline(secondsFromNow: 10))
       return nil
-    } catch { return error.text }
+    } catch { return error.shown }
   }
 
   /// Keys and values in the text of a table, nil when there is none to read. (Of a hash: table and its like, the text

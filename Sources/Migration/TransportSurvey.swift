@@ -2,6 +2,7 @@
 package import Configuration
 package import Postfix
 import Reports
+import Text
 
 /// The tables of `transport_maps`, whose answers for a domain outrank `virtual_transport`.
 package struct TransportSurvey {

@@ -74,11 +74,3 @@ package struct DirectoryListing: ~Copyable {
     return name.count == 1 || name.count == 2 && name[1] == UInt8(ascii: ".")
   }
 }
-
-extension Array where Element == UInt8 {
-  package init(copying span: Span<UInt8>) {
-    self.init()
-    reserveCapacity(span.count)
-    for index in span.indices { append(span[index]) }
-  }
-}

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Glibc
+import Text
 
 /// A shared library that is loaded when it is needed, so that its absence is an error like any other: a program that
 /// is linked with a missing library exits 127, and pipe(8) bounces the message.
@@ -23,11 +24,12 @@ package struct DynamicLibrary {
   }
 }
 
-package struct DynamicLibraryError: Error {
-  package let text: String
+/// Why a shared library, or a function of it, cannot be used: what dlerror(3) says.
+package struct DynamicLibraryError: ExplainedError {
+  package let sentence: [UInt8]
 
   static func current() -> DynamicLibraryError {
-    guard let text = unsafe dlerror() else { return DynamicLibraryError(text: "unknown error") }
-    return DynamicLibraryError(text: unsafe String(cString: text))
+    guard let text = unsafe dlerror() else { return DynamicLibraryError(sentence: Array("unknown error".utf8)) }
+    return DynamicLibraryError(sentence: unsafe Array(String(cString: text).utf8))
   }
 }

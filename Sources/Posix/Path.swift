@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Glibc
+import Text
 
 /// A file name or path as the kernel takes it: any bytes but NUL, in no particular encoding.
 package struct Path: Sendable, Hashable {
@@ -18,7 +19,7 @@ package struct Path: Sendable, Hashable {
   package var bytes: ArraySlice<UInt8> { terminated.dropLast() }
 
   /// For people: control characters and what is not UTF-8 are written as `\ooo`.
-  package var text: String { String(decoding: SystemLog.escaped(bytes, limit: 4096), as: UTF8.self) }
+  package var text: String { displayText(bytes) }
 
   /// `self/name`
   package func appending(_ name: Path) -> Path {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import Glibc
+import Text
 
 /// A system call that failed: what a log line needs, and nothing secret.
-package struct SystemError: Error, Equatable, Sendable {
+package struct SystemError: ExplainedError, Equatable, Sendable {
   package let call: SystemCall
   /// What the call was about, empty when it had no name.
   package let name: [UInt8]
@@ -16,7 +17,7 @@ package struct SystemError: Error, Equatable, Sendable {
   }
 
   /// `openat tmp: No such file or directory`
-  package var text: [UInt8] {
+  package var sentence: [UInt8] {
     let subject = name.isEmpty ? [] : [UInt8(ascii: " ")] + name
     return Array(call.rawValue.utf8) + subject + Array(": ".utf8) + Array(Self.message(number).utf8)
   }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Text
 
 /// Sends our lines to the system's log, facility mail, as one datagram each.
 ///
@@ -16,7 +17,7 @@ package struct SystemLog: ~Copyable {
   private let tag: [UInt8]
 
   package init(socket path: [UInt8], name: [UInt8]) {
-    tag = Self.escaped(name) + Array("[\(CurrentProcess.identifier)]: ".utf8)
+    tag = escaped(name) + Array("[\(CurrentProcess.identifier)]: ".utf8)
     // The C library reads the time zone now and not between the commit and the exit.
     _ = Timestamp.now.syslogText
     socket = Path(path).flatMap { try? DatagramSocket(to: $0) }
@@ -26,18 +27,7 @@ package struct SystemLog: ~Copyable {
   package func write(_ severity: Severity, queueID: [UInt8], _ text: [UInt8]) {
     let facilityMail = 2
     var line = Array("<\(facilityMail << 3 | severity.rawValue)>\(Timestamp.now.syslogText) ".utf8) + tag
-    if !queueID.isEmpty { line += Self.escaped(queueID) + Array(": ".utf8) }
-    try? socket?.send(line + Self.escaped(text, limit: 2000))
-  }
-
-  /// A value for a log line: cut where it is long, harmless to whoever reads it.
-  package static func escaped(_ bytes: some Collection<UInt8>, limit: Int = 250) -> [UInt8] {
-    let cut = Array(bytes.prefix(limit))
-    let isText = String(validating: cut, as: UTF8.self) != nil
-    let escaped = cut.flatMap { byte -> [UInt8] in
-      guard byte < 32 || byte == 127 || byte >= 128 && !isText else { return [byte] }
-      return [UInt8(ascii: "\\"), 48 + (byte >> 6), 48 + (byte >> 3 & 7), 48 + (byte & 7)]
-    }
-    return bytes.count > limit ? escaped + Array("...".utf8) : escaped
+    if !queueID.isEmpty { line += escaped(queueID) + Array(": ".utf8) }
+    try? socket?.send(line + escaped(text, limit: 2000))
   }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Configuration
+import Text
 
 /// main.cf, read as text: postconf(1) tells nothing of VDA's parameters where the patch is missing.
 package struct MainFile: Sendable {

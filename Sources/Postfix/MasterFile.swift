@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Configuration
+import Text
 
 /// master.cf: the services of the mail system (master(5)).
 package struct MasterFile: Sendable {

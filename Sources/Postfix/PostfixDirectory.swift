@@ -1,13 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Configuration
-import Posix
+package import Posix
 import Reports
+import Text
 
-/// Why a directory with Postfix's configuration is of no use; a sentence with what to do.
-package struct PostfixError: Error, Sendable {
-  package let text: String
-  /// Somebody else may read it.
-  package var isDenied = false
+/// Why the configuration of a Postfix cannot be used.
+package enum PostfixError: ExplainedError {
+  case unreadable(SystemError)
+  /// The file, and what is wrong in it.
+  case badFile(String, ConfigurationError)
+
+  /// Another user may be allowed to read it.
+  package var isDenied: Bool { if case .unreadable(let error) = self { error.number == Errno.EACCES } else { false } }
+
+  /// A line of main.cf or master.cf is wrong.
+  package var isInFile: Bool { if case .badFile = self { true } else { false } }
+
+  package var sentence: [UInt8] {
+    switch self {
+    case .unreadable(let error) where isDenied: error.sentence + Array("; run ullage as root".utf8)
+    case .unreadable(let error):
+      error.sentence + Array("; name the directory that has main.cf and master.cf, as postconf -c does".utf8)
+    case .badFile(let name, let error):
+      Array("\(name), \(error.line.map { "line \($0): " } ?? "")\(error.message)".utf8)
+    }
+  }
 }
 
 /// A directory with main.cf and master.cf, as `postconf -c` takes it.
@@ -26,17 +43,10 @@ package struct PostfixDirectory: Sendable {
   private static func read<File>(
     _ name: String, _ parse: ([UInt8]) throws(ConfigurationError) -> File
   ) throws(PostfixError) -> File {
-    guard let path = Path(name.utf8) else { throw PostfixError(text: "\(name): the name holds NUL") }
+    guard let path = Path(name.utf8) else { throw .unreadable(SystemError(.open, name.utf8, Errno.EINVAL)) }
     let text: [UInt8]
-    do { text = try Posix.File.contents(of: path, limit: 1 << 20, until: .never) } catch {
-      let cure =
-        error.number == Errno.EACCES
-        ? "; run ullage as root" : "; name the directory that has main.cf and master.cf, as postconf -c does"
-      throw PostfixError(text: error.text.text + cure, isDenied: error.number == Errno.EACCES)
-    }
-    do { return try parse(text) } catch {
-      throw PostfixError(text: "\(name), \(error.line.map { "line \($0): " } ?? "")\(error.message)")
-    }
+    do { text = try Posix.File.contents(of: path, limit: 1 << 20, until: .never) } catch { throw .unreadable(error) }
+    do { return try parse(text) } catch { throw .badFile(name, error) }
   }
 
   /// Without slashes at its end, and from the root on.

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import CLibpq
 package import Posix
+import Text
 
 /// Why PostgreSQL gave no answer. Each of these is temporary: a database that is down never refuses mail.
-package enum PostgresError: Error, Equatable, Sendable {
+package enum PostgresError: ExplainedError, Equatable, Sendable {
   case libraryMissing(String)
   /// No connection; libpq's own words, without a password.
   case notConnected(String)
@@ -18,7 +19,9 @@ package enum PostgresError: Error, Equatable, Sendable {
   /// The text is not valid in the connection's encoding.
   case notEncodable
 
-  package var text: String {
+  package var sentence: [UInt8] { Array(text.utf8) }
+
+  private var text: String {
     switch self {
     case .libraryMissing(let text): "libpq cannot be loaded: \(text); install the package libpq5"
     case .notConnected(let text): "no connection: \(text)"
@@ -52,7 +55,7 @@ package final class PostgresConnection: @unchecked Sendable {
   package init(
     _ parameters: [(keyword: String, value: [UInt8])], library: String = "libpq.so.5", until deadline: Deadline
   ) throws(PostgresError) {
-    do { libpq = try Libpq(library) } catch { throw .libraryMissing(error.text) }
+    do { libpq = try Libpq(library) } catch { throw .libraryMissing(error.shown) }
     let start = unsafe libpq.connectStartParams
     let handle = unsafe Self.withCStrings(parameters.map { Array($0.keyword.utf8) }) { keywords in
       unsafe Self.withCStrings(parameters.map(\.value)) { values in unsafe start(keywords, values, 1) }

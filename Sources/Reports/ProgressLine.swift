@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Text
 
 /// The line that shows how far long work has come.
 package struct ProgressLine: Sendable {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Text
 
 /// One thing with named values, for programs that read what we write.
 package struct Record: Encodable, Sendable {

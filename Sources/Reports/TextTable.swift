@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Text
 
 /// Columns of text, as wide as their contents need.
 package struct TextTable {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Configuration
+import Text
 
 /// How a table file wants to be connected. Tables with equal settings share a connection.
 struct ConnectionSettings: Hashable, Sendable {

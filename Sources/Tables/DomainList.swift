@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Configuration
 import Posix
+import Text
 
 /// `domain = example.org !example.com /etc/domains texthash:/etc/more`: which domains' keys a table is asked for
 /// (pgsql_table(5)). `!` excludes, and the first that matches holds.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Configuration
 import Posix
+import Text
 
 /// A table that is read whole: `inline:{ key=value, {key = text with blanks} }` or `texthash:/file`.
 final class EmbeddedTable: LookupTable {
@@ -61,11 +62,4 @@ final class EmbeddedTable: LookupTable {
     let value = rest.trimmed
     return isQuoted || key.isEmpty || value.isEmpty ? nil : (key, Array(value))
   }
-}
-
-/// `text` in lower case: ASCII letters always, others when the text is UTF-8.
-package func foldCase(_ text: [UInt8]) -> [UInt8] {
-  if text.allSatisfy({ $0 < 0x80 }) { return text.map { (65...90).contains($0) ? $0 | 32 : $0 } }
-  guard let string = String(validating: text, as: UTF8.self) else { return text }
-  return Array(string.lowercased().utf8)
 }

@@ -2,6 +2,7 @@
 import Configuration
 import Posix
 import Postgres
+import Text
 
 /// `pgsql:/file`: a table in PostgreSQL, described by a file of Postfix's own (pgsql_table(5)).
 final class PgsqlTable: LookupTable {
@@ -32,7 +33,7 @@ final class PgsqlTable: LookupTable {
     } catch {
       switch error {
       case .list(let error): throw Self.mistake(error, in: reference)
-      case .file(let error): throw TableError(error.kind, name, "domain: \(error.text)")
+      case .file(let error): throw TableError(error.kind, name, "domain: \(error.shown)")
       }
     }
   }
@@ -55,7 +56,7 @@ final class PgsqlTable: LookupTable {
         if case .success(nil) = result, try connection.isStandby(until: share) { return nil }
         return result
       }
-    } catch { throw TableError(.temporary, name, error.text) }
+    } catch { throw TableError(.temporary, name, error.shown) }
     return try result.get()
   }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Configuration
 import Posix
+import Text
 
 /// Any other type of table, asked through Postfix's own `postmap -q` (postmap(1)): one process a question.
 final class PostmapTable: LookupTable {
@@ -53,7 +54,7 @@ final class PostmapTable: LookupTable {
       }
     }
     let cure = failure.number == Errno.ENOENT ? "; tables of this type need Postfix's own programs" : ""
-    throw failed(failure.number == Errno.ETIMEDOUT ? "no answer in time" : failure.text.text + cure)
+    throw failed(failure.number == Errno.ETIMEDOUT ? "no answer in time" : failure.shown + cure)
   }
 
   private func failed(_ reason: String) -> TableError {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Configuration
+import Text
 
 /// The `query` of a table file: SQL in which parts of the key are put in, each escaped.
 struct QueryTemplate: Equatable, Sendable {

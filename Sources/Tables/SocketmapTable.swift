@@ -3,6 +3,7 @@ package import Configuration
 import Posix
 import Socketmap
 import Synchronization
+import Text
 
 /// `socketmap:unix:/path:name` and `socketmap:inet:host:port:name`: a table behind a server (socketmap_table(5)), such
 /// as our own lookup service.
@@ -81,8 +82,8 @@ final class SocketmapTable: LookupTable {
     case Errno.EACCES:
       TableError(
         .configuration, reference,
-        "\(error.text.text) (as uid \(CurrentProcess.effectiveUser)); let that user, or its group, connect")
-    default: TableError(.temporary, reference, "\(error.text.text); is the server running?")
+        "\(error.shown) (as uid \(CurrentProcess.effectiveUser)); let that user, or its group, connect")
+    default: TableError(.temporary, reference, "\(error.shown); is the server running?")
     }
   }
 }

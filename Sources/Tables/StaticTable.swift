@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Configuration
 import Posix
+import Text
 
 /// `static:value` or `static:{ value }`: the same answer for every key (postconf(5), DATABASE_README).
 final class StaticTable: LookupTable {
@@ -11,11 +12,4 @@ final class StaticTable: LookupTable {
   }
 
   func lookup(_ key: [UInt8], until deadline: Deadline) throws(TableError) -> [UInt8]? { value }
-}
-
-/// The text between the braces around the whole of `text`, nil without them.
-func unbraced(_ text: [UInt8]) -> ArraySlice<UInt8>? {
-  let text = text.trimmed
-  guard text.count >= 2, text.first == UInt8(ascii: "{"), text.last == UInt8(ascii: "}") else { return nil }
-  return text.dropFirst().dropLast()
 }

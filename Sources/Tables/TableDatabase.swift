@@ -2,6 +2,7 @@
 package import Configuration
 package import Posix
 package import Postgres
+import Text
 
 /// The database behind a `pgsql:` table, for questions that are not the table's own.
 package struct TableDatabase: Sendable {
@@ -35,6 +36,6 @@ package struct TableDatabase: Sendable {
   /// The error of a question of one's own, `query` being the name of the parameter that has it.
   package func failure(_ error: PostgresError, query: String) -> TableError {
     if case .query(let text) = error { return TableError(.configuration, query, "\(text); see ullage.cf(5)") }
-    return TableError(.temporary, name, error.text)
+    return TableError(.temporary, name, error.shown)
   }
 }

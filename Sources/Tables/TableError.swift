@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-import Posix
+import Text
 
 /// A lookup that has no answer: neither "found" nor "not found". It always defers the message.
-package struct TableError: Error, Equatable, Sendable {
+package struct TableError: ExplainedError, Equatable, Sendable {
   package enum Kind: Sendable {
     /// The administrator must mend something (4.3.5).
     case configuration
@@ -12,15 +12,15 @@ package struct TableError: Error, Equatable, Sendable {
 
   package let kind: Kind
   /// What happened and what to do, for the log; never a password.
-  package let text: String
+  package let sentence: [UInt8]
 
   package init(configuration text: String) {
     kind = .configuration
-    self.text = text
+    sentence = Array(text.utf8)
   }
 
   init(_ kind: Kind, _ table: String, _ text: String) {
     self.kind = kind
-    self.text = "\(table): \(text)"
+    sentence = Array("\(table): \(text)".utf8)
   }
 }

@@ -2,6 +2,7 @@
 package import Configuration
 package import Posix
 import Synchronization
+import Text
 
 /// What happens during a lookup, for whoever wants to show it.
 package enum LookupStep: Sendable {
@@ -88,7 +89,7 @@ func readTableFile(
   }
   let text: [UInt8]
   do { text = try File.contents(of: path, limit: limit, until: deadline) } catch {
-    throw TableError(.configuration, reference.text, error.text.text + cure(for: error, reference.name.text))
+    throw TableError(.configuration, reference.text, error.shown + cure(for: error, reference.name.text))
   }
   guard !text.hasByteOrderMark else {
     throw TableError(.configuration, reference.text, "the file begins with a byte order mark; remove it")

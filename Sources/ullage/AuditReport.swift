@@ -2,6 +2,7 @@
 import Audit
 import Posix
 import Reports
+import Text
 
 /// What `ullage audit` writes.
 final class AuditReport {

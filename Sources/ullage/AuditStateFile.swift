@@ -2,6 +2,7 @@
 import Audit
 import Foundation
 import Posix
+import Text
 
 /// The file in which an audit remembers how far it is. It always holds a whole state: a new one takes its place at once.
 final class AuditStateFile {
@@ -23,7 +24,7 @@ final class AuditStateFile {
     guard FileManager.default.fileExists(atPath: name) else { return nil }
     let data: Data
     do { data = Data(try File.contents(of: path, limit: 1 << 30, until: .never)) } catch {
-      throw CommandError(status: ExitStatus.configuration, text: String(decoding: error.text, as: UTF8.self))
+      throw CommandError(status: ExitStatus.configuration, text: error.shown)
     }
     guard !data.isEmpty else { return nil }
     // It may be anything, most likely something that is still needed.
@@ -51,7 +52,7 @@ final class AuditStateFile {
       let isMistake = [Errno.ENOENT, Errno.ENOTDIR, Errno.EACCES, Errno.EISDIR].contains(error.number)
       throw CommandError(
         status: isMistake ? ExitStatus.configuration : ExitStatus.tryAgain,
-        text: "--state \(name) cannot be written: \(String(decoding: error.text, as: UTF8.self))")
+        text: "--state \(name) cannot be written: \(error.shown)")
     }
   }
 

@@ -5,6 +5,7 @@ import Doctor
 import Posix
 import Postfix
 import Reports
+import Text
 
 /// `ullage check`
 struct CheckCommand: ParsableCommand {

@@ -8,6 +8,7 @@ import Posix
 import Quota
 import Reports
 import Tables
+import Text
 
 /// Exit statuses (sysexits(3)); those of a check plugin and of the audit stand with their commands.
 enum ExitStatus {
@@ -59,7 +60,7 @@ extension ParsableCommand {
   /// The database does not answer, and is asked again for half a minute.
   func sayThatItWaits(_ error: TableError) {
     let name = Self.configuration.commandName ?? ""
-    StandardStream.writeError("ullage: \(name): \(error.text); asking again for half a minute\n")
+    StandardStream.writeError("ullage: \(name): \(error.shown); asking again for half a minute\n")
   }
 
   private static func failure(_ error: any Error) -> CommandError {
@@ -67,14 +68,14 @@ extension ParsableCommand {
     case let error as CommandError: error
     case let error as TableError:
       CommandError(
-        status: error.kind == .configuration ? ExitStatus.configuration : ExitStatus.tryAgain, text: error.text)
-    case let error as SettingsError: CommandError(status: ExitStatus.configuration, text: error.text)
+        status: error.kind == .configuration ? ExitStatus.configuration : ExitStatus.tryAgain, text: error.shown)
+    case let error as SettingsError: CommandError(status: ExitStatus.configuration, text: error.shown)
     case let error as MaildirError:
-      CommandError(status: ExitStatus.tryAgain, text: String(decoding: error.text, as: UTF8.self))
+      CommandError(status: ExitStatus.tryAgain, text: error.shown)
     case let error as SystemError:
       CommandError(
         status: error.call == .write ? ExitStatus.inputOutput : ExitStatus.tryAgain,
-        text: String(decoding: error.text, as: UTF8.self))
+        text: error.shown)
     default: CommandError(status: ExitStatus.inputOutput, text: "\(error)")
     }
   }
@@ -143,10 +144,10 @@ struct MailboxSelection: ParsableArguments {
       } catch {
         // What is wrong with one mailbox leaves the others alone.
         guard error.isOfOneMailbox else {
-          throw CommandError(status: error.status, text: "\(Self.shown(address)): \(error.text)")
+          throw CommandError(status: error.status, text: "\(Self.shown(address)): \(error.shown)")
         }
         let row = MailboxRow(address: Array(address.utf8), path: [], limit: .none, source: .fallback)
-        jobs.append(maker.failed(row, error.text))
+        jobs.append(maker.failed(row, error.shown))
         continue
       }
       guard let mailbox else {
@@ -165,19 +166,19 @@ struct MailboxSelection: ParsableArguments {
   }
 
   private static func shown(_ address: String) -> String {
-    String(decoding: SystemLog.escaped(Array(address.utf8)), as: UTF8.self)
+    displayText(Array(address.utf8))
   }
 }
 
 extension MailboxError {
   fileprivate var status: Int32 {
-    if case .tableUnavailable = self { ExitStatus.tryAgain } else { ExitStatus.configuration }
+    isTemporary ? ExitStatus.tryAgain : ExitStatus.configuration
   }
 
   fileprivate var isOfOneMailbox: Bool {
     switch self {
     case .badPath, .badNumber: true
-    case .badTable, .tableUnavailable, .otherUser: false
+    case .table, .otherUser: false
     }
   }
 }

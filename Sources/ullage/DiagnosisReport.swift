@@ -2,6 +2,7 @@
 import Doctor
 import Posix
 import Reports
+import Text
 
 /// What `ullage check` prints.
 struct DiagnosisReport {

@@ -4,6 +4,7 @@ import Configuration
 import Mailboxes
 import Posix
 import Tables
+import Text
 
 /// `ullage map`
 struct MapCommand: ParsableCommand {
@@ -74,7 +75,7 @@ struct MapCommand: ParsableCommand {
   /// A table can be asked also where there is no ullage.cf.
   private var recipientDelimiter: [UInt8] {
     do { return try SettingsFile(configurationFile).settings.get().recipientDelimiter } catch {
-      StandardStream.writeError("ullage: map: warning: no extension is taken off the address: \(error.text)\n")
+      StandardStream.writeError("ullage: map: warning: no extension is taken off the address: \(error.shown)\n")
       return []
     }
   }

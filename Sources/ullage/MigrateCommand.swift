@@ -5,6 +5,7 @@ import Foundation
 import Migration
 import Posix
 import Postfix
+import Text
 
 /// `ullage migrate`
 struct MigrateCommand: ParsableCommand {
@@ -66,7 +67,7 @@ struct MigrateCommand: ParsableCommand {
           .init(configurationFile: PostfixDirectory.absolute(target), transport: transport, user: user),
           Survey(PostfixDirectory.absolute(from)))
       } catch let error as PostfixError {
-        throw CommandError(status: ExitStatus.configuration, text: error.text)
+        throw CommandError(status: ExitStatus.configuration, text: error.shown)
       } catch let error as ConfigurationError {
         let place = error.line.map { "/main.cf, line \($0)" } ?? ""
         throw CommandError(status: ExitStatus.configuration, text: "\(from)\(place): \(error.message)")
@@ -145,6 +146,6 @@ struct MigrateCommand: ParsableCommand {
       default: "name a file on another disk with --to, or try again"
       }
     return CommandError(
-      status: ExitStatus.configuration, text: "nothing was written: \(error.text.text); \(cure)")
+      status: ExitStatus.configuration, text: "nothing was written: \(error.shown); \(cure)")
   }
 }

@@ -2,6 +2,7 @@
 import Migration
 import Posix
 import Reports
+import Text
 
 /// What `ullage migrate` prints.
 struct MigrationReport {

@@ -2,6 +2,7 @@
 import Foundation
 import Posix
 import Reports
+import Text
 
 /// How data is written.
 enum OutputFormat: String, CaseIterable, Sendable {

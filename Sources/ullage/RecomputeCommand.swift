@@ -7,6 +7,7 @@ import Maildir
 import Posix
 import Quota
 import Reports
+import Text
 
 /// `ullage recompute`
 struct RecomputeCommand: ParsableCommand {

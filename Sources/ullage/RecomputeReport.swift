@@ -4,6 +4,7 @@ import Maildir
 import Posix
 import Quota
 import Reports
+import Text
 
 /// What `ullage recompute` shows: a row for each mailbox, and the sum of it.
 struct RecomputeReport {

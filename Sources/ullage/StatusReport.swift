@@ -3,6 +3,7 @@ import Audit
 import Posix
 import Quota
 import Reports
+import Text
 
 /// What `ullage status` shows.
 struct StatusReport {

@@ -3,6 +3,7 @@ import Configuration
 import Posix
 import Synchronization
 import Tables
+import Text
 
 /// Shows the steps of a lookup on standard error as they happen.
 final class StepPrinter: Sendable {
@@ -31,13 +32,13 @@ final class StepPrinter: Sendable {
     switch result {
     case .success(.some(let value)): "found: \(text(value))"
     case .success(.none): "not found"
-    case .failure(let error): "no answer: \(error.text)"
+    case .failure(let error): "no answer: \(error.shown)"
     }
   }
 
   /// Control characters are shown and not sent to the terminal.
   private static func text(_ bytes: [UInt8]) -> String {
-    String(decoding: SystemLog.escaped(bytes, limit: 2000), as: UTF8.self)
+    escaped(bytes, limit: 2000).text
   }
 
   private static func milliseconds(_ duration: Duration) -> String {

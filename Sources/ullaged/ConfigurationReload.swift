@@ -4,6 +4,7 @@ import Lookup
 import Mailboxes
 import Posix
 import ServiceLifecycle
+import Text
 import UnixSignals
 
 /// Reads ullage.cf and the table files again at SIGHUP. What cannot be used leaves everything as it was.
@@ -25,7 +26,7 @@ struct ConfigurationReload: Service {
         try service.reload(try SettingsFile(file).settings.get())
         logger.notice("\(file) and its tables were read again")
       } catch {
-        logger.error("the configuration stays as it was: \(error.text)")
+        logger.error("the configuration stays as it was: \(error.shown)")
       }
       ServiceManager.notify(.ready)
     }

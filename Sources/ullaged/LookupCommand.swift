@@ -6,6 +6,7 @@ import Lookup
 import Mailboxes
 import Posix
 import ServiceLifecycle
+import Text
 import UnixSignals
 
 /// `ullaged lookup`
@@ -38,7 +39,7 @@ struct LookupCommand: AsyncParsableCommand {
     do {
       try await serve(try file.settings.get(), logger)
     } catch let error as SettingsError {
-      throw end(78, error.text, logger)  // EX_CONFIG
+      throw end(78, error.shown, logger)  // EX_CONFIG
     } catch {
       throw end(71, "\(error)", logger)  // EX_OSERR
     }

@@ -6,6 +6,7 @@ import NIOCore
 import NIOPosix
 import Posix
 import ServiceLifecycle
+import Text
 
 /// The lookup service's socket: one event loop moves bytes and answers from memory, as many threads as there may be
 /// connections to databases ask those and wait.
@@ -88,7 +89,7 @@ struct LookupServer: Service {
     } catch let error as SystemError {
       // What a killed process left behind is replaced; a process that only does not answer is not.
       guard [Errno.ECONNREFUSED, Errno.ENOENT].contains(error.number) else {
-        throw Failure.cannotListen(socket.text, error.text.text)
+        throw Failure.cannotListen(socket.text, error.shown)
       }
     }
     do {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Configuration
 import Testing
+import Text
 
 private func file(_ text: String) -> ConfigurationFile { ConfigurationFile(parsing: Array(text.utf8)) }
 

@@ -2,6 +2,7 @@
 import Foundation
 import TestSupport
 import Testing
+import Text
 
 /// What no administrator and no sender should do, and the answer that neither loses nor bounces the mail.
 struct BadInputTests {
@@ -274,7 +275,7 @@ struct BadInputTests {
   func otherUser() throws {
     let host = try MailHost("virtual_uid_maps = static:1234")
     expectDeferred(
-      try host.deliver(bytes: 10), "4.3.5", log: "virtual_uid_maps gives 1234, but this entry of master.cf runs as")
+      try host.deliver(bytes: 10), "4.3.5", log: "virtual_uid_maps gives 1234, but deliveries run as uid")
     try host.configure("virtual_uid_maps = static:\(MailUser.id)\nvirtual_gid_maps = static:\(MailUser.group)")
     #expect(try host.deliver(bytes: 10).status == 0)
   }

@@ -2,6 +2,7 @@
 import Foundation
 import TestSupport
 import Testing
+import Text
 
 /// Each system call of a delivery failed in turn, and the process killed at each: what remains is one of the states of
 /// ARCHITECTURE.md. The program is the debug build, whose fault plan fails the call that the test names.

@@ -2,6 +2,7 @@
 import Foundation
 import TestSupport
 import Testing
+import Text
 
 /// The ledger as other programs, crashes and administrators leave it.
 struct LedgerTests {

@@ -2,6 +2,7 @@
 import Foundation
 import TestSupport
 import Testing
+import Text
 
 /// What the process does with its parent, its descriptors, its signals and its time.
 struct ProcessTests {

@@ -2,6 +2,7 @@
 import Foundation
 import TestSupport
 import Testing
+import Text
 
 /// How `ullage audit` goes: breaks, rates, statuses, errors, memory, what a terminal shows.
 struct AuditRunTests {

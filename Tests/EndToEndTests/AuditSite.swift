@@ -2,6 +2,7 @@
 import Foundation
 import TestSupport
 import Testing
+import Text
 
 /// A host whose mailboxes are rows of a table of its own in the shared cluster.
 final class AuditSite {

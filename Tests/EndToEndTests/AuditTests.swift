@@ -2,6 +2,7 @@
 import Foundation
 import TestSupport
 import Testing
+import Text
 
 /// What `ullage audit` finds and mends, over the mailboxes of a real database.
 struct AuditTests {

@@ -2,6 +2,7 @@
 import Foundation
 import TestSupport
 import Testing
+import Text
 
 /// What `ullage check` finds in Postfix's files, by what a database and the real postconf say of them.
 final class CheckupPostfixTests: CheckupFixture {

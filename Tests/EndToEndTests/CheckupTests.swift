@@ -2,6 +2,7 @@
 import Foundation
 import TestSupport
 import Testing
+import Text
 
 /// `ullage check` beside a real PostgreSQL: tables, databases, mailboxes, the machine.
 final class CheckupTests: CheckupFixture {

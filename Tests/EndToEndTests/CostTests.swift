@@ -2,6 +2,7 @@
 import Foundation
 import TestSupport
 import Testing
+import Text
 
 /// What a delivery costs, counted and not timed. The program is the release build.
 struct CostTests {

@@ -2,6 +2,7 @@
 import Foundation
 import TestSupport
 import Testing
+import Text
 
 /// From a Postfix that was configured for VDA to Ullage and back, by the package and by the commands that
 /// `ullage migrate` prints; and PostfixAdmin's hook.

@@ -2,6 +2,7 @@
 import Foundation
 import TestSupport
 import Testing
+import Text
 
 /// The real `ullaged lookup` before a real PostgreSQL, asked by the real `ullage-deliver` and by hostile clients.
 struct LookupServiceTests {

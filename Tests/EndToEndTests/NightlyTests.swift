@@ -2,6 +2,7 @@
 import Foundation
 import TestSupport
 import Testing
+import Text
 
 /// The files of scripts/package.d that run the audit every night.
 @Suite(.enabled(if: geteuid() == 0, "takes root: run scripts/test"))

@@ -2,6 +2,7 @@
 import Foundation
 import TestSupport
 import Testing
+import Text
 
 /// The Debian package, in a Debian of its own.
 @Suite(.enabled(if: geteuid() == 0, "takes root: run scripts/test"))

@@ -2,6 +2,7 @@
 import Foundation
 import TestSupport
 import Testing
+import Text
 
 /// A real Postfix hands messages to the real program, with the quotas in a real PostgreSQL.
 struct PostfixTests {

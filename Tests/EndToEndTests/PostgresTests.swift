@@ -5,6 +5,7 @@ import Posix
 import Tables
 import TestSupport
 import Testing
+import Text
 
 /// Quotas in a real PostgreSQL, in every state it can be in.
 struct PostgresTests {

@@ -2,6 +2,7 @@
 import Foundation
 import TestSupport
 import Testing
+import Text
 
 /// The counting profiles beside the programs whose names they have, on random Maildirs.
 struct ProfileTests {

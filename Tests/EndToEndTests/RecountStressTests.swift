@@ -2,6 +2,7 @@
 import Foundation
 import TestSupport
 import Testing
+import Text
 
 /// Recounts of a mailbox that four other programs change at full speed for a minute.
 struct RecountStressTests {

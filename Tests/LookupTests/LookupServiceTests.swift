@@ -6,6 +6,7 @@ import Socketmap
 import Synchronization
 import TestSupport
 import Testing
+import Text
 
 @testable import Lookup
 
@@ -165,7 +166,7 @@ struct LookupServiceTests {
     #expect {
       try service("virtual_uid_maps = texthash:/nonexistent")
     } throws: {
-      ($0 as? SettingsError)?.text.contains("texthash:/nonexistent") == true
+      ($0 as? SettingsError)?.shown.contains("texthash:/nonexistent") == true
     }
   }
 

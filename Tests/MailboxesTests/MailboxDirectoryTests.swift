@@ -3,6 +3,7 @@ import Configuration
 import Posix
 import Quota
 import Testing
+import Text
 
 @testable import Mailboxes
 

@@ -4,6 +4,7 @@ import Posix
 import Quota
 import TestSupport
 import Testing
+import Text
 
 @testable import Maildir
 

@@ -2,6 +2,7 @@
 import Posix
 import TestSupport
 import Testing
+import Text
 
 struct DirectoryListingTests {
   @Test("Every name is listed once, however small the first buffer was", arguments: [0, 1, 50, 5000])

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Quota
 import Testing
+import Text
 
 struct LedgerContentsTests {
   private func parse(_ text: String) throws(LedgerFault) -> LedgerContents { try LedgerContents(Array(text.utf8)) }

@@ -2,6 +2,7 @@
 import Foundation
 import Reports
 import Testing
+import Text
 
 struct ReportsTests {
   @Test(

@@ -3,6 +3,7 @@ import Configuration
 import Posix
 import TestSupport
 import Testing
+import Text
 
 @testable import Tables
 

@@ -3,6 +3,7 @@ import Configuration
 import Posix
 import TestSupport
 import Testing
+import Text
 
 @testable import Tables
 
@@ -37,7 +38,7 @@ struct SocketmapTableTests {
     let server = try MadeUpServer { _ in (netstring(reply), false) }
     let answer = try lookup(server)
     #expect(answer.mapError { KindOfError($0.kind) } == expected)
-    if case .failure(let error) = answer { #expect(error.text.contains("why")) }
+    if case .failure(let error) = answer { #expect(error.shown.contains("why")) }
   }
 
   enum KindOfError: Error, Equatable {
@@ -74,7 +75,7 @@ struct SocketmapTableTests {
       Issue.record("an answer came: \(answer)")
       return
     }
-    #expect(error.kind == .temporary && error.text.contains("in time"))
+    #expect(error.kind == .temporary && error.shown.contains("in time"))
   }
 
   @Test("One connection serves many questions; after a hang-up the question is asked once more, and no third time")

@@ -4,7 +4,7 @@
 package enum ByteSize {
   private static let units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"]
 
-  /// `1.5 GiB`, `12 KiB`, `0 B`: two or three digits, rounded down, so that no more is promised than there is.
+  /// `1.5 GiB`, `12 KiB`, `0 B`: one to four digits, rounded down so as not to promise more than there is.
   package static func text(_ bytes: Int64) -> String {
     var whole = bytes.magnitude
     var unit = 0
@@ -21,8 +21,8 @@ package enum ByteSize {
   /// The same with a plus sign where it is one.
   package static func signed(_ bytes: Int64) -> String { (bytes > 0 ? "+" : "") + text(bytes) }
 
-  /// The bytes that `text` means, nil when it means nothing: a whole number, and perhaps `K`, `M`, `G` or `T`, which
-  /// are powers of 1024.
+  /// The bytes that `text` stands for, nil when it is no size: a whole number, optionally followed by `K`, `M`, `G` or
+  /// `T`, which are powers of 1024.
   package static func parse(_ text: String) -> Int64? {
     let shifts: [Character: Int64] = ["K": 10, "M": 20, "G": 30, "T": 40]
     let shift = text.last.flatMap { shifts[$0] }
@@ -31,15 +31,4 @@ package enum ByteSize {
     let (bytes, overflow) = number.multipliedReportingOverflow(by: 1 << (shift ?? 0))
     return overflow ? nil : bytes
   }
-}
-
-/// `1,234,567`
-package func grouped(_ number: some BinaryInteger) -> String {
-  var digits = String(number.magnitude)
-  var groups: [String] = []
-  while digits.count > 3 {
-    groups.insert(String(digits.suffix(3)), at: 0)
-    digits.removeLast(3)
-  }
-  return (number < 0 ? "-" : "") + ([digits] + groups).joined(separator: ",")
 }

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The first `limit` bytes of `bytes` for a log line: control characters and what is not UTF-8 become `\ooo`.
+///
+/// `...` follows where something was cut off.
+package func escaped(_ bytes: some Collection<UInt8>, limit: Int = 250) -> [UInt8] {
+  let cut = Array(bytes.prefix(limit))
+  let isText = String(validating: cut, as: UTF8.self) != nil
+  let escaped = cut.flatMap { byte -> [UInt8] in
+    guard byte < 32 || byte == 127 || byte >= 128 && !isText else { return [byte] }
+    return [UInt8(ascii: "\\"), 48 + (byte >> 6), 48 + (byte >> 3 & 7), 48 + (byte & 7)]
+  }
+  return bytes.count > limit ? escaped + Array("...".utf8) : escaped
+}
+
+/// `escaped` as text, for reports and terminals. The limit is the longest path of the kernel (PATH_MAX).
+package func displayText(_ bytes: some Collection<UInt8>) -> String { escaped(bytes, limit: 4096).text }
+
+/// `text` without anything that a terminal would act upon: control characters become `\x1B`.
+package func printable(_ text: String) -> String {
+  guard text.unicodeScalars.contains(where: { $0.properties.generalCategory == .control }) else { return text }
+  return text.unicodeScalars.map { scalar in
+    guard scalar.properties.generalCategory == .control else { return String(scalar) }
+    let digits = String(scalar.value, radix: 16, uppercase: true)
+    return "\\x" + String(repeating: "0", count: max(0, 2 - digits.count)) + digits
+  }.joined()
+}
