@@ -144,7 +144,7 @@ package struct AuditRules {
     case .lopsided? where repair.map { ($0.counted.bytes == 0) != ($0.counted.messages == 0) } ?? false: break
     case let fault?:
       found.add(
-        .brokenLedger, .error, "maildirsize is \(fault.sentence)",
+        .brokenLedger, .error, "maildirsize is \(fault.phrase)",
         cause: fault == .notAFile ? "" : "a program was killed while it wrote, a disk was full, or it was edited",
         remedy: recompute,
         isMended: isMended)
@@ -213,33 +213,10 @@ extension DriftCause {
     case .profile(let profile): "exactly what \(profile.rawValue) counts; see maildir_count_profile"
     case .trashedMessages: "exactly the messages with flag T, which Courier leaves out"
     case .trash: "exactly the messages in the trash; see virtual_trash_count"
-    case .damaged(let fault): "maildirsize was \(fault.sentence)"
+    case .damaged(let fault): "maildirsize was \(fault.phrase)"
     case .replaced:
       "entries are missing: another program or a backup replaced maildirsize, or virtual(8) delivered without it"
     case .unknown: "cause unknown"
-    }
-  }
-}
-
-extension LedgerFault {
-  /// Goes on from "it is" or "it was".
-  package var sentence: String {
-    switch self {
-    case .missing: "missing"
-    case .unreadable: "not readable"
-    case .notAFile: "not a regular file"
-    case .empty: "empty"
-    case .headerOnly: "without a total"
-    case .tooLong: "too long"
-    case .holdsNUL: "broken, with NUL bytes"
-    case .holdsCR: "broken, with CR line ends"
-    case .torn: "torn, with half a line at its end"
-    case .badHeader: "broken in its first line"
-    case .badEntry: "broken, with a line of another format"
-    case .overflow: "broken, with numbers that are too large"
-    case .negative: "broken, with a total below zero"
-    case .lopsided: "broken, with bytes but no messages or the other way round"
-    case .unlimited: "headed as unlimited, whose totals VDA invented"
     }
   }
 }

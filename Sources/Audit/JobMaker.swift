@@ -32,7 +32,7 @@ package final class JobMaker {
   /// For a row of the list.
   package func job(_ row: MailboxRow) -> MailboxJob {
     do throws(MailboxError) {
-      return job(row, components: try MailboxDirectory.components(of: row.path, suffix: suffix), limit: row.limit)
+      return job(row, components: try MailboxLookup.components(of: row.path, suffix: suffix), limit: row.limit)
     } catch {
       let reason = if case .badPath(_, let reason) = error { reason } else { "it is of no use" }
       return MailboxJob(

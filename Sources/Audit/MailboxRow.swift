@@ -11,20 +11,10 @@ package struct MailboxRow: Sendable, Equatable {
   package let address: [UInt8]
   /// Below the base, as the list has it; empty where it has none.
   package let path: [UInt8]
-  package let limit: QuotaLimit
+  /// The limit that deliveries enforce.
+  package let quota: EffectiveLimit
   /// What is wrong with the row itself.
   package private(set) var faults: [Fault]
-  /// Where the limit comes from.
-  package let source: LimitSource
-
-  package enum LimitSource: String, Sendable {
-    /// The database has it.
-    case table
-    /// `virtual_mailbox_limit`, where the database has none, or one that is set aside.
-    case fallback
-    /// The command line.
-    case option
-  }
 
   package enum Fault: Sendable, Equatable {
     /// A column that is NULL.
@@ -57,24 +47,21 @@ package struct MailboxRow: Sendable, Equatable {
     let bytes = number(2)
     if let bytes, bytes < 0 { faults.append(.negative(bytes)) }
     let messages = settings.tables(.virtual_mailbox_message_limit_maps).isEmpty ? nil : number(3)
-    // What holds is what deliveries go by.
-    let isAsked = !settings.tables(.virtual_mailbox_limit_maps).isEmpty
-    let limit = settings.limitRule.limit(for: isAsked ? bytes : nil)
-    if !isAsked, let bytes, bytes >= 0, bytes != limit.bytes { faults.append(.unused(bytes)) }
-    if limit.setAside, let bytes { faults.append(.setAside(bytes)) }
+    // Deliveries enforce a limit of the list only if they look limits up.
+    let isUsed = !settings.tables(.virtual_mailbox_limit_maps).isEmpty
+    quota = settings.limitRule.limit(bytes: isUsed ? bytes : nil, messages: messages)
+    if !isUsed, let bytes, bytes >= 0, bytes != quota.limit.bytes { faults.append(.unused(bytes)) }
+    if case .setAside(let bytes) = quota.source { faults.append(.setAside(bytes)) }
     address = column(0) ?? []
     path = column(1) ?? []
-    self.limit = QuotaLimit(bytes: limit.bytes, messages: max(0, messages ?? 0))
-    source = isAsked && (bytes ?? -1) >= 0 && !limit.setAside ? .table : .fallback
     self.faults = faults
   }
 
   /// A mailbox that was asked for by its address, or by its directory.
-  package init(address: [UInt8], path: [UInt8], limit: QuotaLimit, source: LimitSource) {
+  package init(address: [UInt8], path: [UInt8], quota: EffectiveLimit) {
     self.address = address
     self.path = path
-    self.limit = limit
-    self.source = source
+    self.quota = quota
     faults = []
   }
 
@@ -83,6 +70,8 @@ package struct MailboxRow: Sendable, Equatable {
     row.faults.append(fault)
     return row
   }
+
+  package var limit: QuotaLimit { quota.limit }
 
   /// Nothing is wrong with the row itself.
   package var isSound: Bool { faults.isEmpty }

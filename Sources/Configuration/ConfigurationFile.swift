@@ -96,7 +96,9 @@ package struct ConfigurationFile: Sendable {
   }
 
   private func value(of name: String, seen: Set<String>) throws(ConfigurationError) -> [UInt8]? {
-    guard let entry = entries[name] else { return Parameter(rawValue: name).map { Array($0.definition.standard.utf8) } }
+    guard let entry = entries[name] else {
+      return Parameter(rawValue: name).map { Array($0.definition.defaultText.utf8) }
+    }
     guard !seen.contains(name) else { throw ConfigurationError(line: entry.line, "$\(name) refers to itself") }
     return try Macro.expand(entry.value, line: entry.line) { other throws(ConfigurationError) in
       try value(of: other, seen: seen.union([name]))

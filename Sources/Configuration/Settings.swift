@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+package import Quota
 import Text
 
 /// The values of ullage.cf, checked. See `Parameter` for what each is.
@@ -7,34 +8,21 @@ package struct Settings: Sendable {
   private let tables: [Parameter: [TableReference]]
   package let mailboxBase: [UInt8]
   package let maildirSuffix: [UInt8]
-  /// Bytes; zero means no limit.
-  package let mailboxLimit: Int64
-  package let limitOverrides: Bool
-  package let limitsInboxOnly: Bool
-  package let overquotaBounces: Bool
-  package let limitMessage: [UInt8]
-  /// The folders that do not count, by their exact names; empty when every folder does.
-  package let uncountedFolders: [[UInt8]]
-  /// Folders below those do not count either.
-  package let leavesOutSubfolders: Bool
-  /// The name of a counting profile.
-  package let countProfile: String
-  package let minimumUser: Int64
+  package let baseMayBeEmpty: Bool
+  /// Which limit applies to a mailbox.
+  package let limitRule: LimitRule
+  /// Which messages count.
+  package let countingRule: CountingRule
   /// Bytes; zero means no limit.
   package let messageSizeLimit: Int64
+  package let overquotaBounces: Bool
+  package let limitMessage: [UInt8]
+  package let minimumUser: Int64
   package let recipientDelimiter: [UInt8]
-  package let baseMayBeEmpty: Bool
-  /// The table whose database is asked for the list of mailboxes, nil where no table is in PostgreSQL.
+  /// The table whose database has the list of mailboxes, nil where no table is in PostgreSQL.
   package let listDatabase: TableReference?
   package let listQuery: [UInt8]
-  /// Where the lookup service is asked, nil when the tables are asked directly.
-  package let lookupSocket: [UInt8]?
-  package let lookupFallsBack: Bool
-  package let lookupConnections: Int
-  /// Seconds; zero means that nothing is held.
-  package let lookupCacheTime: Int64
-  /// Seconds; zero means that nothing is served stale.
-  package let lookupStaleTime: Int64
+  package let lookupService: LookupServiceSettings
   /// Seconds.
   package let deliveryTimeLimit: Int64
   /// Seconds.
@@ -50,27 +38,19 @@ package struct Settings: Sendable {
     self.tables = tables
     mailboxBase = try file.path(.virtual_mailbox_base)
     maildirSuffix = try file.value(of: .virtual_maildir_suffix)
-    mailboxLimit = try file.integer(.virtual_mailbox_limit)
-    limitOverrides = try file.yesNo(.virtual_mailbox_limit_override)
-    limitsInboxOnly = try file.yesNo(.virtual_mailbox_limit_inbox)
+    baseMayBeEmpty = try file.yesNo(.mailbox_base_may_be_empty)
+    messageSizeLimit = try file.integer(.message_size_limit)
+    limitRule = LimitRule(
+      fallback: try file.integer(.virtual_mailbox_limit), messageSizeLimit: messageSizeLimit,
+      overrides: try file.yesNo(.virtual_mailbox_limit_override))
+    countingRule = try Self.countingRule(file)
     overquotaBounces = try file.yesNo(.virtual_overquota_bounce)
     limitMessage = try file.value(of: .virtual_maildir_limit_message)
-    let trashNames = Self.folders(try file.value(of: .virtual_trash_name))
-    uncountedFolders = try file.yesNo(.virtual_trash_count) ? [] : trashNames
-    leavesOutSubfolders = try file.yesNo(.virtual_trash_subfolders)
-    countProfile = try file.choice(.maildir_count_profile)
     minimumUser = try file.integer(.virtual_minimum_uid)
-    messageSizeLimit = try file.integer(.message_size_limit)
     recipientDelimiter = try file.value(of: .recipient_delimiter)
-    baseMayBeEmpty = try file.yesNo(.mailbox_base_may_be_empty)
     listDatabase = try Self.listDatabase(file, tables[.virtual_mailbox_maps] ?? [])
     listQuery = try file.value(of: .mailbox_list_query)
-    let socket = try file.path(.lookup_socket)
-    lookupSocket = socket.isEmpty ? nil : socket
-    lookupFallsBack = try file.yesNo(.lookup_fallback)
-    lookupConnections = Int(try file.integer(.lookup_connections))
-    lookupCacheTime = try file.seconds(.lookup_cache_time)
-    lookupStaleTime = try file.seconds(.lookup_stale_time)
+    lookupService = try LookupServiceSettings(file)
     deliveryTimeLimit = try file.seconds(.delivery_time_limit)
     recountTimeLimit = try file.seconds(.recount_time_limit)
     logSocket = file.logSocket
@@ -79,6 +59,16 @@ package struct Settings: Sendable {
 
   /// The tables that `parameter` names, in the order in which they are asked.
   package func tables(_ parameter: Parameter) -> [TableReference] { tables[parameter] ?? [] }
+
+  private static func countingRule(_ file: ConfigurationFile) throws(ConfigurationError) -> CountingRule {
+    let name = try file.choice(.maildir_count_profile)
+    guard let profile = CountingProfile(rawValue: name) else { preconditionFailure("the choices are the profiles") }
+    let trashNames = folders(try file.value(of: .virtual_trash_name))
+    return CountingRule(
+      profile: profile, uncountedFolders: try file.yesNo(.virtual_trash_count) ? [] : trashNames,
+      leavesOutSubfolders: try file.yesNo(.virtual_trash_subfolders),
+      inboxOnly: try file.yesNo(.virtual_mailbox_limit_inbox))
+  }
 
   /// The names in `list`, parted by commas with a dot behind them. A name that holds any other comma, or a blank, stays
   /// whole: `.Deleted Items` is one folder. An empty list has none.
@@ -124,8 +114,8 @@ package struct Settings: Sendable {
       throw ConfigurationError(line: file.line(of: .virtual_maildir_suffix), "virtual_maildir_suffix must end in /")
     }
     // Asked by itself, the service would wait for its own answer.
-    if let lookupSocket {
-      let own = Array("unix:".utf8) + lookupSocket + [UInt8(ascii: ":")]
+    if let socket = lookupService.socket {
+      let own = Array("unix:".utf8) + socket + [UInt8(ascii: ":")]
       for (parameter, references) in tables where references.contains(where: { $0.names(socket: own) }) {
         throw ConfigurationError(
           line: file.line(of: parameter),
@@ -142,10 +132,10 @@ package struct Settings: Sendable {
 
 extension ConfigurationFile {
   /// The socket of the log, the default when the value is of no use: what is wrong must get logged somewhere.
-  package var logSocket: [UInt8] { (try? path(.log_socket)) ?? Array(Parameter.log_socket.definition.standard.utf8) }
+  package var logSocket: [UInt8] { (try? path(.log_socket)) ?? Array(Parameter.log_socket.definition.defaultText.utf8) }
 
   package var syslogName: [UInt8] {
-    (try? value(of: .syslog_name)) ?? Array(Parameter.syslog_name.definition.standard.utf8)
+    (try? value(of: .syslog_name)) ?? Array(Parameter.syslog_name.definition.defaultText.utf8)
   }
 
   func path(_ parameter: Parameter) throws(ConfigurationError) -> [UInt8] {

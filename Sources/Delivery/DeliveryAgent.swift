@@ -88,7 +88,7 @@ package struct DeliveryAgent {
       base: base, components: mailbox.components, owner: CurrentProcess.effectiveUser,
       absent: settings.baseMayBeEmpty ? .made : .madeUnlessBaseIsEmpty)
     var account = MailboxAccount(
-      limit: mailbox.limit, rule: settings.countingRule, names: names, countTimeLimit: settings.recountTimeLimit)
+      limit: mailbox.quota.limit, rule: settings.countingRule, names: names, countTimeLimit: settings.recountTimeLimit)
     do {
       // S1: the bytes are in a file without a name.
       let message: MessageFile
@@ -119,7 +119,7 @@ package struct DeliveryAgent {
 
       // S5, the commit: the message is in new/ whatever happens to the machine.
       return try commit(message.size, name, beside: usage, in: &maildir, &account)
-    } catch MaildirError.countUnfinished where account.fault == nil && !settings.limitsInboxOnly {
+    } catch MaildirError.countUnfinished where account.fault == nil && !settings.countingRule.inboxOnly {
       // The ledger is sound, and by it the mailbox is full.
       return Outcome(.seemsFull, nil, nil).adding(account.warnings)
     }
@@ -193,7 +193,7 @@ extension MailboxAccount {
     if let rewriteError { warnings.append(Array("maildirsize was not rewritten: ".utf8) + rewriteError.sentence) }
     if let fault = firstFault, fault != .missing {
       let remedy = wasCounted ? "the messages were counted" : "without a limit nothing depends on it; remove it"
-      warnings.append(Array("maildirsize was of no use (\(fault.text)); \(remedy)".utf8))
+      warnings.append(Array("maildirsize was of no use (\(fault.rawValue)); \(remedy)".utf8))
     }
     return warnings
   }

@@ -11,8 +11,8 @@ package struct DeliveryProgram: ~Copyable {
   private let arguments: [[UInt8]]
   private var request = DeliveryRequest()
   private var log = SystemLog(
-    socket: Array(Parameter.log_socket.definition.standard.utf8),
-    name: Array(Parameter.syslog_name.definition.standard.utf8))
+    socket: Array(Parameter.log_socket.definition.defaultText.utf8),
+    name: Array(Parameter.syslog_name.definition.defaultText.utf8))
 
   /// As much as a pipe holds. It is here to live until the process ends.
   private var buffer = [UInt8](repeating: 0, count: 64 << 10)
@@ -41,7 +41,7 @@ package struct DeliveryProgram: ~Copyable {
     guard user != 0 else { throw .startedAsRoot }
     guard Int64(user) >= settings.minimumUser else { throw .belowMinimumUser(user) }
 
-    let mailboxes = MailboxDirectory(settings)
+    let mailboxes = MailboxLookup(settings)
     let tableDeadline = deadline.share(seconds: 20)
     let found: Mailbox?
     do {
@@ -74,7 +74,7 @@ package struct DeliveryProgram: ~Copyable {
   }
 
   private func conclude(
-    _ outcome: DeliveryAgent.Outcome, _ mailbox: Mailbox, _ settings: Settings, _ mailboxes: MailboxDirectory
+    _ outcome: DeliveryAgent.Outcome, _ mailbox: Mailbox, _ settings: Settings, _ mailboxes: MailboxLookup
   ) -> Disposition {
     var warnings = outcome.warnings
     let disposition: Disposition
@@ -90,7 +90,7 @@ package struct DeliveryProgram: ~Copyable {
       status = isPermanent ? "refused" : "deferred"
       status += outcome.answer == .largerThanLimit ? " (larger than the limit)" : " (over quota)"
     }
-    if mailbox.limitWasSetAside {
+    if case .setAside = mailbox.quota.source {
       warnings.append(
         Array("the limit is below message_size_limit, so virtual_mailbox_limit holds; see".utf8)
           + Array(" virtual_mailbox_limit_override".utf8))
@@ -99,18 +99,18 @@ package struct DeliveryProgram: ~Copyable {
       warnings.append(
         Array("by maildirsize the mailbox is full, but it could not be counted in time; see recount_time_limit".utf8))
     }
-    report(disposition, status, fields(outcome, mailbox.limit), warnings: warnings + Self.warnings(mailboxes))
+    report(disposition, status, fields(outcome, mailbox.quota.limit), warnings: warnings + Self.warnings(mailboxes))
     return disposition
   }
 
-  private static func warnings(_ mailboxes: MailboxDirectory) -> [[UInt8]] {
+  private static func warnings(_ mailboxes: MailboxLookup) -> [[UInt8]] {
     guard let failure = mailboxes.serviceFailure else { return [] }
     return [Array("the tables were asked without the lookup service: \(failure)".utf8)]
   }
 
   /// The configured text. One that cannot be looked up is no reason to answer anything else (as with VDA).
   private func limitMessage(
-    _ mailboxes: MailboxDirectory, _ settings: Settings, _ warnings: inout [[UInt8]]
+    _ mailboxes: MailboxLookup, _ settings: Settings, _ warnings: inout [[UInt8]]
   ) -> [UInt8] {
     // The message was read meanwhile: the text has a share of time of its own.
     let deadline = Deadline(secondsFromNow: 10)

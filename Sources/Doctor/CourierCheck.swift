@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Configuration
 import Posix
+import Quota
 import Text
 
 /// Courier IMAP's configuration, and how it was built.
@@ -52,8 +53,8 @@ struct CourierCheck {
     }
     let trial = try CourierTrial(program)
     let isUnusual = trial.countsTrash
-    let ours = Set(settings.uncountedFolders.map { String(decoding: $0, as: UTF8.self) })
-    if isUnusual, ours.contains(".Trash") || settings.countProfile == "courier" {
+    let ours = Set(settings.countingRule.uncountedFolders.map { String(decoding: $0, as: UTF8.self) })
+    if isUnusual, ours.contains(".Trash") || settings.countingRule.profile == .courier {
       report.add(
         .warning, .trash,
         "this Courier was built --with-trashquota: .Trash and messages flagged as deleted count for it",
@@ -66,9 +67,10 @@ struct CourierCheck {
           reason: "each of the two counts what the other leaves out, so that the usage jumps",
           remedy: "virtual_trash_count = no, and virtual_trash_name = .Trash")
       }
-      if settings.countProfile != "courier" {
+      if settings.countingRule.profile != .courier {
         report.add(
-          .warning, .countProfile, "maildir_count_profile is \(settings.countProfile), and Courier IMAP is here",
+          .warning, .countProfile,
+          "maildir_count_profile is \(settings.countingRule.profile.rawValue), and Courier IMAP is here",
           at: name,
           reason: "Courier leaves out messages that are flagged as deleted, and both keep one maildirsize",
           remedy: "maildir_count_profile = courier")

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Configuration
 import Posix
+import Quota
 import Text
 
 /// Dovecot's configuration, where it looks after the same Maildirs.
@@ -32,9 +33,10 @@ struct DovecotCheck {
     checkDriver(dovecot, name, &report)
     checkPlaces(dovecot, name, &report)
     checkTrash(dovecot, name, &report)
-    if settings.countProfile == "courier" || settings.countProfile == "exim" {
+    if settings.countingRule.profile == .courier || settings.countingRule.profile == .exim {
       report.add(
-        .warning, .countProfile, "maildir_count_profile is \(settings.countProfile), and Dovecot is here", at: name,
+        .warning, .countProfile,
+        "maildir_count_profile is \(settings.countingRule.profile.rawValue), and Dovecot is here", at: name,
         reason: "each of the two counts what the other leaves out, so that the usage jumps",
         remedy: "maildir_count_profile = dovecot, or leave it out")
     }
@@ -98,7 +100,7 @@ struct DovecotCheck {
   private func checkTrash(_ dovecot: DovecotSettings, _ name: String, _ report: inout CheckReport) {
     guard dovecot.hasQuota, dovecot.quotaDrivers.contains("maildir") else { return }
     let theirs = dovecot.uncountedFolders
-    let ours = settings.uncountedFolders.map { String(decoding: $0, as: UTF8.self) }
+    let ours = settings.countingRule.uncountedFolders.map { String(decoding: $0, as: UTF8.self) }
     for folder in ours where !theirs.contains(folder) {
       let mailbox = folder.dropFirst()
       report.add(
@@ -108,7 +110,7 @@ struct DovecotCheck {
           "Dovecot 2.3: plugin { quota_rule2 = \(mailbox):ignore }. Dovecot 2.4: mailbox \(mailbox) { quota_ignore = yes }."
           + " Or virtual_trash_count = yes here")
     }
-    for parent in dovecot.uncountedParents where !settings.leavesOutSubfolders {
+    for parent in dovecot.uncountedParents where !settings.countingRule.leavesOutSubfolders {
       report.add(
         .warning, .trash, "folders below \(parent) count here, and do not for Dovecot", at: name,
         reason: "whoever counts last is right, so that the usage jumps, and users see another one than deliveries",

@@ -235,7 +235,9 @@ struct EntryCheck {
   }
 
   private func checkProcesses(_ report: inout CheckReport) {
-    guard let settings, settings.lookupSocket == nil || settings.lookupFallsBack, let available = connections else {
+    guard let settings, settings.lookupService.socket == nil || settings.lookupService.fallsBack,
+      let available = connections
+    else {
       return
     }
     let limit = entry.processLimit ?? Int64(value("default_process_limit")) ?? 100

@@ -55,7 +55,7 @@ struct MailboxCheck {
 
   /// Asks as a delivery does, and compares with the list.
   private func checkLookups(_ rows: [MailboxRow], _ report: inout CheckReport) {
-    let directory = MailboxDirectory(settings)
+    let directory = MailboxLookup(settings)
     let some = rows.filter { !$0.address.isEmpty && $0.isSound }.prefix(Self.most)
     for row in some {
       do {
@@ -84,13 +84,13 @@ struct MailboxCheck {
 
   private func difference(_ row: MailboxRow, _ mailbox: Mailbox?) -> String? {
     guard let mailbox else { return "the list has it, and virtual_mailbox_maps does not" }
-    let listed = try? MailboxDirectory.components(of: row.path, suffix: settings.maildirSuffix)
+    let listed = try? MailboxLookup.components(of: row.path, suffix: settings.maildirSuffix)
     func text(_ parts: [Path]) -> String { parts.map(\.text).joined(separator: "/") }
     if let listed, listed != mailbox.components {
       return "its path is \(text(listed)) in the list and \(text(mailbox.components)) in virtual_mailbox_maps"
     }
-    guard mailbox.limit.bytes == row.limit.bytes else {
-      return "its limit is \(row.limit.bytes) bytes by the list and \(mailbox.limit.bytes) bytes for deliveries"
+    guard mailbox.quota.limit.bytes == row.limit.bytes else {
+      return "its limit is \(row.limit.bytes) bytes by the list and \(mailbox.quota.limit.bytes) bytes for deliveries"
     }
     return nil
   }
@@ -181,7 +181,8 @@ struct MailboxCheck {
       (.limitNotEnforced, .limitNotEnforced, "a quota that the database has is not kept"),
     ]
     // Without a ledger there is nothing to be said of it.
-    let ofLedger: [Finding.Kind] = settings.limitsInboxOnly ? [.brokenLedger, .headerLimit, .limitNotEnforced] : []
+    let ofLedger: [Finding.Kind] =
+      settings.countingRule.inboxOnly ? [.brokenLedger, .headerLimit, .limitNotEnforced] : []
     for (kind, diagnosis, reason) in kinds where !ofLedger.contains(kind) {
       let some = findings.filter { $0.kind == kind }
       guard let first = some.min(by: { Finding.isWorse($0, $1) }) else { continue }

@@ -28,12 +28,12 @@ struct TableCheck {
         check(table.behindProxy, parameter, &connections, &report)
       }
     }
-    if let socket = settings.lookupSocket { checkService(socket, &report) }
+    if let socket = settings.lookupService.socket { checkService(socket, &report) }
     return connections.min()
   }
 
   /// With the lookup service, the mail user asks no table himself.
-  private var isAskedByService: Bool { settings.lookupSocket != nil && !settings.lookupFallsBack }
+  private var isAskedByService: Bool { settings.lookupService.socket != nil && !settings.lookupService.fallsBack }
 
   private func check(
     _ table: TableReference, _ parameter: Parameter, _ connections: inout [Int64], _ report: inout CheckReport

@@ -38,7 +38,7 @@ package final class LookupService: Sendable {
   package init(
     _ settings: Settings, report: @escaping @Sendable (LookupEvent) -> Void
   ) throws(SettingsError) {
-    pool = ConnectionPool(limit: settings.lookupConnections, spreadsHosts: true)
+    pool = ConnectionPool(limit: settings.lookupService.connections, spreadsHosts: true)
     self.report = report
     state = Mutex(State(settings: settings, tables: try Self.open(settings, pool)))
   }
@@ -65,7 +65,9 @@ package final class LookupService: Sendable {
   /// The answer that is held for `request`, nil when the tables must be asked. It never waits.
   package func heldReply(to request: SocketmapRequest) -> SocketmapReply? {
     let now = ContinuousClock.now
-    return state.withLock { $0.cache.reply(to: request, within: .seconds($0.settings.lookupCacheTime), of: now) }
+    return state.withLock {
+      $0.cache.reply(to: request, within: .seconds($0.settings.lookupService.cacheTime), of: now)
+    }
   }
 
   /// Asks the tables. It may wait until `deadline`, and at most `lookup_connections` threads may ask at once.
@@ -114,7 +116,7 @@ package final class LookupService: Sendable {
       var events: [LookupEvent] = []
       let old =
         error.kind == .temporary
-        ? state.cache.reply(to: request, within: .seconds(settings.lookupStaleTime), of: now) : nil
+        ? state.cache.reply(to: request, within: .seconds(settings.lookupService.staleTime), of: now) : nil
       var outage = state.outages[parameter] ?? (0, 0)
       if outage == (0, 0) { events.append(.outage(parameter, error.shown)) }
       if old != nil, outage.stale == 0 { events.append(.stale(parameter)) }

@@ -31,18 +31,18 @@ package final class AddressLookup {
   ) throws(TableError) -> [UInt8]? {
     let references = settings.tables(parameter)
     guard !references.isEmpty else { return nil }
-    if settings.lookupSocket != nil, prefersTables {
+    if settings.lookupService.socket != nil, prefersTables {
       let share = deadline.share(seconds: 10)
       do { return try addressTables.value(in: references, for: address, until: share) } catch {
         // Their files are closed to us, or the database is; the service may be let in.
         prefersTables = false
       }
     }
-    if let socket = settings.lookupSocket, serviceFailure == nil {
+    if let socket = settings.lookupService.socket, serviceFailure == nil {
       let service = TableReference(lookupService: socket, parameter)
-      let share = settings.lookupFallsBack ? deadline.share(seconds: 10) : deadline
+      let share = settings.lookupService.fallsBack ? deadline.share(seconds: 10) : deadline
       do { return try tables.lookup(foldCase(address), in: [service], until: share) } catch {
-        guard settings.lookupFallsBack else { throw error }
+        guard settings.lookupService.fallsBack else { throw error }
         serviceFailure = error.shown
       }
     }

@@ -22,7 +22,7 @@ package struct SettingsFile: Sendable {
   package init(_ name: String) {
     let (settings, logSocket) = Self.read(name)
     self.settings = settings
-    self.logSocket = logSocket ?? Array(Parameter.log_socket.definition.standard.utf8)
+    self.logSocket = logSocket ?? Array(Parameter.log_socket.definition.defaultText.utf8)
   }
 
   private static func read(_ name: String) -> (Result<Settings, SettingsError>, logSocket: [UInt8]?) {

@@ -81,7 +81,7 @@ package struct Migration {
 
   /// What is meant, every `$name` replaced and quotes taken off; the default where it is not written.
   func value(_ parameter: Parameter) throws(ConfigurationError) -> String {
-    let value = try postfix.value(of: parameter.rawValue, for: service) ?? parameter.definition.standard
+    let value = try postfix.value(of: parameter.rawValue, for: service) ?? parameter.definition.defaultText
     return ConfigurationFile.unquoted(Array(value.utf8)).text
   }
 

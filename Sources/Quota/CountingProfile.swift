@@ -3,7 +3,7 @@
 /// Which messages count and what they weigh: programs that share a Maildir disagree on it.
 ///
 /// The one that is configured must be the IMAP server's, or each of the two corrects what the other counted.
-package enum CountingProfile: String, CaseIterable, Sendable {
+package enum CountingProfile: String, CaseIterable, Sendable, Codable {
   /// What all agree on: regular files whose names do not begin with a dot, in `new/` and `cur/` of the Maildir and of
   /// each `.Folder`.
   case common = "maildir++"

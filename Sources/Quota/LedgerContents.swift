@@ -112,21 +112,3 @@ package struct LedgerContents: Equatable, Sendable {
       && line.dropFirst().first != UInt8(ascii: " ")
   }
 }
-
-/// Why a ledger cannot be believed. Each of these means: count the mailbox, never "no quota".
-package enum LedgerFault: String, Error, Sendable {
-  case missing, unreadable, empty, torn, overflow, negative
-  case notAFile = "not-a-file"
-  case headerOnly = "header-only"
-  case tooLong = "too-long"
-  case holdsNUL = "NUL-bytes"
-  case holdsCR = "CR-line-ends"
-  case badHeader = "bad-header"
-  case badEntry = "bad-entry"
-  case lopsided = "bytes-without-messages"
-  /// The header says "no limit" though there is one: VDA invented the totals of such files.
-  case unlimited = "headed-unlimited"
-
-  /// For the log line.
-  package var text: String { rawValue }
-}

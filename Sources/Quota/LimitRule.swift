@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Which limit holds for a mailbox, from what its limit table answered and three parameters (VDA's rules).
+/// Which limit applies to a mailbox, from what its limit tables answered and three parameters (VDA's rules).
 package struct LimitRule: Sendable {
   /// `virtual_mailbox_limit`, bytes; zero means no limit.
   package let fallback: Int64
   /// `message_size_limit`, bytes; zero means no limit.
-  package let messageSizeLimit: Int64
-  /// `virtual_mailbox_limit_override`: a limit below `message_size_limit` holds.
-  package let overrides: Bool
+  private let messageSizeLimit: Int64
+  /// `virtual_mailbox_limit_override`: a limit below `message_size_limit` applies.
+  private let overrides: Bool
 
   package init(fallback: Int64, messageSizeLimit: Int64, overrides: Bool) {
     self.fallback = fallback
@@ -15,11 +15,40 @@ package struct LimitRule: Sendable {
     self.overrides = overrides
   }
 
-  /// - Parameter answer: bytes from the table, nil when it has no entry. Negative means the fallback, zero no limit.
-  /// - Returns: bytes, and whether an answer too small for `message_size_limit` was set aside.
-  package func limit(for answer: Int64?) -> (bytes: Int64, setAside: Bool) {
-    guard let answer, answer >= 0 else { return (fallback, false) }
-    if answer > 0 && answer < messageSizeLimit && !overrides { return (fallback, true) }
-    return (answer, false)
+  /// - Parameters:
+  ///   - bytes: the table's answer, nil when it has none. Negative means the fallback, zero no limit.
+  ///   - messages: the largest number of messages; nil, zero or negative for any number.
+  package func limit(bytes: Int64?, messages: Int64? = nil) -> EffectiveLimit {
+    let messages = max(0, messages ?? 0)
+    guard let bytes, bytes >= 0 else {
+      return EffectiveLimit(QuotaLimit(bytes: fallback, messages: messages), .fallback)
+    }
+    guard bytes == 0 || bytes >= messageSizeLimit || overrides else {
+      return EffectiveLimit(QuotaLimit(bytes: fallback, messages: messages), .setAside(bytes))
+    }
+    return EffectiveLimit(QuotaLimit(bytes: bytes, messages: messages), .own)
+  }
+}
+
+/// The limit that applies to a mailbox, and where it comes from.
+package struct EffectiveLimit: Equatable, Sendable {
+  package let limit: QuotaLimit
+  package let source: Source
+
+  /// Where the number of bytes comes from.
+  package enum Source: Equatable, Sendable {
+    /// A table, or the list of mailboxes, has it for this mailbox.
+    case own
+    /// `virtual_mailbox_limit`: the mailbox has none of its own.
+    case fallback
+    /// `virtual_mailbox_limit` in place of the mailbox's own limit, these bytes, which is below `message_size_limit`.
+    case setAside(Int64)
+    /// The command line, or the ledger itself: no table was queried.
+    case given
+  }
+
+  package init(_ limit: QuotaLimit, _ source: Source) {
+    self.limit = limit
+    self.source = source
   }
 }

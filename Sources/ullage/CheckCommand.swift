@@ -63,7 +63,7 @@ struct CheckCommand: ParsableCommand {
   func run() throws {
     try perform {
       if defaults {
-        let lines = Parameter.allCases.map { "\($0.rawValue) = \($0.definition.standard)".trimmingEnd + "\n" }
+        let lines = Parameter.allCases.map { "\($0.rawValue) = \($0.definition.defaultText)".trimmingEnd + "\n" }
         try Output.print(lines.joined())
         return ExitStatus.done
       }

@@ -101,7 +101,7 @@ struct ConfigurationOption: ParsableArguments {
   /// For commands whose subject is the ledger, which an inbox-only quota does not have.
   func settingsWithLedger() throws -> Settings {
     let settings = try settings()
-    guard !settings.limitsInboxOnly else {
+    guard !settings.countingRule.inboxOnly else {
       throw CommandError(
         status: ExitStatus.configuration,
         text: "virtual_mailbox_limit_inbox = yes: no maildirsize is kept, so there is nothing to do; see ullage.cf(5)")
@@ -133,7 +133,7 @@ struct MailboxSelection: ParsableArguments {
   /// The mailboxes of the addresses, and those addresses that have none.
   func lookUp(_ settings: Settings, _ maker: JobMaker) throws -> (jobs: [MailboxJob], unknown: [String]) {
     // What was changed a moment ago shall show.
-    let directory = MailboxDirectory(settings, prefersTables: true)
+    let directory = MailboxLookup(settings, prefersTables: true)
     var jobs: [MailboxJob] = []
     var unknown: [String] = []
     for address in addresses {
@@ -146,7 +146,7 @@ struct MailboxSelection: ParsableArguments {
         guard error.isOfOneMailbox else {
           throw CommandError(status: error.status, text: "\(Self.shown(address)): \(error.shown)")
         }
-        let row = MailboxRow(address: Array(address.utf8), path: [], limit: .none, source: .fallback)
+        let row = MailboxRow(address: Array(address.utf8), path: [], quota: EffectiveLimit(.none, .fallback))
         jobs.append(maker.failed(row, error.shown))
         continue
       }
@@ -156,8 +156,8 @@ struct MailboxSelection: ParsableArguments {
       }
       let row = MailboxRow(
         address: Array(address.utf8), path: mailbox.components.flatMap { $0.bytes + [UInt8(ascii: "/")] },
-        limit: mailbox.limit, source: mailbox.limitIsOwn ? .table : .fallback)
-      jobs.append(maker.job(row, components: mailbox.components, limit: mailbox.limit))
+        quota: mailbox.quota)
+      jobs.append(maker.job(row, components: mailbox.components, limit: mailbox.quota.limit))
     }
     if let failure = directory.serviceFailure {
       StandardStream.writeError("ullage: warning: asked without the lookup service: \(failure)\n")

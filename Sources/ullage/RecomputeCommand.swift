@@ -158,7 +158,7 @@ struct RecomputeCommand: ParsableCommand {
         status: ExitStatus.usage, text: "--maildir \(name): that is a folder; give the Maildir above it")
     }
     let limit = limit.map { QuotaLimit(bytes: $0.bytes) }
-    let row = MailboxRow(address: [], path: Array(name.utf8), limit: limit ?? .none, source: .option)
+    let row = MailboxRow(address: [], path: Array(name.utf8), quota: EffectiveLimit(limit ?? .none, .given))
     guard Self.exists(above) else {
       return JobMaker(base: base, settings, work: work).failed(row, "there is no \(above)")
     }

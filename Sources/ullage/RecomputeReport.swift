@@ -42,7 +42,7 @@ struct RecomputeReport {
   }
 
   mutating func add(_ row: MailboxRow, _ report: MailboxReport) throws {
-    let result = result(of: report, isMeant: row.source == .option)
+    let result = result(of: report, isMeant: row.quota.source == .given)
     counts[result.key, default: 0] += 1
     if result.key == "failed" || report.isIncomplete { failures += 1 }
     try writer.write(record(row, report, result.text))
@@ -109,7 +109,7 @@ struct RecomputeReport {
     case .busy: return ("busy", "busy, not lowered" + cause + trouble, .yellow)
     case .replaced:
       return (
-        "replaced", would + "written anew" + (repair.fault.map { ": it was \($0.sentence)" } ?? cause) + trouble,
+        "replaced", would + "written anew" + (repair.fault.map { ": it was \($0.phrase)" } ?? cause) + trouble,
         .yellow
       )
     }

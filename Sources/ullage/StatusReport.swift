@@ -44,7 +44,7 @@ struct StatusReport {
       .init(limits.isEmpty ? "none" : limits.joined(separator: ", ")),
       .init(percent.map { Bar.text(Double($0) / 100, width: 10) } ?? "", colour),
       .init(percent.map { "\($0)" } ?? "-", colour),
-      .init(report.usage.map { grouped($0.messages) } ?? "-"), .init(row.source.text),
+      .init(report.usage.map { grouped($0.messages) } ?? "-"), .init(row.quota.source.text),
       .init(report.ledgerModified.map { Self.age(now - $0) } ?? "-"), .init(remark(report), .yellow),
     ]
   }
@@ -52,7 +52,7 @@ struct StatusReport {
   /// Why the usage is not known.
   private func remark(_ report: MailboxReport) -> String {
     if let problem = report.state.problem { return problem }
-    return report.fault.map { "maildirsize is \($0.sentence)" } ?? ""
+    return report.fault.map { "maildirsize is \($0.phrase)" } ?? ""
   }
 
   /// `5 s`, `3 min`, `2 h`, `12 d`
@@ -72,19 +72,29 @@ struct StatusReport {
       ("address", .text(row.name)), ("path", .text(row.pathText)), ("used_bytes", .init(report.usage?.bytes)),
       ("limit_bytes", .number(row.limit.bytes)), ("percent", .init(line.percent)),
       ("messages", .init(report.usage?.messages)), ("limit_messages", .number(row.limit.messages)),
-      ("limit_source", .text(row.source.rawValue)), ("header_limit_bytes", .init(report.headerLimit?.bytes)),
+      ("limit_source", .text(row.quota.source.name)), ("header_limit_bytes", .init(report.headerLimit?.bytes)),
       ("ledger_age_seconds", .init(report.ledgerModified.map { now - $0 })),
       ("problem", .init(remark(report).isEmpty ? nil : remark(report))),
     ])
   }
 }
 
-extension MailboxRow.LimitSource {
+extension EffectiveLimit.Source {
+  /// For people.
   fileprivate var text: String {
     switch self {
-    case .table: "table"
-    case .fallback: "virtual_mailbox_limit"
-    case .option: "--limit"
+    case .own: "table"
+    case .fallback, .setAside: "virtual_mailbox_limit"
+    case .given: "--limit"
+    }
+  }
+
+  /// For programs.
+  fileprivate var name: String {
+    switch self {
+    case .own: "table"
+    case .fallback, .setAside: "fallback"
+    case .given: "option"
     }
   }
 }

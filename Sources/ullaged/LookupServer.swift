@@ -39,7 +39,7 @@ struct LookupServer: Service {
   /// Serves until the group is told to shut down; then answers what was asked, and ends.
   func run() async throws {
     let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-    let threads = NIOThreadPool(numberOfThreads: settings.lookupConnections)
+    let threads = NIOThreadPool(numberOfThreads: settings.lookupService.connections)
     threads.start()
     let clients = NIOLoopBoundBox.makeBoxSendingValue(LookupClients(), eventLoop: group.next())
     do {
@@ -82,7 +82,7 @@ struct LookupServer: Service {
     if let descriptor = ServiceManager.listeningSocket() {
       return (try await bootstrap.withBoundSocket(descriptor).get(), "the socket of the service manager")
     }
-    guard let socket = settings.lookupSocket, let path = Path(socket) else { throw Failure.noSocket }
+    guard let socket = settings.lookupService.socket, let path = Path(socket) else { throw Failure.noSocket }
     do {
       _ = try StreamSocket(unix: path, until: Deadline(secondsFromNow: 5))
       throw Failure.isServed(socket.text)

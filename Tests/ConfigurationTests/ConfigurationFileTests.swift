@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Configuration
+import Quota
 import Testing
 import Text
 
@@ -98,11 +99,13 @@ struct ConfigurationFileTests {
   @Test("Every default is a value that the parameter itself accepts")
   func defaults() throws {
     let given: Set<Parameter> = [.virtual_mailbox_base, .virtual_mailbox_maps]
-    let lines = Parameter.allCases.filter { !given.contains($0) }.map { "\($0.rawValue) = \($0.definition.standard)" }
+    let lines = Parameter.allCases.filter { !given.contains($0) }.map {
+      "\($0.rawValue) = \($0.definition.defaultText)"
+    }
     let text = "virtual_mailbox_base = /m\nvirtual_mailbox_maps = static:x/\n" + lines.joined(separator: "\n")
     let settings = try Settings(file(text))
-    #expect(settings.mailboxLimit == 51_200_000 && settings.messageSizeLimit == 10_240_000)
-    #expect(settings.uncountedFolders == [Array(".Trash".utf8)] && settings.deliveryTimeLimit == 120)
+    #expect(settings.limitRule.fallback == 51_200_000 && settings.messageSizeLimit == 10_240_000)
+    #expect(settings.countingRule.uncountedFolders == [Array(".Trash".utf8)] && settings.deliveryTimeLimit == 120)
   }
 
   @Test(
@@ -115,14 +118,15 @@ struct ConfigurationFileTests {
     ])
   func trashNames(value: String, names: [String]) throws {
     let settings = try Settings(file(base + "virtual_trash_name = \(value)\n"))
-    #expect(settings.uncountedFolders.map { String(decoding: $0, as: UTF8.self) } == names)
+    #expect(settings.countingRule.uncountedFolders.map { String(decoding: $0, as: UTF8.self) } == names)
     #expect(
-      try Settings(file(base + "virtual_trash_name = \(value)\nvirtual_trash_count = yes\n")).uncountedFolders == [])
+      try Settings(file(base + "virtual_trash_name = \(value)\nvirtual_trash_count = yes\n")).countingRule
+        .uncountedFolders == [])
   }
 
   @Test("maildir_count_profile takes the names in the manual and no other")
   func countProfile() throws {
-    #expect(try Settings(file(base + "maildir_count_profile = courier\n")).countProfile == "courier")
+    #expect(try Settings(file(base + "maildir_count_profile = courier\n")).countingRule.profile == .courier)
     #expect {
       try Settings(file(base + "maildir_count_profile = Courier\n"))
     } throws: {
@@ -149,7 +153,7 @@ struct ConfigurationFileTests {
     ] as [(String, Int64?)])
   func limits(text: String, bytes: Int64?) {
     let lines = "virtual_mailbox_base = /m\nvirtual_mailbox_maps = static:x/\nvirtual_mailbox_limit = \(text)\n"
-    #expect((try? Settings(file(lines)))?.mailboxLimit == bytes)
+    #expect((try? Settings(file(lines)))?.limitRule.fallback == bytes)
   }
 
   @Test("Tables are parted by blanks and commas, but not inside braces")

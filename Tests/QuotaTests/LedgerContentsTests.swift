@@ -99,7 +99,7 @@ struct LedgerContentsTests {
         letters[Int.random(in: letters.indices, using: &generator)]
       }
       // Either outcome is right: the reader must come back.
-      do { #expect(try LedgerContents(text).usage.bytes >= 0) } catch { #expect(!error.text.isEmpty) }
+      do { #expect(try LedgerContents(text).usage.bytes >= 0) } catch { #expect(!error.phrase.isEmpty) }
     }
   }
 }

@@ -43,11 +43,11 @@ struct AddressKeysTests {
   }
 }
 
-struct MailboxDirectoryTests {
+struct MailboxLookupTests {
   private func mailbox(_ lines: String, of address: String = "u@d") throws -> Mailbox? {
     let text = "virtual_mailbox_base = /m\nvirtual_mailbox_limit = 500\nmessage_size_limit = 100\n\(lines)\n"
     let settings = try Settings(ConfigurationFile(parsing: Array(text.utf8)))
-    return try MailboxDirectory(settings).mailbox(of: Array(address.utf8), user: 1000, group: 1000, until: .never)
+    return try MailboxLookup(settings).mailbox(of: Array(address.utf8), user: 1000, group: 1000, until: .never)
   }
 
   @Test("A mailbox is its path below the base with the suffix, and its limits")
@@ -57,7 +57,7 @@ struct MailboxDirectoryTests {
         "virtual_mailbox_maps = static:/d//u/./\nvirtual_maildir_suffix = Maildir/\n"
           + "virtual_mailbox_limit_maps = static:200\nvirtual_mailbox_message_limit_maps = static:7"))
     #expect(mailbox.components == ["d", "u", "Maildir"])
-    #expect(mailbox.limit == QuotaLimit(bytes: 200, messages: 7) && !mailbox.limitWasSetAside)
+    #expect(mailbox.quota.limit == QuotaLimit(bytes: 200, messages: 7) && mailbox.quota.source == .own)
   }
 
   @Test("A path that holds NUL, or leads up, is an error", arguments: ["a\0b/", "../", "a/../b/", "a/.."])
@@ -68,7 +68,7 @@ struct MailboxDirectoryTests {
   @Test("A limit below message_size_limit is set aside, and said to be")
   func setAside() throws {
     let mailbox = try mailbox("virtual_mailbox_maps = static:d/\nvirtual_mailbox_limit_maps = static:99")
-    #expect(mailbox?.limit == QuotaLimit(bytes: 500) && mailbox?.limitWasSetAside == true)
+    #expect(mailbox?.quota == EffectiveLimit(QuotaLimit(bytes: 500), .setAside(99)))
   }
 
   @Test("The catch-all of a domain is found last")

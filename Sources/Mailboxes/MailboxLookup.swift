@@ -1,60 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Configuration
 package import Posix
-package import Quota
-package import Tables
-import Text
+import Quota
+import Tables
 
-/// A recipient's mailbox, as the tables describe it.
-package struct Mailbox: Equatable, Sendable {
-  /// The directories below the base that lead to the Maildir, at least one.
-  package let components: [Path]
-  package let limit: QuotaLimit
-  /// A table gave the limit; else it is `virtual_mailbox_limit`.
-  package let limitIsOwn: Bool
-  /// The table's limit was below `message_size_limit`, and `virtual_mailbox_limit` holds instead.
-  package let limitWasSetAside: Bool
-}
-
-/// Why there is no telling what a recipient's mailbox is. It always defers the message.
-package enum MailboxError: ExplainedError, Equatable, Sendable {
-  /// A table gave no answer.
-  case table(TableError)
-  /// The path that a table gave, and what is wrong with it.
-  case badPath([UInt8], String)
-  /// The parameter, and what its table gave.
-  case badNumber(Parameter, [UInt8])
-  /// The parameter, the id that its table gave, and ours.
-  case otherUser(Parameter, Int64, UInt32)
-}
-
-extension MailboxError {
-  package var sentence: [UInt8] {
-    switch self {
-    case .table(let error): error.sentence
-    case .badPath(let path, let reason):
-      Array("virtual_mailbox_maps gives \"".utf8) + path + Array("\": \(reason)".utf8)
-    case .badNumber(let parameter, let value):
-      Array("\(parameter.rawValue) gives \"".utf8) + value + Array("\", which is not one whole number".utf8)
-    case .otherUser(let parameter, let id, let own):
-      Array("\(parameter.rawValue) gives \(id), but deliveries run as uid \(own)".utf8)
-    }
-  }
-
-  /// It may work later, without anything being changed.
-  package var isTemporary: Bool { if case .table(let error) = self { error.kind == .temporary } else { false } }
-
-  /// The parameter whose table gave the answer that cannot be used.
-  package var parameter: Parameter {
-    switch self {
-    case .badNumber(let parameter, _), .otherUser(let parameter, _, _): parameter
-    case .table, .badPath: .virtual_mailbox_maps
-    }
-  }
-}
-
-/// Answers what an address's mailbox is.
-package struct MailboxDirectory {
+/// Looks up the mailbox of an address.
+package struct MailboxLookup {
   private let settings: Settings
   private let lookup: AddressLookup
 
@@ -64,7 +15,7 @@ package struct MailboxDirectory {
     lookup = AddressLookup(settings, prefersTables: prefersTables)
   }
 
-  /// Why the lookup service was passed over, nil when it was not.
+  /// Why the lookup service was skipped, nil when it was not.
   package var serviceFailure: String? { lookup.serviceFailure }
 
   /// The mailbox of `recipient`, or nil when there is none.
@@ -82,10 +33,7 @@ package struct MailboxDirectory {
     try check(.virtual_gid_maps, is: group, for: recipient, until: deadline)
     let bytes = try number(.virtual_mailbox_limit_maps, recipient, until: deadline)
     let messages = try number(.virtual_mailbox_message_limit_maps, recipient, until: deadline)
-    let limit = settings.limitRule.limit(for: bytes)
-    return Mailbox(
-      components: components, limit: QuotaLimit(bytes: limit.bytes, messages: max(0, messages ?? 0)),
-      limitIsOwn: (bytes ?? -1) >= 0 && !limit.setAside, limitWasSetAside: limit.setAside)
+    return Mailbox(components: components, quota: settings.limitRule.limit(bytes: bytes, messages: messages))
   }
 
   /// The text of `recipient`'s own that the sender is told over quota, nil when there is none.

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+package import Configuration
+package import Tables
+import Text
+
+/// Why a recipient's mailbox cannot be determined. It always defers the message.
+package enum MailboxError: ExplainedError, Equatable {
+  /// A table gave no answer.
+  case table(TableError)
+  /// The path that a table gave, and why it cannot be used.
+  case badPath([UInt8], String)
+  /// The parameter, and what its table gave.
+  case badNumber(Parameter, [UInt8])
+  /// The parameter, the id that its table gave, and ours.
+  case otherUser(Parameter, Int64, UInt32)
+}
+
+extension MailboxError {
+  package var sentence: [UInt8] {
+    switch self {
+    case .table(let error): error.sentence
+    case .badPath(let path, let reason):
+      Array("virtual_mailbox_maps gives \"".utf8) + path + Array("\": \(reason)".utf8)
+    case .badNumber(let parameter, let value):
+      Array("\(parameter.rawValue) gives \"".utf8) + value + Array("\", which is not one whole number".utf8)
+    case .otherUser(let parameter, let id, let own):
+      Array("\(parameter.rawValue) gives \(id), but deliveries run as uid \(own)".utf8)
+    }
+  }
+
+  /// It may work later, without anything being changed.
+  package var isTemporary: Bool { if case .table(let error) = self { error.kind == .temporary } else { false } }
+
+  /// The parameter whose table gave the answer that cannot be used.
+  package var parameter: Parameter {
+    switch self {
+    case .badNumber(let parameter, _), .otherUser(let parameter, _, _): parameter
+    case .table, .badPath: .virtual_mailbox_maps
+    }
+  }
+}

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Why a ledger cannot be believed. Each of these means: count the mailbox, never "no quota".
+///
+/// The raw values are for programs and for the log.
+package enum LedgerFault: String, Error, Sendable, Codable, CaseIterable {
+  case missing, unreadable, empty, torn, overflow, negative
+  case notAFile = "not-a-file"
+  case headerOnly = "header-only"
+  case tooLong = "too-long"
+  case holdsNUL = "NUL-bytes"
+  case holdsCR = "CR-line-ends"
+  case badHeader = "bad-header"
+  case badEntry = "bad-entry"
+  case lopsided = "bytes-without-messages"
+  /// The header says "no limit" although there is one: VDA invented the totals of such files.
+  case unlimited = "headed-unlimited"
+
+  /// What follows "maildirsize is" in a report.
+  package var phrase: String {
+    switch self {
+    case .missing: "missing"
+    case .unreadable: "not readable"
+    case .notAFile: "not a regular file"
+    case .empty: "empty"
+    case .headerOnly: "without a total"
+    case .tooLong: "too long"
+    case .holdsNUL: "broken, with NUL bytes"
+    case .holdsCR: "broken, with CR line ends"
+    case .torn: "torn, with half a line at its end"
+    case .badHeader: "broken in its first line"
+    case .badEntry: "broken, with a line of another format"
+    case .overflow: "broken, with numbers that are too large"
+    case .negative: "broken, with a total below zero"
+    case .lopsided: "broken, with bytes but no messages or the other way round"
+    case .unlimited: "headed as unlimited, whose totals VDA invented"
+    }
+  }
+}
