@@ -28,7 +28,7 @@ let package = Package(
   ],
   targets: [
     .executableTarget(
-      name: "ullage-deliver", dependencies: ["Delivery", "Posix", "Text"], linkerSettings: staticRuntime),
+      name: "ullage-deliver", dependencies: ["Delivery", "Configuration", "Posix", "Text"], linkerSettings: staticRuntime),
     .executableTarget(
       name: "ullaged",
       dependencies: [
@@ -44,8 +44,8 @@ let package = Package(
     .executableTarget(
       name: "ullage",
       dependencies: [
-        "Doctor", "Audit", "Migration", "Postfix", "Reports", "Mailboxes", "Tables", "Maildir", "Configuration",
-        "Quota", "Posix", "Text",
+        "Doctor", "Audit", "Migration", "Postfix", "Reports", "Mailboxes", "Tables", "Maildir", "Postgres",
+        "Configuration", "Quota", "Posix", "Text",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       linkerSettings: staticRuntime + staticFoundation),

@@ -44,7 +44,7 @@ package struct AuditRules {
     case .broken(let text) where !row.faults.contains(where: \.isPath):
       found.add(.brokenMaildir, .error, text, remedy: "put it right; mail to it is deferred until then")
     case .foreign(let user):
-      let name = user == 0 ? "root" : "\(CurrentProcess.userName(user)) (uid \(user))"
+      let name = user == 0 ? "root" : "\(User.name(of: user)) (uid \(user))"
       found.add(
         .wrongRights, .error, "the Maildir belongs to \(name)", cause: "it was made by hand, or restored",
         remedy: Self.giveBack)
@@ -204,19 +204,4 @@ package struct AuditRules {
 
 extension MailboxRow.Fault {
   fileprivate var isPath: Bool { if case .path = self { true } else { false } }
-}
-
-extension DriftCause {
-  /// For people.
-  package var sentence: String {
-    switch self {
-    case .profile(let profile): "exactly what \(profile.rawValue) counts; see maildir_count_profile"
-    case .trashedMessages: "exactly the messages with flag T, which Courier leaves out"
-    case .trash: "exactly the messages in the trash; see virtual_trash_count"
-    case .damaged(let fault): "maildirsize was \(fault.phrase)"
-    case .replaced:
-      "entries are missing: another program or a backup replaced maildirsize, or virtual(8) delivered without it"
-    case .unknown: "cause unknown"
-    }
-  }
 }

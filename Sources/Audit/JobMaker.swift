@@ -58,8 +58,8 @@ package final class JobMaker {
         return MailboxJob(row, task, owner: nil, known: MailboxReport(.foreign(status.owner)))
       }
       // Root's group is given to nobody.
-      let group = status.group != 0 ? status.group : CurrentProcess.primaryGroup(of: status.owner)
-      return MailboxJob(row, task, owner: Owner(user: status.owner, group: group))
+      let group = status.group != 0 ? status.group : Group.primary(of: status.owner)
+      return MailboxJob(row, task, owner: Credentials(user: status.owner, group: group))
     } catch {
       return MailboxJob(row, task, owner: nil, known: MailboxReport(MailboxExaminer.state(for: error, task)))
     }

@@ -2,7 +2,7 @@
 package import Maildir
 import Quota
 
-extension LedgerRepair: WireValue {
+extension RepairResult: WireValue {
   func write(to wire: inout WireWriter) {
     wire.write(before)
     wire.write(fault?.rawValue)

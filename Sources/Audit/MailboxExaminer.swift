@@ -49,17 +49,17 @@ struct MailboxExaminer: ~Copyable {
 
   private mutating func examine(_ task: MailboxTask, _ report: inout MailboxReport) throws(MaildirError) {
     let owner = CurrentProcess.effectiveUser
-    let inspection = try MaildirInspection(
+    let inspection = try MaildirInspection.look(
       &finder, base: task.base, components: task.components, owner: owner, limit: task.limit ?? .none)
     report.note(inspection)
-    guard let limit = task.limit ?? inspection.headerLimit else {
+    guard let limit = task.limit ?? inspection.ledger.headerLimit else {
       report.state = .failed("maildirsize has no limit that could stay; give --limit, 0 for none")
       return
     }
     let counts = task.work.contains(.count) || task.work.contains(.countIfOdd) && report.isOdd(limit: limit)
     guard counts || task.work.contains(.cleanTmp) else { return }
-    var maildir = try Maildir.open(base: task.base, components: task.components, owner: owner, absent: .refused)
-    if counts, !rule.inboxOnly { try count(task, limit, &maildir, &report) }
+    let maildir = try Maildir.open(base: task.base, components: task.components, owner: owner, absent: .refused)
+    if counts, !rule.inboxOnly { try count(task, limit, maildir, &report) }
     let stale = try StaleFiles.look(in: maildir)
     report.staleFiles = stale.names.count
     report.staleBytes = stale.bytes
@@ -67,18 +67,19 @@ struct MailboxExaminer: ~Copyable {
   }
 
   private func count(
-    _ task: MailboxTask, _ limit: QuotaLimit, _ maildir: inout Maildir, _ report: inout MailboxReport
+    _ task: MailboxTask, _ limit: QuotaLimit, _ maildir: Maildir, _ report: inout MailboxReport
   ) throws(MaildirError) {
-    var account = MailboxAccount(limit: limit, rule: rule, names: names, countTimeLimit: Self.timeLimit)
-    var mode: MailboxAccount.RepairMode = []
+    var mailbox = OpenMailbox(
+      maildir, limit: limit, rule: rule, names: names, countTimeLimit: Self.timeLimit,
+      until: Deadline(secondsFromNow: Self.timeLimit))
+    var mode: RepairMode = []
     if !task.work.contains(.repair) { mode.insert(.dryRun) }
     if task.work.contains(.force) { mode.insert(.force) }
     if task.work.contains(.limitAtOnce) { mode.insert(.limitAtOnce) }
-    let deadline = Deadline(secondsFromNow: Self.timeLimit)
-    report.repair = try account.repair(&maildir, mode, until: deadline)
-    report.unreadable = account.unreadable.map(\.text)
+    report.repair = try mailbox.repair(mode)
+    report.unreadable = mailbox.unreadable.map(\.text)
     guard task.work.contains(.checkSizes) else { return }
-    let check = try account.checkSizes(in: maildir, until: deadline)
+    let check = try mailbox.checkSizes()
     report.wrongSizes = check.count
     report.wrongSizeExample = check.example
   }
@@ -87,15 +88,15 @@ struct MailboxExaminer: ~Copyable {
 extension MailboxReport {
   fileprivate mutating func note(_ inspection: MaildirInspection) {
     isInspected = true
-    switch inspection.ledger {
-    case .success(let contents):
-      usage = contents.usage
-      headerLimit = contents.limit
-      isOurs = contents.isOurs
+    switch inspection.ledger.text {
+    case .success(let text):
+      usage = text.contents.usage
+      headerLimit = text.contents.limit
+      isOurs = text.contents.hasCountedMark
     case .failure(let fault): self.fault = fault
     }
     ledgerModified = inspection.ledgerModified?.seconds
-    wrongRights = inspection.wrongRights
+    wrongRights = inspection.rightsFaults.map(\.sentence)
     hasFolderMark = inspection.hasFolderMark
   }
 

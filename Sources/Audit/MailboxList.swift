@@ -96,7 +96,7 @@ package final class MailboxList {
 
   /// Asks again, on a new connection and after a pause, while the database is away.
   private func retrying<R>(_ body: (PostgresConnection) throws(PostgresError) -> R) throws(TableError) -> R {
-    for pause in Self.pauses.map(Optional.some) + [nil] {
+    for seconds in Self.pauses.map(Optional.some) + [nil] {
       do throws(PostgresError) {
         if let connection { return try body(connection) }
         let opened = try database.connect(until: Deadline(secondsFromNow: 20))
@@ -106,9 +106,9 @@ package final class MailboxList {
         connection = nil
         hasCursor = false
         let failure = database.failure(error, query: "mailbox_list_query")
-        guard let waiting, let pause, error.mayPass, Interruption.received == 0 else { throw failure }
-        if pause == Self.pauses.first { waiting(failure) }
-        Interruption.wait(seconds: pause)
+        guard let waiting, let seconds, error.mayPass, Interruption.received == 0 else { throw failure }
+        if seconds == Self.pauses.first { waiting(failure) }
+        pause(milliseconds: 1000 * Double(seconds))
       }
     }
     preconditionFailure("the last try neither ended nor failed")

@@ -73,7 +73,7 @@ package struct MailboxReport: Sendable {
   package var staleBytes: Int64 = 0
   package var removedFiles = 0
   /// Nil when the messages were not counted.
-  package var repair: LedgerRepair?
+  package var repair: RepairResult?
   /// Folders that could not be read, and so count for nothing.
   package var unreadable: [String] = []
   /// Messages whose names tell another size than the files have, and one of them.

@@ -4,24 +4,13 @@ package import Posix
 import Quota
 import Text
 
-/// Whose rights a Maildir's work is done with.
-package struct Owner: Hashable, Sendable {
-  package let user: UInt32
-  package let group: UInt32
-
-  package init(user: UInt32, group: UInt32) {
-    self.user = user
-    self.group = group
-  }
-}
-
 /// What a worker process is told first.
 struct WorkerSetup: WireValue {
   /// Whom it becomes; nil to stay who it is.
-  let owner: Owner?
+  let owner: Credentials?
   let rule: CountingRule
 
-  init(owner: Owner?, rule: CountingRule) {
+  init(owner: Credentials?, rule: CountingRule) {
     self.owner = owner
     self.rule = rule
   }
@@ -44,15 +33,15 @@ struct WorkerSetup: WireValue {
   }
 }
 
-extension Owner: WireValue {
+extension Credentials: WireValue {
   func write(to wire: inout WireWriter) {
     wire.write(Int64(user))
     wire.write(Int64(group))
   }
 
   init(from wire: inout WireReader) {
-    user = UInt32(wire.number())
-    group = UInt32(wire.number())
+    let user = UInt32(wire.number())
+    self.init(user: user, group: UInt32(wire.number()))
   }
 }
 
@@ -93,7 +82,7 @@ package enum Worker {
     guard let first = try WireFrame.receive(from: input) else { return }
     var reader = WireReader(first)
     let setup = reader.value(WorkerSetup.self)
-    if let owner = setup.owner { try CurrentProcess.become(user: owner.user, group: owner.group) }
+    if let owner = setup.owner { try owner.become() }
     var examiner = MailboxExaminer(rule: setup.rule, names: UniqueName(host: CurrentProcess.hostName))
     while let frame = try WireFrame.receive(from: input) {
       var reader = WireReader(frame)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import Posix
+package import Posix
 package import Quota
 
 /// A mailbox on its way through the workers.
@@ -7,11 +7,11 @@ package struct MailboxJob: Sendable {
   package let row: MailboxRow
   package var task: MailboxTask
   /// With whose rights; nil for our own.
-  package let owner: Owner?
+  package let owner: Credentials?
   /// Where no work is needed to know it.
   package let known: MailboxReport?
 
-  package init(_ row: MailboxRow, _ task: MailboxTask, owner: Owner?, known: MailboxReport? = nil) {
+  package init(_ row: MailboxRow, _ task: MailboxTask, owner: Credentials?, known: MailboxReport? = nil) {
     self.row = row
     self.task = task
     self.owner = owner
@@ -59,7 +59,7 @@ package final class WorkerPool {
     let batch: Batch
     let indices: [Int]
 
-    var owner: Owner? { batch.jobs[indices[0]].owner }
+    var owner: Credentials? { batch.jobs[indices[0]].owner }
     var tasks: [MailboxTask] { indices.map { batch.jobs[$0].task } }
   }
 
@@ -123,7 +123,7 @@ package final class WorkerPool {
 
   /// One that has nothing to do and these rights: a new one while there may be more, in place of another owner's if
   /// need be.
-  private func worker(for owner: Owner?) throws(SystemError) -> WorkerProcess? {
+  private func worker(for owner: Credentials?) throws(SystemError) -> WorkerProcess? {
     if let worker = workers.first(where: { $0.unit == nil && $0.owner == owner }) { return worker }
     if workers.count >= workerCount {
       guard let index = workers.firstIndex(where: { $0.unit == nil }) else { return nil }
@@ -139,8 +139,9 @@ package final class WorkerPool {
     let busy = workers.filter { $0.unit != nil }
     // Jobs whose reports are known without a worker wait for nobody.
     guard !busy.isEmpty || isAheadOfRate else { return }
-    let readable = try PipedProcess.waitForOutput(busy.map(\.output), milliseconds: isAheadOfRate ? 20 : 1000)
-    for worker in busy where readable.contains(worker.output) {
+    let readable = try PipedProcess.waitForOutput(
+      of: busy.map(\.process), milliseconds: isAheadOfRate ? 20 : 1000)
+    for worker in readable.map({ busy[$0] }) {
       guard let unit = worker.unit else { continue }
       if let reports = worker.receive() {
         for (index, report) in zip(unit.indices, reports) { unit.batch.reports[index] = report }
@@ -161,20 +162,18 @@ package final class WorkerPool {
   }
 
   private final class WorkerProcess {
-    let owner: Owner?
-    private let process: PipedProcess
+    let owner: Credentials?
+    let process: PipedProcess
     /// What it works on, nil while it waits.
     private(set) var unit: Unit?
 
-    init(_ owner: Owner?, _ rule: CountingRule) throws(SystemError) {
+    init(_ owner: Credentials?, _ rule: CountingRule) throws(SystemError) {
       self.owner = owner
       process = try PipedProcess([Worker.argument])
       var wire = WireWriter()
       wire.write(WorkerSetup(owner: owner, rule: rule))
       try send(wire)
     }
-
-    var output: Int32 { process.output.descriptor }
 
     func send(_ unit: Unit) throws(SystemError) {
       var wire = WireWriter()

@@ -51,6 +51,6 @@ int setresuid(unsigned int real, unsigned int effective, unsigned int saved);
 int setresgid(unsigned int real, unsigned int effective, unsigned int saved);
 
 // fcntl(2), open file description locks
-#define CPOSIX_F_OFD_SETLKW 38
+#define CPOSIX_F_OFD_SETLK 37
 
 #endif

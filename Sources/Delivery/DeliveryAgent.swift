@@ -6,33 +6,32 @@ package import Posix
 package import Quota
 import Text
 
-/// A message on its way in. Where it comes from decides how its end is known: behind pipe(8) by who wrote it.
-package protocol MessageSource: ~Copyable {
-  /// Reads at most `buffer.count` bytes; 0 is the end.
-  mutating func read(into buffer: inout MutableSpan<UInt8>, until deadline: Deadline) throws(DeliveryError) -> Int
-
-  /// Throws `inputCut` when the end that was read may not be the message's own.
-  func confirmEnd() throws(DeliveryError)
-}
-
 /// Delivers one message into one Maildir.
 ///
 /// Everything before the commit may fail and means "try again"; nothing after it changes the answer. The states S0 to
 /// S5 are those of ARCHITECTURE.md.
-package struct DeliveryAgent {
+///
+/// Answers and their causes: *delivered* is a durable message in `new/`; *over quota* needs a total counted less than 15
+/// minutes ago; *larger than the limit* needs no count; *seems full* is a mailbox that could not be counted in time. Every
+/// error is "try again".
+package struct DeliveryAgent: Sendable {
   private let settings: Settings
+  private let credentials: Credentials
   private let names: UniqueName
-  /// /proc/self/fd, open; nil where it is not to be had.
-  private let descriptors: Int32?
+  private let canNameUnnamedFiles = File.canNameUnnamedFiles
 
-  package init(_ settings: Settings, hostName: [UInt8], descriptors: Int32?) {
+  /// - Parameters:
+  ///   - credentials: of this process, to which every Maildir must belong.
+  ///   - hostName: for the names of messages.
+  package init(_ settings: Settings, as credentials: Credentials, hostName: [UInt8]) {
     self.settings = settings
-    self.descriptors = descriptors
+    self.credentials = credentials
     names = UniqueName(host: hostName)
   }
 
-  /// How the delivery ended, and what the log tells of it.
+  /// How the delivery ended, and what the log says of it.
   package struct Outcome {
+    /// What became of the message.
     package enum Answer: Equatable, Sendable {
       case delivered, overQuota
       /// Even the empty mailbox could not hold the message.
@@ -43,9 +42,9 @@ package struct DeliveryAgent {
     package let answer: Answer
     /// Bytes of the message as far as it was read; nil when it was not.
     package let size: Int64?
-    /// With this message if it was delivered; nil when nobody knows.
+    /// With this message if it was delivered; nil when it is unknown.
     package let usage: QuotaUsage?
-    /// What the administrator should look at though it did not stop the delivery.
+    /// What the administrator should look at, although it did not stop the delivery.
     package private(set) var warnings: [[UInt8]] = []
 
     init(_ answer: Answer, _ size: Int64?, _ usage: QuotaUsage?) {
@@ -84,44 +83,45 @@ package struct DeliveryAgent {
   ) throws -> Outcome {
     // S0: nothing is there yet.
     guard let base = Path(settings.mailboxBase) else { throw MaildirError.baseMissing }
-    var maildir = try Maildir.open(
-      base: base, components: mailbox.components, owner: CurrentProcess.effectiveUser,
-      absent: settings.baseMayBeEmpty ? .made : .madeUnlessBaseIsEmpty)
-    var account = MailboxAccount(
-      limit: mailbox.quota.limit, rule: settings.countingRule, names: names, countTimeLimit: settings.recountTimeLimit)
+    var open = OpenMailbox(
+      try Maildir.open(
+        base: base, components: mailbox.components, owner: credentials.user,
+        absent: settings.baseMayBeEmpty ? .made : .madeUnlessBaseIsEmpty),
+      limit: mailbox.quota.limit, rule: settings.countingRule, names: names,
+      countTimeLimit: settings.recountTimeLimit, until: deadline)
     do {
       // S1: the bytes are in a file without a name.
       let message: MessageFile
-      switch try receive(from: &source, through: &buffer, into: &maildir, account: &account, until: deadline) {
+      switch try receive(from: &source, through: &buffer, into: &open) {
       case .whole(let file): message = file
-      case .refused(let outcome): return outcome.adding(account.warnings)
+      case .refused(let outcome): return outcome.adding(open.warnings)
       }
 
       // S2: the bytes are durable, and they are the whole message.
       try message.synchronize()
       try source.confirmEnd()
 
-      // S3: the message is in the ledger. From the entry on nobody looks at the clock.
+      // S3: the message is in the ledger. From the entry on, the deadline no longer counts.
       let usage: QuotaUsage?
-      switch try account.admit(messageOf: message.size, in: &maildir, until: deadline) {
+      switch try open.admit(messageOf: message.size) {
       case .fits(let beside): usage = beside
-      case .overQuota(let usage): return Outcome(.overQuota, message.size, usage).adding(account.warnings)
+      case .overQuota(let usage): return Outcome(.overQuota, message.size, usage).adding(open.warnings)
       }
-      try account.enter(messageOf: message.size)
+      try open.enter(messageOf: message.size)
 
       // S4: the message is in new/.
       let name: Path
-      do { name = try message.publish(in: maildir) } catch {
-        try? account.retract(messageOf: message.size)
+      do { name = try message.publish() } catch {
+        try? open.retract(messageOf: message.size)
         throw error
       }
-      account.settle(messageOf: message.size, in: &maildir)
+      open.settle(messageOf: message.size)
 
       // S5, the commit: the message is in new/ whatever happens to the machine.
-      return try commit(message.size, name, beside: usage, in: &maildir, &account)
-    } catch MaildirError.countUnfinished where account.fault == nil && !settings.countingRule.inboxOnly {
-      // The ledger is sound, and by it the mailbox is full.
-      return Outcome(.seemsFull, nil, nil).adding(account.warnings)
+      return try commit(message.size, name, beside: usage, in: &open)
+    } catch MaildirError.countUnfinished where open.fault == nil && !settings.countingRule.inboxOnly {
+      // The ledger is valid, and by it the mailbox is full.
+      return Outcome(.seemsFull, nil, nil).adding(open.warnings)
     }
   }
 
@@ -130,25 +130,23 @@ package struct DeliveryAgent {
     case refused(Outcome)
   }
 
-  /// Stores the message. A mailbox that is full, or whose room is passed, stores nothing (more), but only after a
-  /// count at that moment; then the input is read on, because a message larger than the whole limit is refused for
-  /// good.
+  /// Stores the message. Nothing (more) is stored once the mailbox is full, by a count at that moment. Then the input is
+  /// read on, because a message larger than the whole limit is refused for good.
   private func receive(
-    from source: inout some MessageSource & ~Copyable, through buffer: inout [UInt8], into maildir: inout Maildir,
-    account: inout MailboxAccount, until deadline: Deadline
+    from source: inout some MessageSource & ~Copyable, through buffer: inout [UInt8], into open: inout OpenMailbox
   ) throws -> Reception {
-    var room = try account.promisedRoom(in: &maildir, until: deadline) ?? 0
+    var room = try open.promisedRoom() ?? 0
     var size: Int64 = 0
     var file: MessageFile?
     var usageWhenFull: QuotaUsage?
-    while case let count = try read(&buffer, from: &source, until: deadline), count > 0 {
+    while case let count = try read(&buffer, from: &source, until: open.deadline), count > 0 {
       size += Int64(count)
-      guard account.limit.admitsAlone(messageOf: size) else { return .refused(Outcome(.largerThanLimit, size, nil)) }
+      guard open.limit.admitsAlone(messageOf: size) else { return .refused(Outcome(.largerThanLimit, size, nil)) }
       if usageWhenFull == nil && size > room {
-        switch try account.admit(messageOf: size, in: &maildir, until: deadline) {
+        switch try open.admit(messageOf: size) {
         case .fits(let usage):
-          account.unlock(&maildir)
-          room = usage.map { account.limit.room(beside: $0) } ?? .max
+          open.unlock()
+          room = usage.map { open.limit.room(beside: $0) } ?? .max
         case .overQuota(let usage):
           if settings.overquotaBounces { return .refused(Outcome(.overQuota, size, usage)) }
           usageWhenFull = usage
@@ -156,7 +154,9 @@ package struct DeliveryAgent {
         }
       }
       guard usageWhenFull == nil else { continue }
-      if file == nil { file = try MessageFile.create(in: maildir, names: names, descriptors: descriptors) }
+      if file == nil {
+        file = try MessageFile.create(in: open.maildir, names: names, unnamed: canNameUnnamedFiles)
+      }
       try file?.write(buffer.span.extracting(0..<count))
     }
     if let usageWhenFull { return .refused(Outcome(.overQuota, size, usageWhenFull)) }
@@ -172,22 +172,22 @@ package struct DeliveryAgent {
   }
 
   private func commit(
-    _ size: Int64, _ name: Path, beside usage: QuotaUsage?, in maildir: inout Maildir, _ account: inout MailboxAccount
+    _ size: Int64, _ name: Path, beside usage: QuotaUsage?, in open: inout OpenMailbox
   ) throws -> Outcome {
     let isDurable: Bool
-    do { isDurable = try maildir.synchronizeNew() } catch {
+    do { isDurable = try open.maildir.synchronizeNew() } catch {
       // The sync is not repeated: the kernel reports an error once, and a second success would prove nothing.
-      throw account.takeBack(name, messageOf: size, from: &maildir, because: error)
+      throw open.takeBack(name, messageOf: size, because: error)
     }
     var total = usage
     total? += QuotaUsage(bytes: size, messages: 1)
-    let outcome = Outcome(.delivered, size, total).adding(account.warnings)
+    let outcome = Outcome(.delivered, size, total).adding(open.warnings)
     return isDurable ? outcome : outcome.adding([Array("the file system of the Maildir cannot sync directories".utf8)])
   }
 }
 
-extension MailboxAccount {
-  /// What the administrator should look at though it did not stop the delivery.
+extension OpenMailbox {
+  /// What the administrator should look at, although it did not stop the delivery.
   fileprivate var warnings: [[UInt8]] {
     var warnings = unreadable.map { Array("not counted, no permission to read it: ".utf8) + $0.bytes }
     if let rewriteError { warnings.append(Array("maildirsize was not rewritten: ".utf8) + rewriteError.sentence) }

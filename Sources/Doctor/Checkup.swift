@@ -3,6 +3,7 @@ import Configuration
 import Mailboxes
 import Posix
 import Postfix
+import Postgres
 import Text
 
 /// Looks at everything that a delivery needs. Nothing is changed.
@@ -36,7 +37,7 @@ package struct Checkup {
 
   package static func run(_ options: Options) throws -> [Diagnosis] {
     // pipe(8) hands on none of these; and with root's HOME, libpq would fail as the mail user.
-    CurrentProcess.removeDatabaseEnvironment()
+    PostgresConnection.removeEnvironment()
     var checkup = Checkup(options: options)
     try checkup.run()
     return checkup.report.diagnoses
@@ -85,7 +86,7 @@ package struct Checkup {
   }
 
   /// A delivery never waits for the log, and goes on where there is none.
-  private mutating func checkLog(_ settings: Settings, _ user: CurrentProcess.User?) {
+  private mutating func checkLog(_ settings: Settings, _ user: User?) {
     let name = settings.logSocket.text
     guard let path = Path(settings.logSocket) else { return }
     if user.acting({ (try? stat(path))?.kind == .other && isAllowed(.writing, to: path) }) { return }
@@ -100,10 +101,10 @@ package struct Checkup {
   /// Whom the deliveries run as, nil when that is not known or nobody can see with his eyes.
   ///
   /// - Parameter isKnown: master.cf could be read.
-  private mutating func findUser(_ entries: [MasterService], isKnown: Bool) -> CurrentProcess.User? {
+  private mutating func findUser(_ entries: [MasterService], isKnown: Bool) -> User? {
     report.begin(.postfix)
     let own = CurrentProcess.effectiveUser
-    guard let name = options.user ?? entries.first?.attributes["user"], let user = CurrentProcess.user(ofEntry: name),
+    guard let name = options.user ?? entries.first?.attributes["user"], let user = User(ofEntry: name),
       user.id != 0
     else {
       // What is wrong with an entry, or that there is none, is a finding of its own.
@@ -118,7 +119,7 @@ package struct Checkup {
         "what \(user.name) may do", because: "only root can see with another user's eyes", remedy: "run it as root")
       return nil
     }
-    guard CurrentProcess.canAct(as: user.id, group: user.group) else {
+    guard user.credentials.canAct else {
       report.skip("what \(user.name) may do", because: "root may not act as another user here (a container?)")
       return nil
     }
@@ -126,15 +127,15 @@ package struct Checkup {
   }
 }
 
-extension CurrentProcess.User {
+extension User {
   /// Does `body` with this user's rights, where we are root.
   func acting<R, Failure>(_ body: () throws(Failure) -> R) throws(Failure) -> R {
-    guard CurrentProcess.canAct(as: id, group: group) else { return try body() }
-    return try CurrentProcess.acting(as: id, group: group, body)
+    guard credentials.canAct else { return try body() }
+    return try credentials.acting(body)
   }
 }
 
-extension CurrentProcess.User? {
+extension User? {
   func acting<R, Failure>(_ body: () throws(Failure) -> R) throws(Failure) -> R {
     guard let self else { return try body() }
     return try self.acting(body)

@@ -7,7 +7,7 @@ import Text
 /// ullage.cf itself.
 struct ConfigurationCheck {
   let name: String
-  let user: CurrentProcess.User?
+  let user: User?
 
   /// - Returns: the settings, nil when they are of no use.
   func run(_ report: inout CheckReport) -> Settings? {
@@ -93,7 +93,7 @@ struct ConfigurationCheck {
     }
     guard let user, CurrentProcess.effectiveUser == 0 || CurrentProcess.effectiveUser == user.id else { return }
     if !user.acting({ isAllowed(.reading, to: path) }) {
-      let group = CurrentProcess.groupName(user.group) ?? "\(user.group)"
+      let group = Group.name(of: user.group) ?? "\(user.group)"
       report.add(
         .error, .configurationRights, "\(user.name) may not read it", at: name, reason: "every message is deferred",
         remedy: "chown root:\(group) \(shellWord(name)) && chmod 640 \(shellWord(name))")

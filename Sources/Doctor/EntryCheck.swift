@@ -129,7 +129,7 @@ struct EntryCheck {
         remedy: setAttribute("user", "vmail"))
     }
     guard !name.isEmpty else { return bad("user= is missing", "pipe(8) does not start without it") }
-    guard let user = CurrentProcess.user(ofEntry: name) else {
+    guard let user = User(ofEntry: name) else {
       return bad("there is no user \(name)", "pipe(8) does not start")
     }
     if Int64(user.id) < max(1, settings?.minimumUser ?? 100) {
@@ -193,7 +193,7 @@ struct EntryCheck {
 
   private func checkProgram(_ report: inout CheckReport) {
     guard let name = entry.program.first, let path = Path(name.utf8) else { return }
-    let user = CurrentProcess.user(ofEntry: entry.attributes["user"] ?? "")
+    let user = User(ofEntry: entry.attributes["user"] ?? "")
     let isBlind = CurrentProcess.effectiveUser != 0 && CurrentProcess.effectiveUser != user?.id
     guard isBlind || user.acting({ isAllowed(.execution, to: path) }) else {
       return report.add(

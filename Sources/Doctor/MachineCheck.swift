@@ -10,7 +10,7 @@ import Text
 /// What the file system and the clock of this machine can do.
 struct MachineCheck {
   let settings: Settings
-  let user: CurrentProcess.User?
+  let user: User?
   /// Where a file without a name can be made for a trial, nil when no mailbox is there.
   let sample: MaildirSample?
 
@@ -18,12 +18,12 @@ struct MachineCheck {
     checkDatabaseClock(&report)
     let what = "locks, directory syncs and the file system's clock"
     guard let sample else { return report.skip(what, because: "no Maildir was seen") }
-    guard CurrentProcess.canAct(as: sample.owner.user, group: sample.owner.group) else {
+    guard sample.owner.canAct else {
       return report.skip(what, because: "root may not act as another user here")
     }
     do {
       // Only its owner's rights: he may have put anything in the place of a directory meanwhile.
-      try CurrentProcess.acting(as: sample.owner.user, group: sample.owner.group) { () throws(SystemError) in
+      try sample.owner.acting { () throws(SystemError) in
         try checkFileSystem(sample.path, &report)
       }
     } catch {
@@ -34,9 +34,9 @@ struct MachineCheck {
   private func checkFileSystem(_ maildir: Path, _ report: inout CheckReport) throws(SystemError) {
     let tmp = try File(open: maildir.appending("tmp"), [.directory, .noFollow])
     try checkDirectorySync(maildir, &report)
-    let trial = try Trial(in: tmp)
+    let trial = try makeTrialFile(in: tmp)
     let now = Timestamp.now.seconds
-    let stamp = try trial.file.fstat().modified.seconds
+    let stamp = try trial.fstat().modified.seconds
     if abs(stamp - now) > 5 {
       report.add(
         .error, .clock, "the clock of the file system is \(abs(stamp - now)) s \(stamp > now ? "ahead" : "behind")",
@@ -47,7 +47,7 @@ struct MachineCheck {
       return report.good("the Maildirs are on a local file system, whose locks hold")
     }
     do {
-      try trial.file.ofdLockExclusive(until: Deadline(secondsFromNow: 5))
+      try trial.ofdLockExclusive(until: Deadline(secondsFromNow: 5))
       report.good("the Maildirs are on a network file system, and its locks work")
     } catch {
       report.add(
@@ -83,31 +83,15 @@ struct MachineCheck {
   }
 }
 
-/// A file in tmp/ that goes when it is not needed any more: without a name where the file system can.
-private struct Trial: ~Copyable {
-  let file: File
-  private let directory: Int32
-  private let name: Path?
-
-  init(in tmp: borrowing File) throws(SystemError) {
-    directory = tmp.descriptor
-    var made: File?
-    do throws(SystemError) { made = try File(openat: tmp, ".", [.readWrite, .unnamed], mode: 0o600) } catch {
-      made = nil
-    }
-    if let made = made.take() {
-      file = made
-      name = nil
-      return
-    }
-    guard let name = Path("\(CurrentProcess.identifier).ullage-check".utf8) else {
-      preconditionFailure("a NUL in digits")
-    }
-    file = try File(openat: tmp, name, [.readWrite, .create, .exclusive], mode: 0o600)
-    self.name = name
+/// A file for tests in the directory `tmp`: unnamed where the file system can, else removed at once, while it is open.
+private func makeTrialFile(in tmp: borrowing File) throws(SystemError) -> File {
+  do { return try File(openat: tmp, ".", [.readWrite, .unnamed], mode: 0o600) } catch {
+    guard [Errno.EOPNOTSUPP, Errno.EISDIR, Errno.EINVAL].contains(error.number) else { throw error }
   }
-
-  deinit {
-    name?.unlink(in: directory)
+  guard let name = Path("\(CurrentProcess.identifier).ullage-check".utf8) else {
+    preconditionFailure("a NUL in digits")
   }
+  let file = try File(openat: tmp, name, [.readWrite, .create, .exclusive], mode: 0o600)
+  try tmp.unlinkat(name)
+  return file
 }

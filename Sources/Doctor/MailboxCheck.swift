@@ -12,13 +12,13 @@ import Text
 /// A Maildir that is there, and whose it is.
 struct MaildirSample {
   let path: Path
-  let owner: Owner
+  let owner: Credentials
 }
 
 /// The base directory, and the first mailboxes of the list.
 struct MailboxCheck {
   let settings: Settings
-  let user: CurrentProcess.User?
+  let user: User?
   /// How many mailboxes are looked at.
   let count: Int
   let configurationFile: String
@@ -61,7 +61,7 @@ struct MailboxCheck {
       do {
         let mailbox = try user.acting { () throws(MailboxError) in
           try directory.mailbox(
-            of: row.address, user: user?.id, group: user?.group, until: Deadline(secondsFromNow: 20))
+            of: row.address, for: user?.credentials, until: Deadline(secondsFromNow: 20))
         }
         guard let difference = difference(row, mailbox) else { continue }
         return report.add(
@@ -139,7 +139,7 @@ struct MailboxCheck {
       findings += rules.findings(job.row, seen)
       if seen.state == .examined {
         present += 1
-        let owner = job.owner ?? Owner(user: CurrentProcess.effectiveUser, group: CurrentProcess.effectiveGroup)
+        let owner = job.owner ?? Credentials.current
         sample =
           sample ?? MaildirSample(path: job.task.components.reduce(job.task.base) { $0.appending($1) }, owner: owner)
       }
@@ -159,10 +159,10 @@ struct MailboxCheck {
     guard let first = strangers.first, let user else { return }
     report.add(
       .error, .mailboxRights,
-      "\(Self.many(strangers.count)) to \(CurrentProcess.userName(first.owner)), and deliveries run as \(user.name)",
+      "\(Self.many(strangers.count)) to \(User.name(of: first.owner)), and deliveries run as \(user.name)",
       at: first.mailbox, reason: "mail to them is deferred",
       remedy:
-        "chown -R \(user.name) DIRECTORY, or an entry in master.cf with user=\(CurrentProcess.userName(first.owner))")
+        "chown -R \(user.name) DIRECTORY, or an entry in master.cf with user=\(User.name(of: first.owner))")
   }
 
   private static func many(_ count: Int) -> String { count == 1 ? "a Maildir belongs" : "\(count) Maildirs belong" }

@@ -12,7 +12,7 @@ import Text
 struct TableCheck {
   let settings: Settings
   /// Nil when it is not known, or we cannot see with his eyes.
-  let user: CurrentProcess.User?
+  let user: User?
 
   /// Seconds for each table.
   private static let patience: Int64 = 20

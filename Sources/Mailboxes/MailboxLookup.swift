@@ -21,16 +21,15 @@ package struct MailboxLookup {
   /// The mailbox of `recipient`, or nil when there is none.
   ///
   /// - Parameters:
-  ///   - user: the uid that this process runs as, which `virtual_uid_maps` must confirm where it is set; nil when that
-  ///     does not matter.
-  ///   - group: likewise the gid.
+  ///   - credentials: what deliveries run as, which `virtual_uid_maps` and `virtual_gid_maps` must confirm where they are
+  ///     set; nil when that does not matter.
   package func mailbox(
-    of recipient: [UInt8], user: UInt32?, group: UInt32?, until deadline: Deadline
+    of recipient: [UInt8], for credentials: Credentials?, until deadline: Deadline
   ) throws(MailboxError) -> Mailbox? {
     guard let path = try value(.virtual_mailbox_maps, recipient, until: deadline) else { return nil }
     let components = try Self.components(of: path, suffix: settings.maildirSuffix)
-    try check(.virtual_uid_maps, is: user, for: recipient, until: deadline)
-    try check(.virtual_gid_maps, is: group, for: recipient, until: deadline)
+    try check(.virtual_uid_maps, is: credentials?.user, for: recipient, until: deadline)
+    try check(.virtual_gid_maps, is: credentials?.group, for: recipient, until: deadline)
     let bytes = try number(.virtual_mailbox_limit_maps, recipient, until: deadline)
     let messages = try number(.virtual_mailbox_message_limit_maps, recipient, until: deadline)
     return Mailbox(components: components, quota: settings.limitRule.limit(bytes: bytes, messages: messages))

@@ -4,20 +4,20 @@ import Quota
 
 /// A ledger that was replaced while other programs may hold it open.
 struct DisplacedLedger: ~Copyable {
-  /// Which of its later lines belong into the new file.
+  /// Which of its later lines belong in the new file.
   enum Lines {
     case all
-    /// After a count: a negative line may speak of a message that the count no longer saw.
+    /// After a count: a negative line may refer to a message that the count no longer saw.
     case positive
   }
 
-  private let file: File
+  private let file: LedgerFile
   /// Removes the file's name in `tmp/` at the end.
   private let tmp: TmpName
   private var offset: Int64
   private let lines: Lines
 
-  init(file: consuming File, tmp: consuming TmpName, offset: Int64, lines: Lines) {
+  init(file: consuming LedgerFile, tmp: consuming TmpName, offset: Int64, lines: Lines) {
     self.file = file
     self.tmp = tmp
     self.offset = offset
@@ -26,7 +26,7 @@ struct DisplacedLedger: ~Copyable {
 
   /// The whole lines that were appended since the last call.
   mutating func takeLines() -> [UInt8] {
-    guard let bytes = try? file.pread(upTo: LedgerContents.largestSize, at: offset),
+    guard let bytes = try? file.bytes(from: offset),
       let end = bytes.lastIndex(of: UInt8(ascii: "\n"))
     else { return [] }
     offset += Int64(end) + 1

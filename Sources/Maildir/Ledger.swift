@@ -1,52 +1,54 @@
 // SPDX-License-Identifier: Apache-2.0
 import Posix
 import Quota
-import Text
 
-/// The open `maildirsize` of a Maildir.
+/// The `maildirsize` of a Maildir, whichever file has that name.
 ///
-/// Other programs replace this file and append to it without a lock. What is under the name counts; a descriptor may
-/// have lost it. All methods but `readUnlocked` want the Maildir's lock held.
+/// Other programs replace this file and append to it without a lock. The file that has the name counts; an open descriptor
+/// may have lost it. All methods except `readUnlocked` require the Maildir's lock.
 struct Ledger: ~Copyable {
-  static let name: Path = "maildirsize"
-
   let limit: QuotaLimit
-  /// A file system that cannot be written to is no error: for who only looks. A delivery defers there, whatever the
-  /// ledger says.
-  var readsSnapshots = false
-  private var file: File?
-  private(set) var identity: FileIdentity?
-  /// What was read last, and the time of the file's last change before that.
+  /// See `LedgerFile.open`.
+  var mayBeReadOnly = false
+  private let maildir: Maildir
+  private var file: LedgerFile?
+  /// The open file's, when it was opened.
+  private var status: FileStatus?
+  /// The text read last, and the file's mtime just before it was read.
   private var lastRead: (text: LedgerText, modified: Timestamp)?
-  /// What the file was when it was opened; nil before.
-  private(set) var statusWhenOpened: FileStatus?
-  private var modifiedWhenOpened: Timestamp { statusWhenOpened?.modified ?? .distantPast }
-  /// The limit in the first line of what was read last, although the rest may be of no use; nil when it has none.
-  private(set) var headerLimit: QuotaLimit?
   /// A file that we replaced, to which other programs may still append.
   private var displaced: DisplacedLedger?
-  /// What had the name at `mark`, nil for nothing.
-  private(set) var marked: FileStatus?
-  /// How long it was then, bytes.
-  private var markedLength: Int64 = 0
+  private var snapshot: Snapshot?
 
-  init(limit: QuotaLimit) {
+  /// What had the name when a count began.
+  struct Snapshot {
+    /// Nil for nothing.
+    let status: FileStatus?
+    /// Bytes.
+    var length: Int64 { status?.kind == .regular ? status?.size ?? 0 : 0 }
+  }
+
+  init(of maildir: Maildir, limit: QuotaLimit) {
+    self.maildir = maildir
     self.limit = limit
   }
 
-  var isOpen: Bool { file != nil }
+  var identity: FileIdentity? { status?.identity }
 
-  /// Reads the file that has the name now, opening it anew when it was replaced.
-  mutating func read(in maildir: borrowing Maildir) throws(MaildirError) -> Result<LedgerText, LedgerFault> {
+  /// A directory has the ledger's name, which only an administrator can put right.
+  var snapshotIsDirectory: Bool { snapshot?.status?.kind == .directory }
+
+  /// Reads the file that has the name now, opening it again when it was replaced.
+  mutating func read() throws(MaildirError) -> Result<LedgerText, LedgerFault> {
     for _ in 0..<8 {
-      if !isOpen {
-        if let fault = try open(in: maildir.directory) { return .failure(fault) }
+      if file == nil {
+        if let fault = try open() { return .failure(fault) }
       } else {
-        guard let status = try named(in: maildir), status.identity == identity else {
+        guard let status = try named(), status.identity == identity else {
           close()
           continue
         }
-        // Whoever adds a line makes the file longer.
+        // An entry makes the file longer.
         if let lastRead, lastRead.modified == status.modified, lastRead.text.bytes.count == status.size {
           return .success(lastRead.text)
         }
@@ -56,195 +58,119 @@ struct Ledger: ~Copyable {
     throw .ledgerUnsteady
   }
 
-  /// A look without the lock, to be confirmed under it.
-  mutating func readUnlocked(in maildir: borrowing Maildir) throws(MaildirError) -> Result<LedgerText, LedgerFault> {
-    try readUnlocked(in: maildir.directory)
+  /// Reads without the lock; what it says is to be confirmed under it.
+  mutating func readUnlocked() throws(MaildirError) -> Result<LedgerText, LedgerFault> {
+    if file == nil, let fault = try open() { return .failure(fault) }
+    let text = try contents()
+    if case .success(let text) = text, let modified = status?.modified { lastRead = (text, modified) }
+    return text
   }
 
-  /// - Parameter directory: a Maildir.
-  mutating func readUnlocked(in directory: borrowing File) throws(MaildirError) -> Result<LedgerText, LedgerFault> {
-    if !isOpen, let fault = try open(in: directory) { return .failure(fault) }
-    let reading = try contents()
-    if case .success(let text) = reading { lastRead = (text, modifiedWhenOpened) }
-    return reading
-  }
-
-  /// Lets go of the file, and of one that it replaced: its late lines do not belong into another program's file.
+  /// Closes the file, and one that it replaced: its late lines do not belong in another program's file.
   mutating func close() {
     file = nil
-    identity = nil
+    status = nil
     displaced = nil
     lastRead = nil
   }
 
-  /// Whether the total was counted less than 15 minutes ago, so that it may refuse a message.
-  ///
-  /// Either a single line in a file changed that recently, which is Maildir++'s own rule, or a file that a recount of
-  /// ours made that recently, whatever was appended since. A time in the future is not recent.
-  func isFresh(_ contents: LedgerContents) throws(MaildirError) -> Bool {
-    guard file != nil, !contents.isCompacted else { return false }
-    do {
-      guard let status = try file?.fstat(Self.name) else { return false }
-      if contents.entryCount == 1 && status.modified.isWithin(seconds: 900) { return true }
-      // A copy restored with its old time is born later than it was last changed (`wasRestored`).
-      guard contents.isOurs, let birth = try file?.birthTime() else { return false }
-      return birth.isWithin(seconds: 900) && status.modified >= birth
-    } catch { throw .system(error) }
-  }
+  func isFresh(_ contents: LedgerContents) throws(MaildirError) -> Bool { try file?.isFresh(contents) ?? false }
+  func wasRestored() throws(MaildirError) -> Bool { try file?.wasRestored() ?? false }
+  func isYounger(than seconds: Int64) throws(MaildirError) -> Bool { try file?.isYounger(than: seconds) ?? true }
+  func wasChanged(within seconds: Int64) throws(MaildirError) -> Bool { try file?.wasChanged(within: seconds) ?? true }
 
-  /// Whether the file was put back from a backup, and nothing has been appended since: it is younger than its last
-  /// change. Its total was counted, but not of what is there now.
-  func wasRestored() throws(MaildirError) -> Bool {
-    do { return try file?.birthTime().map { modifiedWhenOpened < $0 } ?? false } catch { throw .system(error) }
-  }
+  /// Adds a line to the open file; nothing where there is none.
+  func append(_ entry: [UInt8]) throws(MaildirError) { try file?.append(entry) }
 
-  /// Whether the open file was made less than `seconds` ago; where births are not recorded, whether it was changed.
-  func isYounger(than seconds: Int64) throws(MaildirError) -> Bool {
-    do {
-      guard let status = try file?.fstat(Self.name) else { return true }
-      return (try file?.birthTime() ?? status.changed).isWithin(seconds: seconds)
-    } catch { throw .system(error) }
-  }
-
-  /// Whether an entry or a new status came less than `seconds` ago.
-  func wasChanged(within seconds: Int64) throws(MaildirError) -> Bool {
-    do {
-      guard let status = try file?.fstat(Self.name) else { return true }
-      return Timestamp.now < max(status.modified, status.changed).adding(seconds: seconds)
-    } catch { throw .system(error) }
-  }
-
-  /// Adds a line by one write(2). A part of a line is ended with LF, which makes every reader count anew.
-  func append(_ entry: [UInt8]) throws(MaildirError) {
-    guard file != nil else { return }
-    do {
-      let count = try file?.writeOnce(entry.span)
-      guard count != entry.count else { return }
-      _ = try file?.writeOnce([UInt8(ascii: "\n")].span)
-    } catch { throw .system(SystemError(error.call, Self.name.bytes, error.number)) }
-    throw .appendedInPart
-  }
-
-  /// Repeats a positive entry in the file that replaced ours since it was read: counted twice at worst, never not.
-  mutating func appendAgainIfReplaced(_ entry: [UInt8], in maildir: borrowing Maildir) throws(MaildirError) {
-    guard isOpen, try named(in: maildir)?.identity != identity else { return }
+  /// Repeats a positive entry in the file that replaced ours since it was read: at worst counted twice, never missed.
+  mutating func appendAgainIfReplaced(_ entry: [UInt8]) throws(MaildirError) {
+    guard file != nil, try named()?.identity != identity else { return }
     close()
-    guard try open(in: maildir.directory) == nil else { return }
+    guard try open() == nil else { return }
     try append(entry)
   }
 
   /// From here on, lines that other programs append to the file that is about to be replaced are carried over, and a
-  /// file that another program puts in its place is left there.
-  mutating func mark(in maildir: borrowing Maildir) throws(MaildirError) {
+  /// file that another program puts in its place stays there.
+  mutating func takeSnapshot() throws(MaildirError) {
     close()
-    markedLength = 0
-    let fault = try open(in: maildir.directory)
-    switch fault {
-    case nil:
-      do { marked = try file?.fstat(Self.name) } catch { throw .system(error) }
-      markedLength = marked?.size ?? 0
-    case .missing?: marked = nil
-    default: marked = try named(in: maildir)
+    switch try open() {
+    case nil: snapshot = Snapshot(status: status)
+    case .missing?: snapshot = Snapshot(status: nil)
+    default: snapshot = Snapshot(status: try named())
     }
-    // NFS keeps a file that is replaced while it is open under a name of its own in the Maildir.
+    // The NFS client renames an open file that is replaced to `.nfsXXXX` in the same directory.
     if maildir.isOnNetwork { close() }
   }
 
-  /// On a network file system, where the file that is about to be replaced cannot be kept open: the lines that came to
-  /// it since `mark`; nil when another program's file has the name now.
-  mutating func lateLines(in maildir: borrowing Maildir) throws(MaildirError) -> [UInt8]? {
-    guard let marked else { return try named(in: maildir) == nil ? [] : nil }
-    defer { close() }
-    let fault = try open(in: maildir.directory)
-    guard fault == nil else { return try named(in: maildir)?.identity == marked.identity ? [] : nil }
-    guard identity == marked.identity else { return nil }
-    do {
-      let late = try file?.pread(upTo: LedgerContents.largestSize, at: markedLength) ?? []
-      return DisplacedLedger.positiveLines(of: late[...])
-    } catch { throw .system(error) }
+  /// Puts `replacement`, a counted total, in the place of the file of the snapshot.
+  ///
+  /// - Returns: false, and nothing has changed, when another program's file has the name now.
+  mutating func install(counted replacement: consuming LedgerReplacement) throws(MaildirError) -> Bool {
+    let late = maildir.isOnNetwork ? try lateLines() : []
+    guard let late, try replacement.install(inPlaceOf: snapshot?.status?.identity) else { return false }
+    try adopt(replacement, carryingOver: .positive)
+    if !late.isEmpty { try append(late) }
+    return true
   }
 
-  /// Takes over the file that `replacement` put in this one's place.
-  mutating func adopt(
-    _ replacement: consuming LedgerReplacement, carryingOver: DisplacedLedger.Lines
-  ) throws(MaildirError) {
-    let offset = carryingOver == .all ? replacement.summed : markedLength
-    do { identity = try replacement.file.fstat(Self.name).identity } catch { throw .system(error) }
-    if let old = file.take() {
-      displaced = DisplacedLedger(file: old, tmp: replacement.tmp, offset: offset, lines: carryingOver)
-    }
-    file = consume replacement.file
-    lastRead = nil
-    carryOver()
+  /// Puts `replacement`, the sum of the open file, in its place, unless another program has replaced that meanwhile.
+  mutating func install(compacted replacement: consuming LedgerReplacement) throws(MaildirError) {
+    let old = identity
+    if maildir.isOnNetwork { close() }
+    guard try replacement.install(inPlaceOf: old) else { return }
+    try adopt(replacement, carryingOver: .all)
   }
 
   /// Brings lines that arrived at the replaced file into the new one. What fails here is found by the next count.
   mutating func carryOver() {
     guard let lines = displaced?.takeLines(), !lines.isEmpty else { return }
-    _ = try? file?.writeOnce(lines.span)
+    do { try append(lines) } catch {}
   }
 
-  private mutating func open(in directory: borrowing File) throws(MaildirError) -> LedgerFault? {
-    let opened: File
-    do throws(SystemError) {
-      do {
-        opened = try File(openat: directory, Self.name, [.readWrite, .append, .noFollow, .nonBlocking])
-      } catch {
-        guard readsSnapshots, error.number == Errno.EROFS else { throw error }
-        opened = try File(openat: directory, Self.name, [.noFollow, .nonBlocking])
-      }
-    } catch {
-      switch error.number {
-      case Errno.ENOENT: return .missing
-      case Errno.ELOOP, Errno.ENXIO, Errno.ENODEV, Errno.EISDIR: return .notAFile
-      case Errno.EACCES, Errno.EPERM: return .unreadable
-      default: throw .system(error)
-      }
-    }
+  /// On a network file system, where the file that is about to be replaced cannot be kept open: the lines that were
+  /// appended to it since the snapshot; nil when another program's file has the name now.
+  private mutating func lateLines() throws(MaildirError) -> [UInt8]? {
+    guard let old = snapshot?.status else { return try named() == nil ? [] : nil }
+    defer { close() }
+    guard try open() == nil else { return try named()?.identity == old.identity ? [] : nil }
+    guard identity == old.identity else { return nil }
     do {
-      let status = try opened.fstat(Self.name)
-      guard status.kind == .regular else { return .notAFile }
-      identity = status.identity
-      statusWhenOpened = status
+      let late = try file?.bytes(from: snapshot?.length ?? 0) ?? []
+      return DisplacedLedger.positiveLines(of: late[...])
     } catch { throw .system(error) }
-    file = consume opened
+  }
+
+  private mutating func adopt(
+    _ replacement: consuming LedgerReplacement, carryingOver lines: DisplacedLedger.Lines
+  ) throws(MaildirError) {
+    let offset = lines == .all ? replacement.summed : snapshot?.length ?? 0
+    let new = try LedgerFile(written: replacement.file)
+    if let old = file.take() {
+      displaced = DisplacedLedger(file: old, tmp: replacement.tmp, offset: offset, lines: lines)
+    }
+    status = new.status
+    file = consume new
+    lastRead = nil
+    carryOver()
+  }
+
+  private mutating func open() throws(MaildirError) -> LedgerFault? {
+    switch try LedgerFile.open(in: maildir.directory, mayBeReadOnly: mayBeReadOnly) {
+    case .success(let opened):
+      status = opened.status
+      file = consume opened
+    case .failure(let fault): return fault
+    }
     return nil
   }
 
-  /// What has the ledger's name now, nil for nothing.
-  private func named(in maildir: borrowing Maildir) throws(MaildirError) -> FileStatus? {
-    do { return try maildir.directory.fstatat(Self.name) } catch {
-      guard error.number == Errno.ENOENT else { throw .system(error) }
-      return nil
-    }
+  /// The file that has the ledger's name now, nil for none.
+  private func named() throws(MaildirError) -> FileStatus? {
+    do { return try maildir.directory.fstatatIfThere(LedgerFile.name) } catch { throw .system(error) }
   }
 
-  private mutating func contents() throws(MaildirError) -> Result<LedgerText, LedgerFault> {
-    let reading = try text()
-    // Another program's append that crosses a page becomes visible in two steps.
-    guard case .failure(.torn) = reading else { return reading }
-    return try text()
+  private func contents() throws(MaildirError) -> Result<LedgerText, LedgerFault> {
+    try file?.read(limit: limit).text ?? .failure(.missing)
   }
-
-  private mutating func text() throws(MaildirError) -> Result<LedgerText, LedgerFault> {
-    let bytes: [UInt8]
-    do { bytes = try file?.pread(upTo: LedgerContents.largestSize + 1) ?? [] } catch {
-      throw .system(SystemError(error.call, Self.name.bytes, error.number))
-    }
-    let contents: LedgerContents
-    do { contents = try LedgerContents(bytes) } catch {
-      headerLimit = LedgerContents.limit(in: bytes)
-      return .failure(error)
-    }
-    headerLimit = contents.limit
-    if contents.limit == .none && limit != .none { return .failure(.unlimited) }
-    if contents.isLopsided, try !isFresh(contents) { return .failure(.lopsided) }
-    return .success(LedgerText(bytes: bytes, contents: contents))
-  }
-}
-
-/// A ledger as it was read.
-struct LedgerText {
-  let bytes: [UInt8]
-  let contents: LedgerContents
 }

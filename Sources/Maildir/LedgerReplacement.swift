@@ -10,31 +10,34 @@ struct LedgerReplacement: ~Copyable {
   /// Bytes of the old file that the new one has taken in.
   private(set) var summed: Int64 = 0
 
+  private let maildir: Maildir
+
   /// - Parameter bytes: the whole content, below 4096 bytes.
   static func write(
-    _ bytes: [UInt8], in maildir: borrowing Maildir, names: UniqueName
+    _ bytes: [UInt8], in maildir: Maildir, names: UniqueName
   ) throws(MaildirError) -> LedgerReplacement {
-    try Maildir.makeTmp(in: maildir.directory)
-    let tmp = TmpName(names.temporary(), in: maildir)
-    let old = try? maildir.directory.fstatat(Ledger.name)
-    // Another user's mode, for instance root's left-over, is no model.
+    let tmp = try TmpName(names.temporary(), in: maildir)
+    let old: FileStatus?
+    do { old = try maildir.directory.fstatatIfThere(LedgerFile.name) } catch { throw .system(error) }
+    // The mode of another user's file, such as one left by root, is not copied.
     let model = old?.kind == .regular && old?.owner == CurrentProcess.effectiveUser ? old : nil
     let file: File
-    do { file = try tmp.create(in: maildir) } catch { throw .system(error) }
+    do { file = try tmp.create() } catch { throw .system(error) }
     do {
       try setMode(of: file, model?.permissions ?? maildir.permissions, group: model?.group ?? maildir.group)
       try file.write(bytes.span)
-      try file.fdatasync(Ledger.name)
+      try file.fdatasync(LedgerFile.name)
     } catch { throw .system(error) }
-    return LedgerReplacement(file: file, tmp: tmp)
+    return LedgerReplacement(file: file, tmp: tmp, maildir: maildir)
   }
 
-  private init(file: consuming File, tmp: consuming TmpName) {
+  private init(file: consuming File, tmp: consuming TmpName, maildir: Maildir) {
     self.file = file
     self.tmp = tmp
+    self.maildir = maildir
   }
 
-  /// Adds the lines that came to the old file since it was summed.
+  /// Adds the lines that were appended to the old file since it was summed.
   mutating func append(_ lines: ArraySlice<UInt8>, summed: Int) throws(MaildirError) {
     self.summed = Int64(summed)
     do { if !lines.isEmpty { try file.write(Array(lines).span) } } catch { throw .system(error) }
@@ -42,24 +45,24 @@ struct LedgerReplacement: ~Copyable {
 
   /// Puts the new file in the place of `expected`, or of nothing when that is nil.
   ///
-  /// - Returns: false, and nothing has changed, when another program's file stood there.
-  func install(inPlaceOf expected: FileIdentity?, in maildir: borrowing Maildir) throws(MaildirError) -> Bool {
+  /// - Returns: false, and nothing has changed, when another program's file was there.
+  func install(inPlaceOf expected: FileIdentity?) throws(MaildirError) -> Bool {
     do throws(SystemError) {
-      guard let expected else { return try install(inPlaceOfNothing: maildir) }
-      do throws(SystemError) { try tmp.rename(to: Ledger.name, in: maildir, .exchanging) } catch {
-        // Removed a moment ago, which is how administrators make programs count.
+      guard let expected else { return try installInPlaceOfNothing() }
+      do throws(SystemError) { try tmp.rename(to: LedgerFile.name, .exchanging) } catch {
+        // An administrator has just removed it, to force a recount.
         guard error.number == Errno.ENOENT else { throw error }
-        return try install(inPlaceOfNothing: maildir)
+        return try installInPlaceOfNothing()
       }
-      // Where files cannot change places, the old one is gone, and nothing is left to look at.
-      guard let cameOut = try? tmp.status(in: maildir).identity, cameOut != expected else { return true }
-      try tmp.rename(to: Ledger.name, in: maildir, .exchanging)
+      // Without RENAME_EXCHANGE the old file is gone, and there is nothing to look at.
+      guard let cameOut = try tmp.status()?.identity, cameOut != expected else { return true }
+      try tmp.rename(to: LedgerFile.name, .exchanging)
       return false
     } catch { throw .system(error) }
   }
 
-  private func install(inPlaceOfNothing maildir: borrowing Maildir) throws(SystemError) -> Bool {
-    do { try tmp.rename(to: Ledger.name, in: maildir, .withoutReplacing) } catch {
+  private func installInPlaceOfNothing() throws(SystemError) -> Bool {
+    do { try tmp.rename(to: LedgerFile.name, .withoutReplacing) } catch {
       guard error.number == Errno.EEXIST else { throw error }
       return false
     }
@@ -69,9 +72,9 @@ struct LedgerReplacement: ~Copyable {
   private static func setMode(of file: borrowing File, _ mode: UInt32, group: UInt32) throws(SystemError) {
     var mode = mode & 0o666 | 0o600
     if try file.fstat().group != group {
-      // A group that we are not in cannot be given: then nobody gets the group's rights.
+      // A group that we are not in cannot be set, so the file gets no group permissions.
       do { try file.fchown(group: group) } catch { mode &= 0o606 }
     }
-    try file.fchmod(mode, Ledger.name)
+    try file.fchmod(mode, LedgerFile.name)
   }
 }

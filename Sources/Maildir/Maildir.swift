@@ -2,30 +2,33 @@
 package import Posix
 
 /// An open Maildir: the directory that holds `new/`, `cur/`, `tmp/`, the folders and the ledger.
-package struct Maildir: ~Copyable {
+///
+/// A class, because its ledger, a count and the files in `tmp/` all refer to the one open directory. One thread uses it at
+/// a time.
+package final class Maildir {
   package let path: Path
   package let directory: File
   package let new: File
-  /// Locks and stamps hold for this kernel only (NFS, FUSE and their like).
+  /// Locks and stamps are seen by this host only (NFS, FUSE and their like).
   package let isOnNetwork: Bool
   let permissions: UInt32
   let group: UInt32
   private let identity: FileIdentity
   private var networkLock: File?
 
-  /// What happens to directories that are not there.
+  /// What happens to missing directories.
   package enum Absent: Sendable {
     /// They are made, with mode 0700, and synced.
     case made
-    /// The same, but nothing is made in an empty base: that is how an unmounted volume looks.
+    /// The same, except that nothing is made in an empty base: an unmounted volume looks like that.
     case madeUnlessBaseIsEmpty
-    /// `MaildirError.missing` is thrown: for who only looks.
+    /// `MaildirError.missing` is thrown, for callers that must not create anything.
     case refused
   }
 
   /// Opens the Maildir `components` below `base`, which itself is never made.
   ///
-  /// No symlink is followed below `base` but one that root owns, and none inside the Maildir.
+  /// Below `base` only symlinks that root owns are followed, and inside the Maildir none.
   /// - Throws: `wrongOwner` before anything is written when the Maildir is not `owner`'s.
   package static func open(
     base: Path, components: [Path], owner: UInt32, absent: Absent = .madeUnlessBaseIsEmpty
@@ -64,7 +67,7 @@ package struct Maildir: ~Copyable {
   ///
   /// It is a flock on the directory itself. The kind of file system decides, not an error: on network file systems
   /// that lock succeeds, but nobody else sees it. There it is a lock on the file `ullage.lock`.
-  package mutating func lock(until deadline: Deadline) throws(MaildirError) {
+  package func lock(until deadline: Deadline) throws(MaildirError) {
     do {
       guard isOnNetwork else { return try directory.flockExclusive(until: deadline) }
       let file = try File(openat: directory, "ullage.lock", [.readWrite, .create, .noFollow], mode: 0o600)
@@ -73,7 +76,7 @@ package struct Maildir: ~Copyable {
     } catch { throw .system(error) }
   }
 
-  package mutating func unlock() {
+  package func unlock() {
     if isOnNetwork { networkLock = nil } else { directory.flockRelease() }
   }
 
@@ -89,7 +92,7 @@ package struct Maildir: ~Copyable {
     try new.fsyncDirectory("new")
   }
 
-  /// Opens `new/` and makes sure of `cur/`; `tmp/` is seen to when a file is made in it.
+  /// Opens `new/` and makes sure of `cur/`. `tmp/` is made with the first file in it.
   private static func openNew(in directory: borrowing File, _ absent: Absent) throws(MaildirError) -> File {
     if try !isThere("cur", in: directory) {
       guard absent != .refused else { throw .missing(Array("cur".utf8)) }
@@ -98,7 +101,7 @@ package struct Maildir: ~Copyable {
     do { return try File(openat: directory, "new", [.directory, .noFollow]) } catch {
       guard [Errno.ENOENT, Errno.ENOTDIR, Errno.ELOOP].contains(error.number) else { throw .system(error) }
     }
-    // Missing: it is made again. Not a directory: that is refused here.
+    // If it is missing, it is made; if it is not a directory, this fails.
     if try !isThere("new", in: directory) {
       guard absent != .refused else { throw .missing(Array("new".utf8)) }
       try make("new", in: directory)

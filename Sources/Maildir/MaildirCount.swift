@@ -7,7 +7,10 @@ import Text
 ///
 /// What counts is the rule's to say. The size of a message is in its name (`,S=`) or else the file's.
 struct MaildirCount: ~Copyable {
+  private let maildir: Maildir
   private let rule: CountingRule
+  /// `look` throws `countUnfinished` once it has passed.
+  var deadline: Deadline
   private var listing = DirectoryListing()
   /// The directories in which folders are looked for: the Maildir itself, and folders where they nest.
   private var containers: [Container] = []
@@ -44,10 +47,14 @@ struct MaildirCount: ~Copyable {
     let stamp: DirectoryStamp
   }
 
-  /// - Parameter checksSizes: each file is asked for its size, although its name tells one.
-  init(_ rule: CountingRule, checksSizes: Bool = false) {
+  /// - Parameters:
+  ///   - checksSizes: stat each file, even if its name has a size.
+  ///   - deadline: when counting must have ended.
+  init(of maildir: Maildir, _ rule: CountingRule, checksSizes: Bool = false, until deadline: Deadline) {
+    self.maildir = maildir
     self.rule = rule
     self.checksSizes = checksSizes
+    self.deadline = deadline
   }
 
   var usage: QuotaUsage {
@@ -62,14 +69,14 @@ struct MaildirCount: ~Copyable {
   }
 
   /// Counts what is not known, and waits until the stamps can be relied on.
-  mutating func lookUntilSettled(in maildir: borrowing Maildir, until deadline: Deadline) throws(MaildirError) {
-    _ = try look(in: maildir, all: false, until: deadline)
+  mutating func lookUntilSettled() throws(MaildirError) {
+    _ = try look(all: false)
     while Timestamp.coarse <= settledAt, !deadline.hasPassed { waitForTick() }
   }
 
   /// Whether nothing has been going on for a minute: in no directory that was counted, and in no `tmp/` beside one,
   /// where another program's message may lie that it has already noted in the ledger.
-  mutating func isAtRest(in maildir: borrowing Maildir) throws(MaildirError) -> Bool {
+  mutating func isAtRest() throws(MaildirError) -> Bool {
     guard !containers.contains(where: { $0.stamp.isYounger(than: 60) }),
       !parts.contains(where: { $0.stamp?.isYounger(than: 60) ?? false })
     else { return false }
@@ -92,36 +99,32 @@ struct MaildirCount: ~Copyable {
   /// Counts every directory that is not known to be unchanged, or all of them.
   ///
   /// - Returns: whether any had to be counted.
-  mutating func look(
-    in maildir: borrowing Maildir, all: Bool, until deadline: Deadline
-  ) throws(MaildirError) -> Bool {
+  mutating func look(all: Bool) throws(MaildirError) -> Bool {
     var changed = false
-    if !rule.inboxOnly { changed = try lookForFolders(in: maildir, all: all, until: deadline) }
+    if !rule.inboxOnly { changed = try lookForFolders(all: all) }
     for index in parts.indices {
       if deadline.hasPassed { throw .countUnfinished }
-      if try lookAtPart(index, in: maildir, all: all, until: deadline) { changed = true }
+      if try lookAtPart(index, all: all) { changed = true }
     }
     return changed
   }
 
-  private mutating func lookForFolders(
-    in maildir: borrowing Maildir, all: Bool, until deadline: Deadline
-  ) throws(MaildirError) -> Bool {
+  private mutating func lookForFolders(all: Bool) throws(MaildirError) -> Bool {
     do {
-      if !all, !containers.isEmpty, try !containersHaveChanged(in: maildir) { return false }
+      if !all, !containers.isEmpty, try !containersHaveChanged() { return false }
     } catch { throw .system(error) }
     var found: [Part] = [parts[0], parts[1]]
     var folders: [Path] = ["."]
     containers = []
     while let folder = folders.popLast() {
       if deadline.hasPassed { throw .countUnfinished }
-      for name in try names(in: folder, of: maildir) {
+      for name in try names(in: folder) {
         let path = folder == "." ? name : folder.appending(name)
         if rule.profile.holdsMessages(name.bytes.span) {
           if !found.contains(where: { $0.path == path }) { found.append(parts.first { $0.path == path } ?? Part(path)) }
           continue
         }
-        guard try isFolder(path, in: maildir) else { continue }
+        guard try isFolder(path) else { continue }
         if rule.profile.nests {
           folders.append(path)
         } else {
@@ -136,7 +139,7 @@ struct MaildirCount: ~Copyable {
     return true
   }
 
-  private func containersHaveChanged(in maildir: borrowing Maildir) throws(SystemError) -> Bool {
+  private func containersHaveChanged() throws(SystemError) -> Bool {
     for container in containers {
       let stamp: DirectoryStamp
       do {
@@ -154,7 +157,7 @@ struct MaildirCount: ~Copyable {
 
   /// The names in `folder` that may be folders or hold messages. A folder that vanished or that we may not read has
   /// none.
-  private mutating func names(in folder: Path, of maildir: borrowing Maildir) throws(MaildirError) -> [Path] {
+  private mutating func names(in folder: Path) throws(MaildirError) -> [Path] {
     var names: [Path] = []
     let rule = rule
     do throws(SystemError) {
@@ -188,7 +191,7 @@ struct MaildirCount: ~Copyable {
 
   /// A directory. A symlink to one is refused by the common rule: it would count another mailbox's mail, or one message
   /// twice. One to a file is somebody's settings (`.dovecot.sieve`).
-  private func isFolder(_ path: Path, in maildir: borrowing Maildir) throws(MaildirError) -> Bool {
+  private func isFolder(_ path: Path) throws(MaildirError) -> Bool {
     let kind: FileKind
     do { kind = try maildir.directory.fstatat(path).kind } catch {
       guard error.number == Errno.ENOENT else { throw .system(error) }
@@ -204,8 +207,7 @@ struct MaildirCount: ~Copyable {
   }
 
   private mutating func lookAtPart(
-    _ index: Int, in maildir: borrowing Maildir, all: Bool, until deadline: Deadline
-  ) throws(MaildirError) -> Bool {
+    _ index: Int,all: Bool) throws(MaildirError) -> Bool {
     let path = parts[index].path
     let follows = rule.profile.followsSymlinks
     do throws(SystemError) {
@@ -217,7 +219,7 @@ struct MaildirCount: ~Copyable {
       if !all, let known = parts[index].stamp, known.isSettled, known == stamp { return false }
       let directory = try File(openat: maildir.directory, path, follows ? [.directory] : [.directory, .noFollow])
       let settled = try stamp.settled { () throws(SystemError) in try directory.fstat(path) }
-      parts[index].usage = try count(directory, size: settled.size, until: deadline)
+      parts[index].usage = try count(directory, size: settled.size)
       parts[index].stamp = settled
       return true
     } catch {
@@ -241,9 +243,7 @@ struct MaildirCount: ~Copyable {
     return parts[index].stamp != nil
   }
 
-  private mutating func count(
-    _ directory: borrowing File, size: Int64, until deadline: Deadline
-  ) throws(SystemError) -> QuotaUsage {
+  private mutating func count(_ directory: borrowing File, size: Int64) throws(SystemError) -> QuotaUsage {
     var usage = QuotaUsage.none
     let rule = rule
     let profile = rule.profile

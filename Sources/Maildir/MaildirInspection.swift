@@ -1,84 +1,69 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Posix
 package import Quota
-import Text
 
-/// What a look at a Maildir shows without counting its messages: a dozen system calls. Nothing is written, no lock is
+/// What a look at a Maildir shows without counting its messages, in a dozen system calls. Nothing is written, no lock is
 /// taken.
 package struct MaildirInspection: Sendable {
-  package let ledger: Result<LedgerContents, LedgerFault>
-  /// In the ledger's first line, although its other lines may be of no use.
-  package let headerLimit: QuotaLimit?
+  package let ledger: LedgerReading
   /// Of the ledger's last change, nil when there is none to read.
   package let ledgerModified: Timestamp?
-  /// Sentences on files whose owner or mode keeps a program of the mail user from its work, or lets others in.
-  package private(set) var wrongRights: [String] = []
+  package let rightsFaults: [RightsFault]
   /// `maildirfolder` in the Maildir itself sends Courier's programs to the directory above it.
   package let hasFolderMark: Bool
 
   /// - Throws: `wrongOwner` when the Maildir is not `owner`'s, `missing` when it or a part of it is not there.
-  package init(
+  package static func look(
     _ finder: inout MaildirFinder, base: Path, components: [Path], owner: UInt32, limit: QuotaLimit
-  ) throws(MaildirError) {
+  ) throws(MaildirError) -> MaildirInspection {
     let directory = try finder.open(base: base, components: components)
-    var parts: [(name: Path, status: FileStatus)] = []
     let status: FileStatus
-    do throws(SystemError) {
+    let hasFolderMark: Bool
+    do {
       status = try directory.fstat()
       hasFolderMark = try directory.fstatatIfThere("maildirfolder") != nil
-      for name in [Path("new"), "cur", "tmp"] {
-        if let status = try directory.fstatatIfThere(name) { parts.append((name, status)) }
-      }
     } catch { throw .system(error) }
     guard status.owner == owner else { throw .wrongOwner(status.owner) }
-    // A missing tmp/ is made by the next delivery.
-    for name in [Path("new"), "cur"] where !parts.contains(where: { $0.name == name }) {
-      throw .missing(Array(name.bytes))
-    }
-    for (name, status) in parts where status.kind != .directory {
-      throw status.kind == .symlink ? .symlinkInside(Array(name.bytes)) : .notADirectory(Array(name.bytes))
-    }
-    var ledger = Ledger(limit: limit)
-    ledger.readsSnapshots = true
-    let reading = try ledger.readUnlocked(in: directory)
-    self.ledger = reading.map(\.contents)
-    headerLimit = ledger.headerLimit
-    var hasLedgerDirectory = false
-    ledgerModified = ledger.statusWhenOpened?.modified
-    do {
-      // One that could not be opened: most likely root's.
-      if let status = ledger.statusWhenOpened {
-        parts.append((Ledger.name, status))
-      } else if reading.isUnreadable, let status = try directory.fstatatIfThere(Ledger.name) {
-        parts.append((Ledger.name, status))
+    let parts = try parts(of: directory)
+    let (reading, ledgerStatus) = try ledger(in: directory, limit)
+    var faults = [RightsFault(.maildir, status, owner: owner)]
+    faults += parts.map { RightsFault($0.part, $0.status, owner: owner) }
+    if let ledgerStatus { faults.append(RightsFault(.ledger, ledgerStatus, owner: owner)) }
+    return MaildirInspection(
+      ledger: reading, ledgerModified: reading.fault == .unreadable ? nil : ledgerStatus?.modified,
+      rightsFaults: faults.compactMap { $0 }, hasFolderMark: hasFolderMark)
+  }
+
+  private static func parts(
+    of directory: borrowing File
+  ) throws(MaildirError) -> [(part: RightsFault.Part, status: FileStatus)] {
+    var parts: [(part: RightsFault.Part, status: FileStatus)] = []
+    for (part, name) in [(RightsFault.Part.new, Path("new")), (.cur, "cur"), (.tmp, "tmp")] {
+      let status: FileStatus?
+      do { status = try directory.fstatatIfThere(name) } catch { throw .system(error) }
+      switch status?.kind {
+      case .directory?: if let status { parts.append((part, status)) }
+      case .symlink?: throw .symlinkInside(Array(name.bytes))
+      case nil: if part != .tmp { throw .missing(Array(name.bytes)) }  // The next delivery makes tmp/.
+      default: throw .notADirectory(Array(name.bytes))
       }
-      if reading.isNoFile, try directory.fstatatIfThere(Ledger.name)?.kind == .directory { hasLedgerDirectory = true }
-    } catch { throw .system(error) }
-    guard !hasLedgerDirectory else { throw .ledgerIsDirectory }
-    wrongRights = Self.wrongRights(ofMaildir: status)
-    for (name, status) in parts { wrongRights += Self.wrongRights(of: name, status, owner) }
-  }
-
-  private static func wrongRights(ofMaildir status: FileStatus) -> [String] {
-    let mode = String(status.permissions, radix: 8)
-    return (status.permissions & 0o002 != 0 ? ["everybody may write to the Maildir, mode \(mode)"] : [])
-      + (status.permissions & 0o700 != 0o700 ? ["the Maildir has mode \(mode), its owner needs rwx"] : [])
-  }
-
-  private static func wrongRights(of name: Path, _ status: FileStatus, _ owner: UInt32) -> [String] {
-    let mode = String(status.permissions, radix: 8)
-    let needed: UInt32 = status.kind == .directory ? 0o700 : 0o600
-    if status.owner != owner {
-      return [
-        "\(name.text) belongs to \(CurrentProcess.userName(status.owner)), not to \(CurrentProcess.userName(owner))"
-      ]
     }
-    if status.permissions & needed != needed { return ["\(name.text) has mode \(mode), its owner cannot use it"] }
-    return status.permissions & 0o002 != 0 ? ["everybody may write to \(name.text), mode \(mode)"] : []
+    return parts
   }
-}
 
-extension Result where Failure == LedgerFault {
-  fileprivate var isNoFile: Bool { if case .failure(.notAFile) = self { true } else { false } }
-  fileprivate var isUnreadable: Bool { if case .failure(.unreadable) = self { true } else { false } }
+  /// The ledger, and its status when it was opened, or as far as its name shows it.
+  private static func ledger(
+    in directory: borrowing File, _ limit: QuotaLimit
+  ) throws(MaildirError) -> (LedgerReading, FileStatus?) {
+    switch try LedgerFile.open(in: directory, mayBeReadOnly: true) {
+    case .success(let file): return (try file.read(limit: limit), file.status)
+    case .failure(let fault):
+      guard fault != .missing else { return (.fault(fault), nil) }
+      let status: FileStatus?
+      do { status = try directory.fstatatIfThere(LedgerFile.name) } catch { throw .system(error) }
+      guard status?.kind != .directory else { throw .ledgerIsDirectory }
+      // An unreadable ledger is most likely root's.
+      return (.fault(fault), fault == .unreadable ? status : nil)
+    }
+  }
 }

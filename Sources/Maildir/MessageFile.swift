@@ -1,42 +1,40 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Posix
 
-/// A message on its way into `new/`. Until it is published, nothing remains of it when it goes out of scope.
+/// A message on its way into `new/`. It is removed when it goes out of scope before `publish`.
 package struct MessageFile: ~Copyable {
   private let file: File
-  /// /proc/self/fd, through which an unnamed file gets its name.
-  private let descriptors: Int32
-  /// The name in `tmp/`, where the file system has no unnamed files (NFS) or there is no /proc.
+  /// The name in `tmp/`, where the file system has no unnamed files (NFS) or /proc is not mounted.
   private let tmp: TmpName?
+  private let maildir: Maildir
   private let names: UniqueName
   /// Bytes written so far.
   package private(set) var size: Int64 = 0
 
-  /// - Parameter descriptors: /proc/self/fd, open; nil where it is not to be had.
+  /// - Parameter unnamed: whether an unnamed file can be given a name later (`File.canNameUnnamedFiles`).
   package static func create(
-    in maildir: borrowing Maildir, names: UniqueName, descriptors: Int32?
+    in maildir: Maildir, names: UniqueName, unnamed: Bool
   ) throws(MaildirError) -> MessageFile {
-    if let descriptors, let file = try openUnnamed(in: maildir) {
+    if unnamed, let file = try openUnnamed(in: maildir) {
       do { try file.fchmod(0o600, "tmp") } catch { throw .system(error) }
-      return MessageFile(file: file, descriptors: descriptors, tmp: nil, names: names)
+      return MessageFile(file: file, tmp: nil, maildir: maildir, names: names)
     }
-    try Maildir.makeTmp(in: maildir.directory)
-    let tmp = TmpName(names.temporary(), in: maildir)
+    let tmp = try TmpName(names.temporary(), in: maildir)
     let file: File
-    do { file = try tmp.create(in: maildir) } catch { throw .system(error) }
+    do { file = try tmp.create() } catch { throw .system(error) }
     do { try file.fchmod(0o600, "tmp") } catch { throw .system(error) }
-    return MessageFile(file: file, descriptors: -1, tmp: tmp, names: names)
+    return MessageFile(file: file, tmp: tmp, maildir: maildir, names: names)
   }
 
-  private init(file: consuming File, descriptors: Int32, tmp: consuming TmpName?, names: UniqueName) {
+  private init(file: consuming File, tmp: consuming TmpName?, maildir: Maildir, names: UniqueName) {
     self.file = file
-    self.descriptors = descriptors
+    self.maildir = maildir
     self.tmp = tmp
     self.names = names
   }
 
-  /// Nil where unnamed files are not to be had (open(2): EOPNOTSUPP; EISDIR or EINVAL before they existed).
-  private static func openUnnamed(in maildir: borrowing Maildir) throws(MaildirError) -> File? {
+  /// Nil where the file system or the kernel has no unnamed files (open(2): EOPNOTSUPP; EISDIR or EINVAL before Linux 3.11).
+  private static func openUnnamed(in maildir: Maildir) throws(MaildirError) -> File? {
     for isFirstTry in [true, false] {
       do {
         return try File(openat: maildir.directory, "tmp", [.unnamed, .writeOnly, .noFollow], mode: 0o600)
@@ -47,7 +45,7 @@ package struct MessageFile: ~Copyable {
         default: throw .system(error)
         }
       }
-      // Missing: it is made again. Not a directory: that is refused here.
+      // If it is missing, it is made; if it is not a directory, this fails.
       try Maildir.makeTmp(in: maildir.directory)
     }
     return nil
@@ -66,13 +64,13 @@ package struct MessageFile: ~Copyable {
   /// Gives the file its name in `new/`, never replacing one.
   ///
   /// - Returns: the name, relative to `new/`.
-  package func publish(in maildir: borrowing Maildir) throws(MaildirError) -> Path {
+  package func publish() throws(MaildirError) -> Path {
     do {
       let name = names.message(try file.fstat("tmp").identity, size: size)
       if tmp == nil {
-        try maildir.new.linkat(unnamed: file, through: descriptors, as: name)
+        try maildir.new.linkat(unnamed: file, as: name)
       } else {
-        try tmp?.rename(to: Path("new").appending(name), in: maildir, .withoutReplacing)
+        try tmp?.rename(to: Path("new").appending(name), .withoutReplacing)
       }
       return name
     } catch { throw .system(error) }

@@ -10,7 +10,7 @@ package struct StaleFiles: Sendable, Equatable {
   package private(set) var names: [Path] = []
   /// Bytes that they take.
   package private(set) var bytes: Int64 = 0
-  /// Files that are not as old: somebody may be writing them.
+  /// Files younger than this, which may be being written.
   package private(set) var younger = 0
 
   /// By the last change of the file or of its status, as Courier and Dovecot do: a restored file is young.
@@ -31,12 +31,12 @@ package struct StaleFiles: Sendable, Equatable {
   }
 
   /// Those in the `tmp/` of a Maildir.
-  package static func look(in maildir: borrowing Maildir) throws(MaildirError) -> StaleFiles {
+  package static func look(in maildir: Maildir) throws(MaildirError) -> StaleFiles {
     do throws(SystemError) {
       var listing = DirectoryListing()
       return try look(in: File(openat: maildir.directory, "tmp", [.directory, .noFollow]), &listing)
     } catch {
-      // Wrong rights are found by who looks for them.
+      // Wrong owners and modes are reported by the inspection.
       guard error.number == Errno.ENOENT || error.number == Errno.EACCES else { throw .system(error) }
       return StaleFiles()
     }
@@ -45,7 +45,7 @@ package struct StaleFiles: Sendable, Equatable {
   /// Removes them from the `tmp/` of the Maildir.
   ///
   /// - Returns: how many.
-  package func remove(from maildir: borrowing Maildir) throws(MaildirError) -> Int {
+  package func remove(from maildir: Maildir) throws(MaildirError) -> Int {
     guard !names.isEmpty else { return 0 }
     do throws(SystemError) {
       let tmp = try File(openat: maildir.directory, "tmp", [.directory, .noFollow])

@@ -1,47 +1,44 @@
 // SPDX-License-Identifier: Apache-2.0
 import Posix
 
-/// A name in `tmp/`, removed when it goes out of scope, whatever it names by then.
+/// A name in `tmp/`, removed when this value goes out of scope, even if it names another file by then.
 struct TmpName: ~Copyable {
   /// Relative to the Maildir.
   private let path: Path
-  private let directory: Int32
+  private let maildir: Maildir
 
-  /// `maildir` must outlive this value.
-  init(_ name: Path, in maildir: borrowing Maildir) {
+  /// Makes `tmp/` where it is missing.
+  init(_ name: Path, in maildir: Maildir) throws(MaildirError) {
+    try Maildir.makeTmp(in: maildir.directory)
     path = Path("tmp").appending(name)
-    directory = maildir.directory.descriptor
+    self.maildir = maildir
   }
 
   deinit {
-    // Often gone by now; what cannot be removed goes after 36 hours (Maildir).
-    path.unlink(in: directory)
+    // Usually gone by now. What remains is removed by the 36-hour clean-up (Maildir).
+    maildir.directory.unlinkIfThere(path)
   }
 
   /// Makes a file of this name, to be read and appended to.
-  func create(in maildir: borrowing Maildir) throws(SystemError) -> File {
+  func create() throws(SystemError) -> File {
     try File(
       openat: maildir.directory, path, [.readWrite, .append, .create, .exclusive, .noFollow], mode: 0o600)
   }
 
-  /// The file that has the name now.
-  func status(in maildir: borrowing Maildir) throws(SystemError) -> FileStatus {
-    try maildir.directory.fstatat(path)
-  }
+  /// The file that has the name now, nil for none.
+  func status() throws(SystemError) -> FileStatus? { try maildir.directory.fstatatIfThere(path) }
 
   /// Renames to `target`, a name relative to the Maildir; where the file system cannot do it in that way, by link(2)
   /// or plainly.
-  func rename(
-    to target: Path, in maildir: borrowing Maildir, _ how: File.Renaming
-  ) throws(SystemError) {
+  func rename(to target: Path, _ how: File.Renaming) throws(SystemError) {
     do { return try maildir.directory.renameat2(path, to: target, how) } catch {
       guard error.number == Errno.EINVAL || error.number == Errno.ENOSYS else { throw error }
     }
     guard how == .withoutReplacing else { return try maildir.directory.renameat2(path, to: target, .replacing) }
     do { try maildir.directory.linkat(path, as: target) } catch {
-      // NFS may lose the reply of a call that worked: both names are one file then.
-      guard let source = try? maildir.directory.fstatat(path).identity,
-        let linked = try? maildir.directory.fstatat(target).identity, source == linked
+      // NFS may lose the reply of a call that worked: then both names are one file.
+      guard let source = try status(), let linked = try maildir.directory.fstatatIfThere(target),
+        source.identity == linked.identity
       else { throw error }
     }
   }

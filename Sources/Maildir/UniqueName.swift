@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import Posix
+import Synchronization
 
-/// The names of new files in a Maildir: no two programs, processes or deliveries ever make the same.
+/// The names of new files in a Maildir. No two hosts, processes or threads make the same one (Maildir).
 package struct UniqueName: Sendable {
   /// With `/`, `:` and `,` written as `\057`, `\072` and `\054`: they end the name's parts (Maildir).
   private let host: [UInt8]
@@ -17,10 +18,15 @@ package struct UniqueName: Sendable {
     }
   }
 
-  /// `<sec>.M<usec>P<pid>.<host>`, for a file in `tmp/`.
-  func temporary() -> Path { path(unique: "", size: "") }
+  /// How many temporary names this process has made: threads may read the same microsecond.
+  private static let count = Atomic<UInt64>(0)
 
-  /// `<sec>.M<usec>P<pid>V<device>I<inode>.<host>,S=<bytes>`, for a message in `new/`.
+  /// `<sec>.M<usec>P<pid>Q<count>.<host>`, for a file in `tmp/`.
+  func temporary() -> Path {
+    path(unique: "Q\(Self.count.wrappingAdd(1, ordering: .relaxed).newValue)", size: "")
+  }
+
+  /// `<sec>.M<usec>P<pid>V<device>I<inode>.<host>,S=<bytes>`, for a message in `new/`. The inode is this message's alone.
   func message(_ identity: FileIdentity, size: Int64) -> Path {
     let device = String(identity.device, radix: 16)
     return path(unique: "V\(device)I\(String(identity.inode, radix: 16))", size: ",S=\(size)")

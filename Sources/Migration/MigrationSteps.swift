@@ -11,7 +11,7 @@ extension Migration {
   mutating func findUser() throws(ConfigurationError) {
     if let name = options.user {
       plan.user = name
-      guard let user = CurrentProcess.user(ofEntry: name) else { return obstacle("--user", "there is no user \(name)") }
+      guard let user = User(ofEntry: name) else { return obstacle("--user", "there is no user \(name)") }
       return try refuseSystemUser(user, "--user")
     }
     plan.user = "vmail"
@@ -21,18 +21,18 @@ extension Migration {
           "virtual_uid_maps",
           "gives each mailbox a user (\(maps.text)), and pipe(8) has one for an entry of master.cf. Make an entry for each"
             + " uid, or give all Maildirs to one user and say --user")
-      } else if CurrentProcess.user(named: plan.user) == nil {
+      } else if User(named: plan.user) == nil {
         obstacle(
           "virtual_uid_maps", "is not set, and there is no user vmail; say with --user whom the Maildirs belong to")
       }
       return
     }
-    let group = try fixedNumber(.virtual_gid_maps) ?? CurrentProcess.user(number)?.group ?? number
-    guard let user = CurrentProcess.user(number) else { return makeUser(number, group) }
+    let group = try fixedNumber(.virtual_gid_maps) ?? User(id: number)?.group ?? number
+    guard let user = User(id: number) else { return makeUser(number, group) }
     plan.user = user.name
     try refuseSystemUser(user, "virtual_uid_maps")
     guard group != user.group else { return }
-    if let name = CurrentProcess.groupName(group) {
+    if let name = Group.name(of: group) {
       plan.user = "\(user.name):\(name)"
     } else {
       plan.user = "\(user.name):\(Self.freeName(group))"
@@ -46,7 +46,7 @@ extension Migration {
   private mutating func makeUser(_ number: UInt32, _ group: UInt32) {
     let name = Self.freeName(number)
     plan.user = name
-    let groupName = CurrentProcess.groupName(group)
+    let groupName = Group.name(of: group)
     let groupCommand = groupName == nil ? "groupadd -g \(group) \(name) && " : ""
     obstacle(
       "virtual_uid_maps",
@@ -56,12 +56,12 @@ extension Migration {
   }
 
   private static func freeName(_ number: UInt32) -> String {
-    CurrentProcess.user(named: "vmail") == nil && CurrentProcess.group(named: "vmail") == nil
+    User(named: "vmail") == nil && Group.id(of: "vmail") == nil
       ? "vmail" : "vmail\(number)"
   }
 
   /// Nothing is delivered with the rights of root and its like.
-  private mutating func refuseSystemUser(_ user: CurrentProcess.User, _ subject: String) throws(ConfigurationError) {
+  private mutating func refuseSystemUser(_ user: User, _ subject: String) throws(ConfigurationError) {
     let least = max(1, Int64(try value(.virtual_minimum_uid)) ?? 100)
     guard Int64(user.id) < least else { return }
     obstacle(
@@ -132,7 +132,7 @@ extension Migration {
   }
 
   private mutating func addReadingStep() {
-    guard let user = CurrentProcess.user(ofEntry: plan.user) else { return }
+    guard let user = User(ofEntry: plan.user) else { return }
     guard CurrentProcess.effectiveUser == 0 else {
       return difference("tables", "which of them \(user.name) may not read was not looked at: that takes root")
     }
@@ -152,7 +152,7 @@ extension Migration {
     let parts = plan.user.split(separator: ":").map(String.init)
     let user = parts.first ?? plan.user
     let group =
-      parts.count == 2 ? parts[1] : CurrentProcess.user(named: user).flatMap { CurrentProcess.groupName($0.group) }
+      parts.count == 2 ? parts[1] : User(named: user).flatMap { Group.name(of: $0.group) }
     let base = try value(.virtual_mailbox_base)
     let isElsewhere = base != "/var/vmail" && !base.hasPrefix("/var/vmail/")
     var commands: [String] = []

@@ -28,13 +28,13 @@ package struct Survey: Sendable {
   }
 
   /// Files among `names` that `user` may not read, and directories above them that he may not pass.
-  package static func closed(_ names: [String], to user: CurrentProcess.User) -> (
+  package static func closed(_ names: [String], to user: User) -> (
     files: [String], directories: [String]
   ) {
-    guard CurrentProcess.effectiveUser == 0, CurrentProcess.canAct(as: user.id, group: user.group) else {
+    guard CurrentProcess.effectiveUser == 0, user.credentials.canAct else {
       return ([], [])
     }
-    return CurrentProcess.acting(as: user.id, group: user.group) {
+    return user.credentials.acting {
       var directories: [String] = []
       for name in names {
         let parts = name.split(separator: "/").dropLast()

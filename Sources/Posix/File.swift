@@ -108,6 +108,13 @@ package struct File: ~Copyable {
     close(descriptor)
   }
 
+  /// Gives up the descriptor to whoever closes it from now on.
+  package consuming func release() -> Int32 {
+    let descriptor = descriptor
+    discard self
+    return descriptor
+  }
+
   /// Reads at most `buffer.count` bytes; 0 is the end of the file.
   package func read(
     into buffer: inout MutableSpan<UInt8>, until deadline: Deadline? = nil

@@ -25,12 +25,6 @@ package enum Interruption {
     unsafe sigprocmask(SIG_UNBLOCK, &signals, nil)
   }
 
-  /// Sleeps; a signal cuts it short.
-  package static func wait(seconds: Int64) {
-    var time = timespec(tv_sec: Int(seconds), tv_nsec: 0)
-    unsafe nanosleep(&time, nil)
-  }
-
   /// For a helper process: its parent gets the signal too, and decides.
   package static func ignore() {
     Glibc.signal(SIGINT, SIG_IGN)

@@ -2,25 +2,45 @@
 import CPosix
 import Glibc
 
+/// Locks whose waits end by a deadline in any thread, without a signal.
 extension File {
   /// Waits for an exclusive flock(2) on the open file or directory, at most until `deadline` (`ETIMEDOUT`).
-  ///
-  /// The wait ends in time only while a repeating timer interrupts it (`ProcessStart`).
   package func flockExclusive(until deadline: Deadline) throws(SystemError) {
-    _ = try systemCall(.flock, until: deadline) { flock(descriptor, LOCK_EX) }
+    try waitForLock(.flock, until: deadline) { flock(descriptor, LOCK_EX | LOCK_NB) }
   }
 
-  /// Gives the lock back by LOCK_UN, which frees it even if a forked child still holds a copy of the descriptor.
+  /// Releases the lock by LOCK_UN, which works even if a forked child still holds a copy of the descriptor.
   package func flockRelease() {
     flock(descriptor, LOCK_UN)
   }
 
-  /// Waits for an exclusive open-file-description lock on the whole file (fcntl(2)): the kind that NFS, CIFS and FUSE
-  /// hand on to their server. It goes when the descriptor is closed.
+  /// Waits for an exclusive open-file-description lock on the whole file (fcntl(2)), the kind that NFS, CIFS and FUSE
+  /// pass on to their server. Closing the descriptor releases it.
   package func ofdLockExclusive(until deadline: Deadline) throws(SystemError) {
     var lock = flock()
     lock.l_type = Int16(F_WRLCK)
     lock.l_whence = Int16(SEEK_SET)
-    _ = try systemCall(.fcntl, until: deadline) { unsafe fcntl(descriptor, CPOSIX_F_OFD_SETLKW, &lock) }
+    try waitForLock(.fcntl, until: deadline) { unsafe fcntl(descriptor, CPOSIX_F_OFD_SETLK, &lock) }
+  }
+
+  /// Tries again and again, with pauses from a quarter of a millisecond to eight.
+  ///
+  /// A lock is held for less than the first pause, except while a mailbox is counted. A call that blocks would be
+  /// interrupted in time only by a signal, and the kernel delivers the process's timer to a thread of its choice.
+  private func waitForLock(
+    _ call: SystemCall, until deadline: Deadline, _ attempt: () -> Int32
+  ) throws(SystemError) {
+    var milliseconds = 0.25
+    while true {
+      do {
+        _ = try systemCall(call, nil, until: deadline, attempt)
+        return
+      } catch {
+        guard error.number == EAGAIN || error.number == EACCES else { throw error }
+      }
+      guard !deadline.hasPassed else { throw SystemError(call, [], ETIMEDOUT) }
+      pause(milliseconds: milliseconds)
+      milliseconds = min(8, milliseconds * 2)
+    }
   }
 }

@@ -12,18 +12,18 @@ extension File {
     _ = try systemCall(.unlinkat, name) { unsafe name.withCString { unsafe Glibc.unlinkat(descriptor, $0, 0) } }
   }
 
-  /// Gives the unnamed `file` a name in this directory (open(2), O_TMPFILE).
-  ///
-  /// - Parameter descriptors: /proc/self/fd, open.
-  package func linkat(
-    unnamed file: borrowing File, through descriptors: Int32, as name: Path
-  ) throws(SystemError) {
-    let number = "\(file.descriptor)"
+  /// Gives the unnamed `file` a name in this directory, through /proc/self/fd (open(2), O_TMPFILE).
+  package func linkat(unnamed file: borrowing File, as name: Path) throws(SystemError) {
+    let source = "/proc/self/fd/\(file.descriptor)"
     _ = try systemCall(.linkat, name) {
-      unsafe name.withCString { unsafe Glibc.linkat(descriptors, number, descriptor, $0, AT_SYMLINK_FOLLOW) }
+      unsafe name.withCString { unsafe Glibc.linkat(AT_FDCWD, source, descriptor, $0, AT_SYMLINK_FOLLOW) }
     }
   }
 
+  /// Whether `linkat(unnamed:as:)` can work: /proc is mounted.
+  package static var canNameUnnamedFiles: Bool { isAllowed(.execution, to: "/proc/self/fd") }
+
+  /// Gives the file `name` below this directory the name `other` as well.
   package func linkat(_ name: Path, as other: Path) throws(SystemError) {
     _ = try systemCall(.linkat, other) {
       unsafe name.withCString { source in
@@ -32,7 +32,8 @@ extension File {
     }
   }
 
-  package enum Renaming: UInt32 {
+  /// What happens to a file that has the new name already.
+  package enum Renaming: UInt32, Sendable {
     /// Whatever has the new name is replaced.
     case replacing = 0
     /// EEXIST when the new name exists.
@@ -41,8 +42,7 @@ extension File {
     case exchanging = 2
   }
 
-  /// Renames below this directory; EINVAL where the file system cannot do it in the way asked for (NFS: any but
-  /// `replacing`).
+  /// Renames below this directory; EINVAL where the file system cannot do it in that way (NFS: any but `replacing`).
   package func renameat2(_ name: Path, to other: Path, _ how: Renaming) throws(SystemError) {
     #if DEBUG
       if how != .replacing, FaultPlan.current.treatsEveryFileSystemAsNetwork {
@@ -55,11 +55,9 @@ extension File {
       }
     }
   }
-}
 
-extension Path {
-  /// Removes the name below `directory`, for what goes out of scope: nobody is left to be told of an error.
-  package func unlink(in directory: Int32) {
-    _ = try? systemCall(.unlinkat, self) { unsafe withCString { unsafe Glibc.unlinkat(directory, $0, 0) } }
+  /// Removes the name, for use in a `deinit`, where an error cannot be reported.
+  package func unlinkIfThere(_ name: Path) {
+    do { try unlinkat(name) } catch {}
   }
 }

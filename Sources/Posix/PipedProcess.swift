@@ -31,15 +31,18 @@ package final class PipedProcess {
   /// - Returns: its exit status, nil when a signal ended it.
   package func wait() throws(SystemError) -> Int32? { try child.wait() }
 
-  /// Which ends of `outputs` can be read or have ended, at the latest after `milliseconds`, or none when a signal came.
-  package static func waitForOutput(_ descriptors: [Int32], milliseconds: Int32) throws(SystemError) -> [Int32] {
-    var requests = descriptors.map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
+  /// The indices of those of `processes` whose output can be read or has ended, after at most `milliseconds`; none when
+  /// a signal came.
+  package static func waitForOutput(
+    of processes: [PipedProcess], milliseconds: Int32
+  ) throws(SystemError) -> [Int] {
+    var requests = processes.map { pollfd(fd: $0.output.descriptor, events: Int16(POLLIN), revents: 0) }
     let ready = unsafe Glibc.poll(&requests, nfds_t(requests.count), milliseconds)
     if ready < 0 {
       guard errno == EINTR else { throw SystemError(.poll, [], errno) }
       return []
     }
-    return requests.filter { $0.revents != 0 }.map(\.fd)
+    return requests.indices.filter { requests[$0].revents != 0 }
   }
 }
 

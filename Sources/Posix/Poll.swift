@@ -1,13 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 import Glibc
 
-package enum Readiness: Sendable {
-  case reading, writing
+/// What a descriptor is ready for, without waiting.
+package struct Readiness: OptionSet, Sendable {
+  package let rawValue: Int16
+  package init(rawValue: Int16) { self.rawValue = rawValue }
+  package static let reading = Readiness(rawValue: Int16(POLLIN))
+  package static let writing = Readiness(rawValue: Int16(POLLOUT))
 }
 
-/// Waits until `descriptor` is ready or broken, at most until `deadline` (`ETIMEDOUT`).
-package func poll(_ descriptor: Int32, for readiness: Readiness, until deadline: Deadline) throws(SystemError) {
-  var request = pollfd(fd: descriptor, events: Int16(readiness == .reading ? POLLIN : POLLOUT), revents: 0)
-  let ready = try systemCall(.poll, until: deadline) { unsafe Glibc.poll(&request, 1, deadline.milliseconds) }
-  guard ready > 0 else { throw SystemError(.poll, [], ETIMEDOUT) }
+/// Waits until `descriptor` is ready for one of `readiness`, or broken, at most until `deadline` (`ETIMEDOUT`).
+///
+/// - Returns: what it is ready for; all that was asked when it is broken, so that the next call finds the error.
+@discardableResult
+package func poll(
+  _ descriptor: Int32, for readiness: Readiness, until deadline: Deadline
+) throws(SystemError) -> Readiness {
+  var request = pollfd(fd: descriptor, events: readiness.rawValue, revents: 0)
+  while true {
+    let ready = try systemCall(.poll, until: deadline) { unsafe Glibc.poll(&request, 1, deadline.milliseconds) }
+    if ready > 0 { break }
+    // The longest wait of one call is an hour.
+    guard !deadline.hasPassed else { throw SystemError(.poll, [], ETIMEDOUT) }
+  }
+  let given = Readiness(rawValue: request.revents).intersection(readiness)
+  return given.isEmpty ? readiness : given
 }

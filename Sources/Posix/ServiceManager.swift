@@ -1,30 +1,56 @@
 // SPDX-License-Identifier: Apache-2.0
 import Glibc
 
-/// What systemd hands to a service and hears from it. Without systemd there is nothing to hand over, and nobody hears.
+/// Socket activation and sd_notify(3). Without systemd, no socket is passed and notifications go nowhere.
 package enum ServiceManager {
+  /// What a service reports about itself.
   package enum State: String, Sendable {
     case ready = "READY=1"
     case reloading = "RELOADING=1"
     case stopping = "STOPPING=1"
   }
 
-  /// Tells how it stands with this process (sd_notify(3)).
+  /// Reports the state of this process (sd_notify(3)).
   package static func notify(_ state: State) {
-    guard let path = Path(CurrentProcess.environment("NOTIFY_SOCKET").utf8), path.bytes.first == UInt8(ascii: "/"),
-      let socket = try? DatagramSocket(to: path)
+    guard let path = Path(CurrentProcess.environment("NOTIFY_SOCKET").utf8), path.bytes.first == UInt8(ascii: "/")
     else { return }
-    try? socket.send(Array(state.rawValue.utf8))
+    // The service runs on without a manager that listens.
+    do throws(SystemError) { try DatagramSocket(to: path).send(Array(state.rawValue.utf8)) } catch {}
   }
 
-  /// The one listening socket that a unit of type socket opened for us (sd_listen_fds(3)), nil without one.
-  ///
-  /// It may be taken once: whoever takes it closes it.
-  package static func listeningSocket() -> Int32? {
-    guard CurrentProcess.environment("LISTEN_PID") == "\(getpid())", CurrentProcess.environment("LISTEN_FDS") == "1"
+  /// The listening socket that a unit passed to this process under `name`, nil without one. It can be taken once.
+  package static func takeListeningSocket(named name: String) -> File? {
+    let sockets = PassedSockets(
+      process: CurrentProcess.environment("LISTEN_PID"), count: CurrentProcess.environment("LISTEN_FDS"),
+      names: CurrentProcess.environment("LISTEN_FDNAMES"))
+    guard let descriptor = sockets.descriptor(named: name, in: CurrentProcess.identifier),
+      fcntl(descriptor, F_SETFD, FD_CLOEXEC) == 0
     else { return nil }
-    let first: Int32 = 3
-    _ = fcntl(first, F_SETFD, FD_CLOEXEC)
-    return first
+    return File(owning: descriptor)
+  }
+}
+
+/// The sockets that systemd passes, as the environment describes them (sd_listen_fds_with_names(3)).
+package struct PassedSockets: Sendable {
+  private let process: String
+  private let count: Int
+  private let names: [String]
+
+  /// - Parameters:
+  ///   - process: `LISTEN_PID`, the process that they are meant for.
+  ///   - count: `LISTEN_FDS`. The first descriptor is 3.
+  ///   - names: `LISTEN_FDNAMES`, separated by colons; empty before systemd 227.
+  package init(process: String, count: String, names: String) {
+    self.process = process
+    self.count = max(0, Int(count) ?? 0)
+    self.names = names.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
+  }
+
+  /// The descriptor of the socket called `name` (`FileDescriptorName=` of its unit). A single socket is taken whatever its
+  /// name: without `FileDescriptorName=` it has the unit's.
+  package func descriptor(named name: String, in ownProcess: Int32) -> Int32? {
+    guard process == "\(ownProcess)", count > 0 else { return nil }
+    if count == 1 { return 3 }
+    return names.prefix(count).firstIndex(of: name).map { 3 + Int32($0) }
   }
 }

@@ -64,9 +64,3 @@ package struct Timestamp: Sendable, Comparable {
     return "\(day) \(time)"
   }
 }
-
-/// Sleeps for a kernel tick or two, 4 ms; a signal may cut it short.
-package func waitForTick() {
-  var time = timespec(tv_sec: 0, tv_nsec: 4_000_000)
-  unsafe nanosleep(&time, nil)
-}

@@ -74,6 +74,12 @@ package final class PostgresConnection: @unchecked Sendable {
     unsafe libpq.finish(handle)
   }
 
+  /// Removes the environment variables by which libpq finds files and servers that it was not given: `HOME`, and all
+  /// `PG…`. Only for a process with a single thread.
+  package static func removeEnvironment() {
+    CurrentProcess.removeEnvironment { $0 == "HOME" || $0.hasPrefix("PG") }
+  }
+
   /// Runs statements that give no rows, such as BEGIN.
   package func execute(_ sql: [UInt8], until deadline: Deadline) throws(PostgresError) {
     _ = try unsafe run(sql, until: deadline) { result throws(PostgresError) in
@@ -93,9 +99,11 @@ package final class PostgresConnection: @unchecked Sendable {
   ) throws(PostgresError) -> Rows {
     let sent = unsafe Self.withCString(sql) { unsafe libpq.sendQuery(handle, $0) }
     guard sent == 1 else { throw .lost(errorText) }
+    // While the server does not read because its own output is not read, only reading helps (PQflush).
     while case let pending = unsafe libpq.flush(handle), pending != 0 {
       guard pending == 1 else { throw .lost(errorText) }
-      try wait(for: .writing, until: deadline)
+      guard try wait(for: [.reading, .writing], until: deadline).contains(.reading) else { continue }
+      guard unsafe libpq.consumeInput(handle) == 1 else { throw .lost(errorText) }
     }
     var outcome: Result<Rows, PostgresError> = .success([])
     // To the end also after an error: only then does libpq take the next statement.
@@ -140,11 +148,9 @@ package final class PostgresConnection: @unchecked Sendable {
       let isReadable = text.hasPrefix("connection to server") || text.hasPrefix("could not translate host name")
       throw .notConnected(isReadable ? text : "hosts or dbname in the table file cannot be used as they are written")
     }
-    var readiness = Readiness.writing
+    var readiness: Readiness = .writing
     while true {
-      do { try poll(unsafe libpq.socket(handle), for: readiness, until: deadline) } catch {
-        throw .timedOut
-      }
+      try wait(for: readiness, until: deadline)
       switch unsafe libpq.connectPoll(handle) {
       case PGRES_POLLING_OK: return
       case PGRES_POLLING_READING: readiness = .reading
@@ -162,8 +168,9 @@ package final class PostgresConnection: @unchecked Sendable {
     return unsafe libpq.getResult(handle)
   }
 
-  private func wait(for readiness: Readiness, until deadline: Deadline) throws(PostgresError) {
-    do { try poll(unsafe libpq.socket(handle), for: readiness, until: deadline) } catch {
+  @discardableResult
+  private func wait(for readiness: Readiness, until deadline: Deadline) throws(PostgresError) -> Readiness {
+    do { return try poll(unsafe libpq.socket(handle), for: readiness, until: deadline) } catch {
       throw .timedOut
     }
   }

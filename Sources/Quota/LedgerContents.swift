@@ -9,16 +9,16 @@ package struct LedgerContents: Equatable, Sendable {
   package let limit: QuotaLimit
   package let usage: QuotaUsage
   package let entryCount: Int
-  /// The first entry has our mark: one blank before the number. Every reader skips it, and nobody else writes it:
+  /// The first entry starts with our marker: one blank before the number. Every reader skips it, and nobody else writes it:
   /// Courier pads to 12 columns, the others do not pad.
-  package let isOurs: Bool
+  package let hasCountedMark: Bool
   /// The second entry is `0 0`: the total was carried over, not counted.
   package let isCompacted: Bool
 
-  /// The file is read up to here; what is longer, every program counts anew.
+  /// The file is read up to here; longer files make every program recount.
   package static let largestSize = 5119
 
-  /// One of bytes and messages is zero and the other not: true after a count of files that say `S=0`, else a fault.
+  /// Exactly one total is zero: legitimate after counting `S=0` names, otherwise a fault.
   package var isLopsided: Bool { (usage.bytes == 0) != (usage.messages == 0) }
 
   package init(_ text: [UInt8]) throws(LedgerFault) {
@@ -41,7 +41,7 @@ package struct LedgerContents: Equatable, Sendable {
     guard usage.bytes >= 0, usage.messages >= 0 else { throw .negative }
     self.usage = usage
     entryCount = lines.count - 1
-    isOurs = Self.hasMark(lines[1])
+    hasCountedMark = Self.hasMark(lines[1])
     isCompacted = lines.count > 2 ? try Self.entry(lines[2]) == .none : false
   }
 

@@ -5,9 +5,9 @@ import Posix
 // First of all: what a library prints must not reach the sender.
 ProcessStart.silenceStandardError()
 
-let hasTerminal = CurrentProcess.hasTerminal
-// pipe(8) hands the message over in a pipe, always.
-if let text = Manual.answer(to: CurrentProcess.arguments), hasTerminal || StandardStream.inputIsNull {
+let hasTerminal = Terminal.hasInputOrOutput
+// pipe(8) always passes the message through a pipe.
+if let text = Manual.answer(to: CurrentProcess.arguments), hasTerminal || StandardStream.inputIsDevice {
   _ = StandardStream.write(Array(text.utf8))
   CurrentProcess.exit(0)
 }
@@ -16,10 +16,9 @@ var message = PipeInput()
 ProcessStart.ignoreWriteSignals()
 ProcessStart.interruptWaitsEverySecond()
 
-var program = DeliveryProgram(arguments: CurrentProcess.arguments)
-let disposition = program.run(&message)
+let answer = PipeAnswer(DeliveryProgram(arguments: CurrentProcess.arguments).run(&message))
 
-// A refusal that cannot be said is none: the sender would get a text of pipe(8)'s own.
-let text = disposition.output + Array((hasTerminal ? "\nThe cause is in the mail log.\n" : "").utf8)
-let isSaid = disposition.output.isEmpty || StandardStream.write(text)
-CurrentProcess.exit(isSaid ? disposition.exitStatus : 75)
+// If the verdict cannot be written, defer instead: the sender would get a text of pipe(8)'s own.
+let text = answer.output + Array((hasTerminal ? "\nThe cause is in the mail log.\n" : "").utf8)
+let isWritten = answer.output.isEmpty || StandardStream.write(text)
+CurrentProcess.exit(isWritten ? answer.exitStatus : PipeAnswer.temporaryFailure)

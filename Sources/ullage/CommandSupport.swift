@@ -140,7 +140,7 @@ struct MailboxSelection: ParsableArguments {
       let mailbox: Mailbox?
       do {
         mailbox = try directory.mailbox(
-          of: Array(address.utf8), user: nil, group: nil, until: Deadline(secondsFromNow: 20))
+          of: Array(address.utf8), for: nil, until: Deadline(secondsFromNow: 20))
       } catch {
         // What is wrong with one mailbox leaves the others alone.
         guard error.isOfOneMailbox else {
@@ -192,9 +192,9 @@ extension MailboxReport.State {
     case .broken(let text): text
     case .foreign(0): "it belongs to root: nothing is done there with root's rights; give it to the mail user"
     case .foreign(let user) where CurrentProcess.effectiveUser == 0:
-      "it belongs to \(CurrentProcess.userName(user)) (uid \(user)), which is below virtual_minimum_uid"
+      "it belongs to \(User.name(of: user)) (uid \(user)), which is below virtual_minimum_uid"
     case .foreign(let user):
-      "it belongs to \(CurrentProcess.userName(user)) (uid \(user)); run ullage as that user or as root"
+      "it belongs to \(User.name(of: user)) (uid \(user)); run ullage as that user or as root"
     case .failed(let text): text
     }
   }

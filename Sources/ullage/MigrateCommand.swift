@@ -5,6 +5,7 @@ import Foundation
 import Migration
 import Posix
 import Postfix
+import Postgres
 import Text
 
 /// `ullage migrate`
@@ -57,7 +58,7 @@ struct MigrateCommand: ParsableCommand {
   func run() throws {
     try perform {
       // What root has in his environment does not hold for deliveries.
-      CurrentProcess.removeDatabaseEnvironment()
+      PostgresConnection.removeEnvironment()
       let plan: MigrationPlan
       do {
         let postfix = try PostfixDirectory(from)
@@ -134,7 +135,7 @@ struct MigrateCommand: ParsableCommand {
   /// The mail user's, so that he can read the file; only root can give it to others.
   private func group(_ plan: MigrationPlan) -> UInt32? {
     guard CurrentProcess.effectiveUser == 0 else { return nil }
-    return CurrentProcess.user(ofEntry: plan.user)?.group
+    return User(ofEntry: plan.user)?.group
   }
 
   private func failure(_ error: SystemError) -> CommandError {

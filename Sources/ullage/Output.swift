@@ -77,12 +77,11 @@ struct RecordWriter {
   }
 }
 
-/// What a person at a terminal sees.
-enum Terminal {
+extension Terminal {
   /// Colours on standard output (no-color.org).
   static var style: Style {
     Style(
-      colours: CurrentProcess.hasOutputTerminal && CurrentProcess.environment("NO_COLOR").isEmpty
+      colours: Terminal.hasOutput && CurrentProcess.environment("NO_COLOR").isEmpty
         && CurrentProcess.environment("TERM") != "dumb")
   }
 }
@@ -90,7 +89,7 @@ enum Terminal {
 /// Shows on standard error how far the work is, where that is a terminal.
 final class ProgressMeter {
   private let progress: ProgressLine
-  private let isOn = CurrentProcess.hasErrorTerminal && CurrentProcess.environment("TERM") != "dumb"
+  private let isOn = Terminal.hasError && CurrentProcess.environment("TERM") != "dumb"
   private let start = ContinuousClock.now
   private var shown: ContinuousClock.Instant?
   var done = 0
@@ -108,7 +107,7 @@ final class ProgressMeter {
     let now = ContinuousClock.now
     guard isOn, now - start > .milliseconds(500), shown.map({ now - $0 > .milliseconds(200) }) ?? true else { return }
     shown = now
-    let line = progress.text(done: done, elapsed: elapsed, width: CurrentProcess.terminalWidth)
+    let line = progress.text(done: done, elapsed: elapsed, width: Terminal.width)
     StandardStream.writeError("\r\u{1B}[K" + line)
   }
 

@@ -140,17 +140,3 @@ extension MailboxReport {
   /// Something was left out: a folder that may not be read, or what an error cut off.
   fileprivate var isIncomplete: Bool { !unreadable.isEmpty || repair != nil && state != .examined }
 }
-
-extension DriftCause {
-  /// For programs.
-  var name: String {
-    switch self {
-    case .profile(let profile): "profile:\(profile.rawValue)"
-    case .trashedMessages: "trashed-messages"
-    case .trash: "trash"
-    case .damaged: "damaged-lines"
-    case .replaced: "replaced-file"
-    case .unknown: "unknown"
-    }
-  }
-}

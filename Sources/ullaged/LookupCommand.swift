@@ -60,7 +60,7 @@ struct LookupCommand: AsyncParsableCommand {
   /// Says why the service ends, to the log and to whoever started it.
   private func end(_ status: Int32, _ text: String, _ logger: Logger) -> ExitCode {
     logger.error("\(text)")
-    if !CurrentProcess.hasErrorTerminal { StandardStream.writeError("ullaged: \(text)\n") }
+    if !Terminal.hasError { StandardStream.writeError("ullaged: \(text)\n") }
     return ExitCode(status)
   }
 }

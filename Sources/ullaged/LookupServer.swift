@@ -79,7 +79,7 @@ struct LookupServer: Service {
   }
 
   private func listen(_ bootstrap: ServerBootstrap) async throws -> (any Channel, String) {
-    if let descriptor = ServiceManager.listeningSocket() {
+    if let descriptor = ServiceManager.takeListeningSocket(named: "lookup")?.release() {
       return (try await bootstrap.withBoundSocket(descriptor).get(), "the socket of the service manager")
     }
     guard let socket = settings.lookupService.socket, let path = Path(socket) else { throw Failure.noSocket }

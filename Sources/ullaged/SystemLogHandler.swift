@@ -6,18 +6,12 @@ import Posix
 
 /// Sends log lines where the mail system's other lines go, and to a terminal that somebody started us from.
 struct SystemLogHandler: LogHandler {
-  /// A value that is not copyable, for a handler that is.
-  private final class Destination: Sendable {
-    let log: SystemLog
-    init(_ socket: [UInt8]) { log = SystemLog(socket: socket, name: Array("ullaged".utf8)) }
-  }
-
   var metadata: Logger.Metadata = [:]
   var logLevel = Logger.Level.info
-  private let destination: Destination
+  private let log: SystemLog
 
   init(socket: [UInt8]) {
-    destination = Destination(socket)
+    log = SystemLog(.mail, socket: socket, name: Array("ullaged".utf8))
   }
 
   subscript(metadataKey key: String) -> Logger.Metadata.Value? {
@@ -33,8 +27,8 @@ struct SystemLogHandler: LogHandler {
       case .error, .critical: .error
       }
     let prefix = severity == .warning ? "warning: " : ""
-    destination.log.write(severity, queueID: [], Array("\(prefix)\(event.message)".utf8))
-    if CurrentProcess.hasErrorTerminal { StandardStream.writeError("ullaged: \(prefix)\(event.message)\n") }
+    log.write(severity, Array("\(prefix)\(event.message)".utf8))
+    if Terminal.hasError { StandardStream.writeError("ullaged: \(prefix)\(event.message)\n") }
   }
 }
 

@@ -156,7 +156,7 @@ final class CheckupTests: CheckupFixture {
     try configure("virtual_uid_maps = static:1")
     let other = try #require(try findings().first)
     #expect(
-      other["kind"] == "lookup" && other["finding"]?.contains("gives 1, and deliveries run as") == true, "\(other)")
+      other["kind"] == "lookup" && other["finding"]?.contains("gives 1, but deliveries run as") == true, "\(other)")
     try configure("")
     try host.sandbox.write("limits.cf", "you 1\na@example.org 10M\n")
     try site.host.configure(
@@ -165,7 +165,7 @@ final class CheckupTests: CheckupFixture {
     try lock()
     let number = try #require(try findings().first)
     #expect(
-      number["kind"] == "lookup" && number["finding"]?.contains("gives \"10M\", which is not a whole number") == true)
+      number["kind"] == "lookup" && number["finding"]?.contains("gives \"10M\", which is not one whole number") == true)
     #expect(number["remedy"] == "ullage map a@example.org virtual_mailbox_limit_maps --all-steps")
     try host.sandbox.write("limits.cf", "a@example.org 999\n")
     try lock()

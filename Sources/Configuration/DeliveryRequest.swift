@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-import Configuration
 import Text
 
 /// What pipe(8) tells about a message on the command line. All of it is bytes that a sender may have chosen.

@@ -3,9 +3,9 @@ import Configuration
 
 /// What a person is told, or a program with nothing to deliver. pipe(8) never sees this: printed text with exit status 0
 /// would mean that the message was delivered.
-package enum Manual {
+enum Manual {
   /// The answer to `--help` or `--version`, nil for any other command line.
-  package static func answer(to arguments: [[UInt8]]) -> String? {
+  static func answer(to arguments: [[UInt8]]) -> String? {
     guard arguments.count == 1 else { return nil }
     if arguments[0].elementsEqual("--version".utf8) { return "ullage-deliver \(Ullage.version)\n" }
     return arguments[0].elementsEqual("--help".utf8) ? help : nil

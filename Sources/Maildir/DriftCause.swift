@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+import Posix
+package import Quota
+
+/// Why a ledger differs from what the Maildir holds, as far as that can be found out.
+package enum DriftCause: Equatable, Sendable, Codable {
+  /// Exactly what this program's way of counting gives.
+  case profile(CountingProfile)
+  /// Exactly the messages that have the flag T.
+  case trashedMessages
+  /// Exactly the messages in the trash.
+  case trash
+  /// Lines that are torn or in another format.
+  case damaged(LedgerFault)
+  /// Another program, or a backup, put the file there: entries of writers that still had the old file open are lost.
+  case replaced
+  case unknown
+
+  /// For programs.
+  package var name: String {
+    switch self {
+    case .profile(let profile): "profile:\(profile.rawValue)"
+    case .trashedMessages: "trashed-messages"
+    case .trash: "trash"
+    case .damaged: "damaged-lines"
+    case .replaced: "replaced-file"
+    case .unknown: "unknown"
+    }
+  }
+
+  /// For people.
+  package var sentence: String {
+    switch self {
+    case .profile(let profile): "exactly what \(profile.rawValue) counts; see maildir_count_profile"
+    case .trashedMessages: "exactly the messages with flag T, which Courier leaves out"
+    case .trash: "exactly the messages in the trash; see virtual_trash_count"
+    case .damaged(let fault): "maildirsize was \(fault.phrase)"
+    case .replaced:
+      "entries are missing: another program or a backup replaced maildirsize, or virtual(8) delivered without it"
+    case .unknown: "cause unknown"
+    }
+  }
+}
+
+extension OpenMailbox {
+  /// Counts in other ways until one gives the ledger's total.
+  func cause(of repair: RepairResult) -> DriftCause? {
+    guard let before = repair.before else {
+      switch repair.fault {
+      case .missing?, .unreadable?, .notAFile?, .unlimited?, nil: return nil
+      case let fault?: return .damaged(fault)
+      }
+    }
+    for (rule, cause) in rule.alternatives {
+      var count = MaildirCount(of: maildir, rule, until: deadline)
+      // A rule that refuses this Maildir, because of a symlink for instance, explains nothing.
+      do { _ = try count.look(all: true) } catch { continue }
+      if count.usage == before { return cause }
+    }
+    return repair.lostEntries ? .replaced : .unknown
+  }
+}
+
+extension CountingRule {
+  /// Other ways of counting, and what a ledger that agrees with them shows.
+  fileprivate var alternatives: [(CountingRule, DriftCause)] {
+    var trashed = self
+    trashed.countsTrashed.toggle()
+    var trash = self
+    trash.uncountedFolders = uncountedFolders.isEmpty ? [Array(".Trash".utf8)] : []
+    var found: [(CountingRule, DriftCause)] = [(trashed, .trashedMessages), (trash, .trash)]
+    for profile in CountingProfile.allCases where profile != self.profile {
+      for folders in [uncountedFolders, trash.uncountedFolders] {
+        let rule = CountingRule(
+          profile: profile, uncountedFolders: folders, leavesOutSubfolders: leavesOutSubfolders, inboxOnly: inboxOnly)
+        found.append((rule, .profile(profile)))
+      }
+    }
+    return found
+  }
+}

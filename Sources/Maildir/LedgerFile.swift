@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+import Posix
+package import Quota
+
+/// A ledger as it was read.
+package struct LedgerText: Sendable {
+  package let bytes: [UInt8]
+  package let contents: LedgerContents
+}
+
+/// What reading a ledger gave.
+package struct LedgerReading: Sendable {
+  package let text: Result<LedgerText, LedgerFault>
+  /// The limit in the first line, even if the rest is invalid; nil without one.
+  package let headerLimit: QuotaLimit?
+
+  static func fault(_ fault: LedgerFault) -> LedgerReading {
+    LedgerReading(text: .failure(fault), headerLimit: nil)
+  }
+
+  package var fault: LedgerFault? { if case .failure(let fault) = text { fault } else { nil } }
+}
+
+/// An open `maildirsize`. Another program may have put a new file under that name since it was opened.
+struct LedgerFile: ~Copyable {
+  static let name: Path = "maildirsize"
+
+  let file: File
+  /// When it was opened.
+  let status: FileStatus
+
+  /// - Parameter mayBeReadOnly: accept a read-only file system, for callers that only read. A delivery defers there.
+  static func open(
+    in directory: borrowing File, mayBeReadOnly: Bool
+  ) throws(MaildirError) -> Result<LedgerFile, LedgerFault> {
+    let file: File
+    do throws(SystemError) {
+      do {
+        file = try File(openat: directory, name, [.readWrite, .append, .noFollow, .nonBlocking])
+      } catch {
+        guard mayBeReadOnly, error.number == Errno.EROFS else { throw error }
+        file = try File(openat: directory, name, [.noFollow, .nonBlocking])
+      }
+    } catch {
+      switch error.number {
+      case Errno.ENOENT: return .failure(.missing)
+      case Errno.ELOOP, Errno.ENXIO, Errno.ENODEV, Errno.EISDIR: return .failure(.notAFile)
+      case Errno.EACCES, Errno.EPERM: return .failure(.unreadable)
+      default: throw .system(error)
+      }
+    }
+    let status: FileStatus
+    do { status = try file.fstat(name) } catch { throw .system(error) }
+    guard status.kind == .regular else { return .failure(.notAFile) }
+    return .success(LedgerFile(file: file, status: status))
+  }
+
+  private init(file: consuming File, status: FileStatus) {
+    self.file = file
+    self.status = status
+  }
+
+  /// Takes over a file that was just written.
+  init(written file: consuming File) throws(MaildirError) {
+    let status: FileStatus
+    do { status = try file.fstat(Self.name) } catch { throw .system(error) }
+    self.init(file: file, status: status)
+  }
+
+  /// - Parameter limit: the mailbox's, beside which a header without a limit is a fault.
+  func read(limit: QuotaLimit) throws(MaildirError) -> LedgerReading {
+    let reading = try readOnce(limit)
+    // Another program's append that crosses a page becomes visible in two steps.
+    guard reading.fault == .torn else { return reading }
+    return try readOnce(limit)
+  }
+
+  private func readOnce(_ limit: QuotaLimit) throws(MaildirError) -> LedgerReading {
+    let bytes: [UInt8]
+    do { bytes = try file.pread(upTo: LedgerContents.largestSize + 1) } catch {
+      throw .system(SystemError(error.call, Self.name.bytes, error.number))
+    }
+    let contents: LedgerContents
+    do { contents = try LedgerContents(bytes) } catch {
+      return LedgerReading(text: .failure(error), headerLimit: LedgerContents.limit(in: bytes))
+    }
+    var text: Result<LedgerText, LedgerFault> = .success(LedgerText(bytes: bytes, contents: contents))
+    if contents.limit == .none && limit != .none { text = .failure(.unlimited) }
+    if case .success = text, contents.isLopsided, try !isFresh(contents) { text = .failure(.lopsided) }
+    return LedgerReading(text: text, headerLimit: contents.limit)
+  }
+
+  /// What was written from `offset` on.
+  func bytes(from offset: Int64) throws(SystemError) -> [UInt8] {
+    try file.pread(upTo: LedgerContents.largestSize, at: offset)
+  }
+
+  /// Whether the total was counted less than 15 minutes ago, so that it may refuse a message.
+  ///
+  /// Either a single line in a file changed that recently, which is Maildir++'s own rule, or a file that a recount of
+  /// ours made that recently, whatever was appended since. A time in the future is not recent.
+  func isFresh(_ contents: LedgerContents) throws(MaildirError) -> Bool {
+    guard !contents.isCompacted else { return false }
+    do {
+      let status = try file.fstat(Self.name)
+      if contents.entryCount == 1 && status.modified.isWithin(seconds: 900) { return true }
+      // A file restored from a backup with its old mtime has a birth time after its mtime (`wasRestored`).
+      guard contents.hasCountedMark, let birth = try file.birthTime() else { return false }
+      return birth.isWithin(seconds: 900) && status.modified >= birth
+    } catch { throw .system(error) }
+  }
+
+  /// Whether the file was restored from a backup, and nothing has been appended since: its birth time is after its last
+  /// change. Its total was counted, but not of what is there now.
+  func wasRestored() throws(MaildirError) -> Bool {
+    do { return try file.birthTime().map { status.modified < $0 } ?? false } catch { throw .system(error) }
+  }
+
+  /// Whether the file was made less than `seconds` ago; where birth times are not recorded, whether it was changed.
+  func isYounger(than seconds: Int64) throws(MaildirError) -> Bool {
+    do {
+      let status = try file.fstat(Self.name)
+      return (try file.birthTime() ?? status.changed).isWithin(seconds: seconds)
+    } catch { throw .system(error) }
+  }
+
+  /// Whether mtime or ctime is less than `seconds` ago.
+  func wasChanged(within seconds: Int64) throws(MaildirError) -> Bool {
+    do {
+      let status = try file.fstat(Self.name)
+      return Timestamp.now < max(status.modified, status.changed).adding(seconds: seconds)
+    } catch { throw .system(error) }
+  }
+
+  /// Adds a line by one write(2). A part of a line is ended with LF, which makes every reader recount.
+  func append(_ entry: [UInt8]) throws(MaildirError) {
+    do {
+      let count = try file.writeOnce(entry.span)
+      guard count != entry.count else { return }
+      _ = try file.writeOnce([UInt8(ascii: "\n")].span)
+    } catch { throw .system(SystemError(error.call, Self.name.bytes, error.number)) }
+    throw .appendedInPart
+  }
+}

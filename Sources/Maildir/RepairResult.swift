@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+package import Quota
+
+/// What a count of a mailbox found, and what became of its ledger.
+package struct RepairResult: Sendable, Equatable, Codable {
+  /// What the ledger said, nil when it was invalid.
+  package let before: QuotaUsage?
+  package let fault: LedgerFault?
+  /// What the Maildir holds.
+  package let counted: QuotaUsage
+  /// What the ledger says now, nil when it is still invalid.
+  package let after: QuotaUsage?
+  package let action: Action
+  /// Why the ledger was wrong; nil when it was right, or when the fault needs no explanation.
+  package internal(set) var cause: DriftCause?
+  /// Another program, or a backup, put the ledger there.
+  let wasReplaced: Bool
+
+  package init(
+    before: QuotaUsage?, fault: LedgerFault?, counted: QuotaUsage, after: QuotaUsage?, action: Action,
+    cause: DriftCause? = nil, wasReplaced: Bool = false
+  ) {
+    self.before = before
+    self.fault = fault
+    self.counted = counted
+    self.after = after
+    self.action = action
+    self.cause = cause
+    self.wasReplaced = wasReplaced
+  }
+
+  /// What was done to the ledger. The raw values are for programs.
+  package enum Action: String, Sendable, Codable, CaseIterable {
+    /// The ledger was right.
+    case exact
+    /// The difference was appended.
+    case corrected
+    /// A new ledger was written.
+    case replaced
+    /// The ledger's total is too high, and the mailbox was in use: a message may be about to be recorded or removed.
+    case busy
+    /// Only the part of the difference that was too low was appended, for the same reason.
+    case raised
+  }
+
+  /// How much the ledger's total was too high (positive) or too low; nil when it was invalid.
+  package var drift: QuotaUsage? {
+    before.map { $0.minus(counted) }
+  }
+
+  /// The total was too low, and whoever replaced the ledger may have dropped entries with the old one.
+  var lostEntries: Bool { wasReplaced && drift.map { $0.bytes < 0 || $0.messages < 0 } ?? false }
+}

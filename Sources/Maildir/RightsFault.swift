@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+import Posix
+
+/// An owner or a mode that keeps the mail user's programs from their work, or lets others in.
+package struct RightsFault: Equatable, Sendable, Codable {
+  /// A part of the Maildir.
+  package enum Part: String, Sendable, Codable {
+    case maildir, new, cur, tmp
+    case ledger = "maildirsize"
+  }
+
+  /// What is wrong with it.
+  package enum Problem: Equatable, Sendable, Codable {
+    /// Everybody may write to it.
+    case writableByAll(mode: UInt32)
+    /// Its owner lacks rights.
+    case closedToOwner(mode: UInt32)
+    /// It belongs to `owner`, and the Maildir to `expected`.
+    case foreign(owner: UInt32, expected: UInt32)
+  }
+
+  package let part: Part
+  package let problem: Problem
+
+  package init(_ part: Part, _ problem: Problem) {
+    self.part = part
+    self.problem = problem
+  }
+
+  /// Nil where nothing is wrong.
+  ///
+  /// - Parameter owner: the owner of the Maildir.
+  init?(_ part: Part, _ status: FileStatus, owner: UInt32) {
+    let needed: UInt32 = status.kind == .directory ? 0o700 : 0o600
+    if status.owner != owner {
+      self.init(part, .foreign(owner: status.owner, expected: owner))
+    } else if status.permissions & needed != needed {
+      self.init(part, .closedToOwner(mode: status.permissions))
+    } else if status.permissions & 0o002 != 0 {
+      self.init(part, .writableByAll(mode: status.permissions))
+    } else {
+      return nil
+    }
+  }
+
+  /// For people.
+  package var sentence: String {
+    func octal(_ mode: UInt32) -> String { String(mode, radix: 8) }
+    switch (part, problem) {
+    case (.maildir, .writableByAll(let mode)): return "everybody may write to the Maildir, mode \(octal(mode))"
+    case (.maildir, .closedToOwner(let mode)): return "the Maildir has mode \(octal(mode)), its owner needs rwx"
+    case (_, .writableByAll(let mode)): return "everybody may write to \(part.rawValue), mode \(octal(mode))"
+    case (_, .closedToOwner(let mode)): return "\(part.rawValue) has mode \(octal(mode)), its owner cannot use it"
+    case (_, .foreign(let owner, let expected)):
+      let (user, other) = (User.name(of: owner), User.name(of: expected))
+      return "\(part.rawValue) belongs to \(user), not to \(other)"
+    }
+  }
+}

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+import CPosix
+import Glibc
+
+/// A user and a group whose rights a process has (credentials(7)).
+package struct Credentials: Hashable, Sendable, Codable {
+  package let user: UInt32
+  package let group: UInt32
+
+  package init(user: UInt32, group: UInt32) {
+    self.user = user
+    self.group = group
+  }
+
+  /// The effective ones of this process.
+  package static var current: Credentials { Credentials(user: geteuid(), group: getegid()) }
+
+  /// Takes these for good, with `group` as the only group: what root does before it touches that user's files.
+  ///
+  /// Only for a process with a single thread, at its start.
+  package func become() throws(SystemError) {
+    _ = try systemCall(.setgroups) { setgroups(0, nil) }
+    _ = try systemCall(.setresgid) { setresgid(group, group, group) }
+    _ = try systemCall(.setresuid) { setresuid(user, user, user) }
+  }
+
+  /// Runs `body` with these rights, and with `group` as the only group: what root does to see what that user would find.
+  /// Any other user just runs it.
+  ///
+  /// Only for a process with a single thread, and only if `canAct`.
+  package func acting<R, Failure>(_ body: () throws(Failure) -> R) throws(Failure) -> R {
+    guard geteuid() == 0, user != 0 else { return try body() }
+    let groups = Self.supplementaryGroups
+    defer { Self.restore(groups) }
+    precondition(setgroups(0, nil) == 0 && setegid(group) == 0 && seteuid(user) == 0, "canAct was not checked")
+    return try body()
+  }
+
+  /// Whether `acting` works: in some containers root may not become another user.
+  package var canAct: Bool {
+    guard geteuid() == 0, user != 0 else { return true }
+    let groups = Self.supplementaryGroups
+    defer { Self.restore(groups) }
+    return setgroups(0, nil) == 0 && setegid(group) == 0 && seteuid(user) == 0
+  }
+
+  private static func restore(_ groups: [gid_t]) {
+    precondition(seteuid(0) == 0 && setegid(getgid()) == 0, "the saved user id is still root's")
+    // Where it may not be set, it was not changed either.
+    _ = unsafe setgroups(groups.count, groups)
+  }
+
+  private static var supplementaryGroups: [gid_t] {
+    var groups = [gid_t](repeating: 0, count: max(0, Int(getgroups(0, nil))))
+    let count = unsafe getgroups(Int32(groups.count), &groups)
+    return Array(groups.prefix(max(0, Int(count))))
+  }
+}

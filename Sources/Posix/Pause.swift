@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+import Glibc
+
+/// Sleeps; a signal may cut it short (nanosleep(2)).
+package func pause(milliseconds: Double) {
+  let nanoseconds = Int(milliseconds * 1_000_000)
+  var time = timespec(tv_sec: nanoseconds / 1_000_000_000, tv_nsec: nanoseconds % 1_000_000_000)
+  unsafe nanosleep(&time, nil)
+}
+
+/// Sleeps for a kernel tick or two.
+package func waitForTick() { pause(milliseconds: 4) }

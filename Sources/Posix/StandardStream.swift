@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+import CPosix
+import Glibc
+
+/// Standard input and output, which pipe(8) opened for us and which are never closed by us.
+package enum StandardStream {
+  /// Standard input is a character device, such as /dev/null or a terminal: no message comes from it.
+  package static var inputIsDevice: Bool {
+    var status = Glibc.stat()
+    return unsafe Glibc.fstat(STDIN_FILENO, &status) == 0 && status.st_mode & S_IFMT == S_IFCHR
+  }
+
+  package static var inputIsRegularFile: Bool {
+    var status = Glibc.stat()
+    let result = unsafe Glibc.fstat(STDIN_FILENO, &status)
+    return result == 0 && FileKind(mode: status.st_mode) == .regular
+  }
+
+  /// Writes to standard error, for a program with a person or a service manager behind it; never on the delivery path.
+  package static func writeError(_ text: String) {
+    let bytes = Array(text.utf8)
+    _ = unsafe bytes.withUnsafeBytes { unsafe Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count) }
+  }
+
+  /// Reads at most `buffer.count` bytes of standard input; 0 is its end.
+  package static func read(
+    into buffer: inout MutableSpan<UInt8>, until deadline: Deadline
+  ) throws(SystemError) -> Int {
+    try unsafe buffer.withUnsafeMutableBytes { bytes throws(SystemError) in
+      try systemCall(.read, "standard input", until: deadline) {
+        unsafe Glibc.read(STDIN_FILENO, bytes.baseAddress, bytes.count)
+      }
+    }
+  }
+
+  package static var isOutputClosed: Bool { fcntl(STDOUT_FILENO, F_GETFD) < 0 }
+
+  /// Writes all of `bytes`, by as many calls as it takes.
+  package static func writeAll(_ bytes: [UInt8]) throws(SystemError) {
+    var done = 0
+    while done < bytes.count {
+      let rest = bytes.span.extracting(done..<bytes.count)
+      done += try unsafe rest.withUnsafeBytes { buffer throws(SystemError) in
+        try systemCall(.write, "standard output") {
+          unsafe Glibc.write(STDOUT_FILENO, buffer.baseAddress, buffer.count)
+        }
+      }
+    }
+  }
+
+  /// Writes the whole of `bytes` by one write(2); false when it did not take them.
+  package static func write(_ bytes: [UInt8]) -> Bool {
+    unsafe bytes.withUnsafeBytes { unsafe Glibc.write(STDOUT_FILENO, $0.baseAddress, $0.count) } == bytes.count
+  }
+}

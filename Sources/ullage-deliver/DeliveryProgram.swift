@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+import Configuration
+import Delivery
+import Posix
+import Text
+
+/// What `ullage-deliver` does for one run of pipe(8): command line, configuration, and the delivery to the one recipient.
+struct DeliveryProgram {
+  private let arguments: [[UInt8]]
+
+  /// - Parameter arguments: those after the program's name.
+  init(arguments: [[UInt8]]) {
+    self.arguments = arguments
+  }
+
+  /// Delivers the message of `source`, and logs what happened.
+  func run(_ source: inout PipeInput) -> Verdict {
+    var request = DeliveryRequest()
+    var log = DeliveryLog(
+      SystemLog(
+        .mail, socket: Array(Parameter.log_socket.definition.defaultText.utf8),
+        name: Array(Parameter.syslog_name.definition.defaultText.utf8)))
+    do throws(ProgramError) {
+      do throws(UsageError) { try request.parse(arguments) } catch { throw .usage(error) }
+      var delivery = RecipientDelivery(
+        try configure(request.configurationFile, &log), as: Credentials.current, log: log)
+      return delivery.deliver(&source, to: Recipient(request))
+    } catch {
+      let verdict = Verdict.trouble(.badConfiguration)
+      log.write(verdict, Recipient(request), .deferred, warnings: [error.sentence])
+      return verdict
+    }
+  }
+
+  /// Reads ullage.cf, and opens the log it names even if other settings are invalid.
+  private func configure(_ name: [UInt8], _ log: inout DeliveryLog) throws(ProgramError) -> Settings {
+    guard let path = Path(name) else { throw .configuration(file: name, line: nil, message: "the name holds NUL") }
+    let text: [UInt8]
+    do { text = try File.contents(of: path, limit: 1 << 20, until: .never) } catch {
+      throw .unreadableConfiguration(error)
+    }
+    let file = ConfigurationFile(parsing: text)
+    log = DeliveryLog(SystemLog(.mail, socket: file.logSocket, name: file.syslogName))
+    let settings: Settings
+    do { settings = try Settings(file) } catch {
+      throw .configuration(file: name, line: error.line, message: error.message)
+    }
+    let user = CurrentProcess.effectiveUser
+    guard user != 0 else { throw .startedAsRoot }
+    guard Int64(user) >= settings.minimumUser else { throw .belowMinimumUser(user) }
+    return settings
+  }
+}
+
+extension Recipient {
+  fileprivate init(_ request: DeliveryRequest) {
+    self.init(
+      address: request.recipient, originalAddress: request.originalRecipient, queueID: request.queueID,
+      queueSize: request.size)
+  }
+}
