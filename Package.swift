@@ -28,7 +28,8 @@ let package = Package(
   ],
   targets: [
     .executableTarget(
-      name: "ullage-deliver", dependencies: ["Delivery", "Configuration", "Posix", "Text"], linkerSettings: staticRuntime),
+      name: "ullage-deliver", dependencies: ["Delivery", "Configuration", "Posix", "Text"],
+      linkerSettings: staticRuntime),
     .executableTarget(
       name: "ullaged",
       dependencies: [
@@ -88,7 +89,7 @@ let package = Package(
       dependencies: ["Text", "Lookup", "Mailboxes", "Configuration", "Socketmap", "Posix", "TestSupport"]),
     .testTarget(name: "MailboxesTests", dependencies: ["Text", "Mailboxes", "Configuration", "Quota", "Posix"]),
     .testTarget(name: "MaildirTests", dependencies: ["Text", "Maildir", "Quota", "Posix", "TestSupport"]),
-    .testTarget(name: "DeliveryTests", dependencies: ["Text", "Delivery", "Quota", "TestSupport"]),
+    .testTarget(name: "DeliveryTests", dependencies: ["Delivery", "Quota", "Text", "TestSupport"]),
     .testTarget(name: "ToolTests", dependencies: ["TestSupport"]),
     .testTarget(name: "DoctorTests", dependencies: ["Text", "Doctor"]),
     .testTarget(name: "ReportsTests", dependencies: ["Reports", "Text"]),

@@ -7,24 +7,24 @@ import Quota
 package import Tables
 import Text
 
-/// What an audit is to do.
+/// What an audit does.
 package struct AuditOptions: Sendable {
   package enum Level: Int, Sendable, CaseIterable {
-    /// Every ledger is compared with the list.
+    /// Compares every ledger with the list.
     case ledgers = 0
-    /// Besides, a share of the mailboxes is counted, and whatever looks odd.
+    /// Also counts a share of the mailboxes, and every one whose ledger looks suspicious.
     case counts = 1
-    /// And of those each file is asked for its size.
+    /// Also compares the size of every file in the counted mailboxes with its name.
     case files = 2
   }
 
   package let level: Level
-  /// One mailbox in so many is counted.
+  /// One in this many mailboxes is counted each night.
   package let share: Int
   package let repairs: Bool
   package let cleansTmp: Bool
   package let domain: [UInt8]?
-  /// Mailboxes a second, nil for as many as there are.
+  /// Mailboxes per second, nil for no limit.
   package let rate: Int?
   package let workers: Int
   package let ignored: Set<Finding.Kind>
@@ -43,7 +43,7 @@ package struct AuditOptions: Sendable {
     self.ignored = ignored
   }
 
-  /// What must be the same for a run to go on where another one stopped.
+  /// What must be equal for a run to continue where another one stopped.
   package var fingerprint: String {
     let domain = domain.map { String(decoding: $0, as: UTF8.self) } ?? "all"
     let ignored = ignored.map(\.rawValue).sorted().joined(separator: ",")
@@ -52,7 +52,7 @@ package struct AuditOptions: Sendable {
   }
 }
 
-/// Looks at all mailboxes of the list, and at the directories beside them.
+/// Audits all mailboxes of the list, and looks for Maildirs that are not in it.
 package final class AuditRun {
   private let options: AuditOptions
   private let maker: JobMaker
@@ -60,11 +60,11 @@ package final class AuditRun {
   private let list: MailboxList
   private let pool: WorkerPool
   private var walk: TreeWalk?
-  /// The mailbox whose Maildir was passed last.
+  /// The mailbox of the last Maildir visited.
   private var lastName = "another mailbox"
   package private(set) var state: AuditState
 
-  /// - Parameter state: a new one, or that of a run which was broken off.
+  /// - Parameter state: a new one, or that of an interrupted run.
   package init(
     _ settings: Settings, _ options: AuditOptions, _ state: AuditState, waiting: @escaping (TableError) -> Void
   ) throws {
@@ -74,7 +74,7 @@ package final class AuditRun {
     rules = AuditRules(repairs: options.repairs)
     let position = state.address.map { MailboxList.Position(path: state.path, address: $0) }
     list = try MailboxList(settings, domain: options.domain, after: position, waiting: waiting)
-    // Mailboxes that are counted take their time, and progress is to be seen.
+    // Counting takes time, and smaller batches report progress sooner.
     pool = WorkerPool(
       workers: options.workers, batchSize: options.level == .ledgers ? 256 : 32, rule: settings.countingRule,
       rate: options.rate)
@@ -84,12 +84,12 @@ package final class AuditRun {
   /// How many mailboxes the list has.
   package func count() throws -> Int { try list.count() }
 
-  /// What a run tells as it goes.
+  /// The callbacks of a run.
   package struct Listener {
     let finding: (Finding) throws -> Void
     /// A mailbox that could not be audited, and why.
     let problem: (String) throws -> Void
-    /// Called at least once a second, with a state from which a run can go on.
+    /// Called at least once a second, with a state from which a run can continue.
     let idle: (AuditState) throws -> Void
 
     package init(
@@ -138,7 +138,7 @@ package final class AuditRun {
   private func examine(_ job: MailboxJob, _ report: MailboxReport, _ listener: Listener) throws {
     let path = job.task.components.flatMap { $0.bytes + [UInt8(ascii: "/")] }
     if !path.isEmpty {
-      // The list is in order, but for a path that leads through the same directory in a strange way.
+      // The list is sorted, except for a path that leads to the same directory in an unusual way.
       if path == state.directory {
         try note(Self.sharedPath(job.row, with: lastName), listener)
       } else if state.directory.lexicographicallyPrecedes(path) {
@@ -166,15 +166,15 @@ package final class AuditRun {
   private static func orphan(_ path: [UInt8]) -> Finding {
     let name = displayText(path)
     return Finding(
-      kind: .orphan, severity: .warning, mailbox: name, path: name, evidence: "no mailbox has this Maildir",
-      cause: "its mailbox was removed, or is not active", remedy: "remove it when nobody needs it any more")
+      kind: .orphan, severity: .warning, mailbox: name, path: name, evidence: "no mailbox uses this Maildir",
+      cause: "its mailbox was removed, or is not active", remedy: "remove it if it is no longer needed")
   }
 
   private static func sharedPath(_ row: MailboxRow, with other: String) -> Finding {
     Finding(
       kind: .duplicatePath, severity: .warning, mailbox: row.name, path: row.pathText,
-      evidence: "\(other) has the same Maildir", cause: "each limit is held against the one total",
-      remedy: "correct one of the rows, unless it is meant so")
+      evidence: "\(other) has the same Maildir", cause: "both limits are compared with the same total",
+      remedy: "correct one of the rows, unless this is intended")
   }
 
   private static func repeated(_ address: [UInt8], _ count: Int64) -> Finding {
@@ -186,7 +186,7 @@ package final class AuditRun {
 }
 
 extension AuditOptions {
-  /// What is to be done with a mailbox on this night.
+  /// The work on a mailbox on this night.
   fileprivate func work(for row: MailboxRow, night: Int) -> MailboxTask.Work {
     var work: MailboxTask.Work = []
     if level != .ledgers || repairs { work.insert(.countIfOdd) }
@@ -197,7 +197,7 @@ extension AuditOptions {
     return work
   }
 
-  /// Every mailbox is due once in `share` nights, whatever is added to the list or taken from it.
+  /// Every mailbox is due once in `share` nights, whatever is added to the list or removed from it.
   func isDue(_ row: MailboxRow, night: Int) -> Bool {
     // FNV-1a, 64 bits.
     var hash: UInt64 = 0xCBF2_9CE4_8422_2325

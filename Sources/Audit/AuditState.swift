@@ -1,26 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// How far an audit has come and what it has found so far: enough to go on after a break.
+/// The progress of an audit and what it has found so far: enough to continue after an interruption.
 ///
-/// Of each kind of finding the worst few are kept and all are counted, so that a million of them take no more memory
-/// than a hundred.
+/// All findings are counted, but only the worst few of each kind are kept, so that a million of them take
+/// no more memory than a few hundred.
 package struct AuditState: Sendable, Codable, Equatable {
-  /// What was asked for; a run with other options cannot go on from here.
+  /// The fingerprint of the options; a run with other options cannot continue from here.
   package let options: String
-  /// Which share is due, by the day on which the audit began.
+  /// Which share is due: the number of the night on which the audit began.
   package let night: Int
-  /// Of the last mailbox that is done, nil at the start. The path is nil among the rows that have none.
+  /// Position of the last completed mailbox, nil at the start. For a row without a path it is nil, too.
   package var path: [UInt8]?
   package var address: [UInt8]?
-  /// The last directory that was passed, also when rows without a path have come since.
+  /// The last directory visited, even if rows without a path came after it.
   package var directory: [UInt8] = []
-  /// The list has been asked for repeated addresses.
+  /// The list has been searched for repeated addresses.
   package var hasAskedForRepeated = false
   package private(set) var mailboxes = 0
-  /// Those whose messages were counted.
+  /// Mailboxes whose messages were counted.
   package private(set) var counted = 0
   package private(set) var mended = 0
-  /// How many findings there are, by kind and severity.
+  /// The number of findings, by kind and severity.
   package private(set) var counts: [Finding.Kind: [Finding.Severity: Int]] = [:]
   /// The worst of each kind.
   package private(set) var worst: [Finding.Kind: [Finding]] = [:]
@@ -28,7 +28,7 @@ package struct AuditState: Sendable, Codable, Equatable {
   package private(set) var notAudited: [String] = []
   package private(set) var notAuditedCount = 0
 
-  /// How many of a kind are kept.
+  /// How many findings of a kind are kept.
   package static let kept = 50
 
   package init(options: String, night: Int) {
@@ -36,7 +36,7 @@ package struct AuditState: Sendable, Codable, Equatable {
     self.night = night
   }
 
-  /// How many findings of a kind there are, or of a severity, or in all.
+  /// The number of findings of a kind, of a severity, or in all.
   package func count(_ kind: Finding.Kind? = nil, _ severity: Finding.Severity? = nil) -> Int {
     counts.filter { kind == nil || $0.key == kind }.values
       .flatMap { $0.filter { severity == nil || $0.key == severity }.values }.reduce(0, +)
@@ -58,11 +58,11 @@ package struct AuditState: Sendable, Codable, Equatable {
     counts[finding.kind, default: [:]][finding.severity, default: 0] += 1
     if finding.isMended { mended += 1 }
     worst[finding.kind, default: []].append(finding)
-    // Sorted now and then only.
+    // Sort only now and then.
     if worst[finding.kind, default: []].count >= 4 * Self.kept { cut(finding.kind) }
   }
 
-  /// Of every kind the worst, the worst kind first.
+  /// The worst findings of each kind, the worst first.
   package mutating func sortedFindings() -> [Finding] {
     for kind in Finding.Kind.allCases { cut(kind) }
     return worst.values.flatMap { $0 }.sorted(by: Finding.isWorse)

@@ -3,7 +3,7 @@ import Quota
 
 /// Something that an audit found.
 package struct Finding: Sendable, Codable, Equatable {
-  /// What kind of thing, by the names that the manual lists.
+  /// The kinds, by the names listed in the manual.
   package enum Kind: String, Sendable, Codable, CaseIterable {
     case brokenLedger = "broken-ledger"
     case strayFolderMark = "stray-maildirfolder"
@@ -31,19 +31,19 @@ package struct Finding: Sendable, Codable, Equatable {
 
   package let kind: Kind
   package var severity: Severity
-  /// The address, or the path where there is none.
+  /// The address, or the path if there is none.
   package let mailbox: String
   package let path: String
   /// What was seen.
   package let evidence: String
-  /// What is likely behind it, empty when that is plain.
+  /// The likely cause, empty if it is obvious.
   package var cause = ""
-  /// What to do, empty when nothing needs to be done.
+  /// What to do, empty if nothing needs to be done.
   package var remedy = ""
-  /// How much it is about, where that is a number of bytes and of messages.
+  /// How many bytes and messages it concerns, where that applies.
   package var bytes: Int64?
   package var messages: Int64?
-  /// This run has put it right.
+  /// This run has repaired it.
   package var isMended = false
 
   /// The worst first.

@@ -17,7 +17,7 @@ extension RepairResult: WireValue {
     let fault = wire.optional(String.self).flatMap { LedgerFault(rawValue: $0) }
     let counted = wire.value(QuotaUsage.self)
     let after = wire.optional(QuotaUsage.self)
-    guard let action = Action(rawValue: wire.string()) else { preconditionFailure("an action that nobody knows") }
+    guard let action = Action(rawValue: wire.string()) else { preconditionFailure("unknown action") }
     self.init(
       before: before, fault: fault, counted: counted, after: after, action: action,
       cause: wire.optional(DriftCause.self))

@@ -4,7 +4,7 @@ import Posix
 import Quota
 import Text
 
-/// Does the work on Maildirs: in a worker process, as their owner.
+/// Does the work on Maildirs, in a worker process that runs as their owner.
 struct MailboxExaminer: ~Copyable {
   private let rule: CountingRule
   private let names: UniqueName
@@ -29,7 +29,7 @@ struct MailboxExaminer: ~Copyable {
     let text = error.shown
     switch error {
     case .missing(let name):
-      // A directory on the way there, or the Maildir itself, or a part of it.
+      // The name is that of a directory on the way, of the Maildir itself, or of a part of it.
       let isPart =
         task.components.last.map { $0.bytes.elementsEqual(name) } == false
         && ["cur", "new"].contains {
@@ -37,12 +37,12 @@ struct MailboxExaminer: ~Copyable {
         }
       return isPart ? .broken(text + " in it") : .absent
     case .wrongOwner(let user): return .foreign(user)
-    case .ledgerIsDirectory: return .broken("\(text); remove it, and the next delivery makes the file")
+    case .ledgerIsDirectory: return .broken("\(text); remove it, and the next delivery creates the file")
     case .baseMissing, .baseEmpty, .foreignSymlink, .symlinkInside, .notADirectory:
       return .broken(text)
-    case .countUnfinished: return .failed("it could not be counted: it changed again and again, or took too long")
-    case .replaced: return .failed("the Maildir was replaced meanwhile")
-    case .system(let error) where error.number == Errno.ENOENT: return .failed("it vanished meanwhile (\(text))")
+    case .countUnfinished: return .failed("it could not be counted: it kept changing, or took too long")
+    case .replaced: return .failed("the Maildir was replaced in the meantime")
+    case .system(let error) where error.number == Errno.ENOENT: return .failed("it vanished in the meantime (\(text))")
     case .system, .ledgerUnsteady, .appendedInPart, .possibleDuplicate: return .failed(text)
     }
   }
@@ -53,7 +53,7 @@ struct MailboxExaminer: ~Copyable {
       &finder, base: task.base, components: task.components, owner: owner, limit: task.limit ?? .none)
     report.note(inspection)
     guard let limit = task.limit ?? inspection.ledger.headerLimit else {
-      report.state = .failed("maildirsize has no limit that could stay; give --limit, 0 for none")
+      report.state = .failed("maildirsize has no limit to keep; give --limit, 0 for none")
       return
     }
     let counts = task.work.contains(.count) || task.work.contains(.countIfOdd) && report.isOdd(limit: limit)
@@ -100,7 +100,7 @@ extension MailboxReport {
     hasFolderMark = inspection.hasFolderMark
   }
 
-  /// Whether the ledger alone gives reason to count.
+  /// Whether the ledger alone is a reason to count.
   fileprivate func isOdd(limit: QuotaLimit) -> Bool {
     // A mailbox without a limit needs no ledger.
     if fault == .missing, limit == .none { return false }

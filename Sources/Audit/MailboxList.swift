@@ -8,11 +8,12 @@ import Text
 
 /// All mailboxes that the configured query lists, in the order of their paths, two thousand at a time.
 ///
-/// The order is that of the directories in the file system, so that both can be walked side by side. The rows come from a
-/// cursor in a read-only transaction, which works through pgbouncer. It is opened anew behind the last row when the
-/// connection is lost, and every five minutes: an old transaction keeps PostgreSQL from removing dead rows.
+/// `TreeWalk` visits directories in the same order, so both can be walked side by side. The rows come from
+/// a cursor in a read-only transaction, which works through pgbouncer. It is reopened after the last row
+/// when the connection is lost, and every five minutes: an old transaction keeps PostgreSQL from removing
+/// dead rows.
 package final class MailboxList {
-  /// Where a row stands in the order.
+  /// The position of a row in the order.
   package struct Position: Sendable, Equatable {
     /// The path with the suffix, without superfluous slashes; nil for the rows without a path, which come last.
     package let path: [UInt8]?
@@ -33,20 +34,20 @@ package final class MailboxList {
   private var cursorEnd = Deadline.never
   private var rows: ArraySlice<[[UInt8]?]> = []
   private var isExhausted = false
-  /// Of the row that `next` gave last, nil at the start.
+  /// The position of the row that `next` returned last, nil at the start.
   package private(set) var position: Position?
 
   private static let fetch = Array("FETCH 2000 FROM ullage_list".utf8)
-  /// Seconds that PostgreSQL has to sort a long list, and for each piece of it.
+  /// Seconds that PostgreSQL has to sort a long list, and for each fetch.
   private static let patience: Int64 = 120
-  /// Seconds before each new try.
+  /// Seconds before each new attempt.
   private static let pauses: [Int64] = [1, 2, 4, 8, 15]
 
   /// - Parameters:
-  ///   - domain: only its mailboxes; nil for all.
-  ///   - position: where an earlier run has stopped.
-  ///   - waiting: called when the database does not answer, and will be asked again for half a minute; nil not to ask
-  ///     again.
+  ///   - domain: list only its mailboxes; nil for all.
+  ///   - position: where an earlier run stopped.
+  ///   - waiting: called when the database does not answer, before half a minute of retries; nil not to
+  ///     retry.
   package init(
     _ settings: Settings, domain: [UInt8]? = nil, after position: Position? = nil, waiting: ((TableError) -> Void)?
   ) throws(TableError) {
@@ -69,13 +70,13 @@ package final class MailboxList {
     }
     guard let columns = rows.popFirst() else { return nil }
     if hasCursor, cursorEnd.hasPassed { endTransaction() }
-    // The first column is the order's.
+    // The first column is the sort key.
     let row = MailboxRow(Array(columns.dropFirst()), settings)
     position = Position(path: columns[0], address: row.address)
     return row
   }
 
-  /// How many there are.
+  /// The number of mailboxes.
   package func count() throws(TableError) -> Int {
     let rows = try retrying { connection throws(PostgresError) in
       try self.ask("SELECT count(*)", where: self.conditions(connection), on: connection)
@@ -83,7 +84,7 @@ package final class MailboxList {
     return rows.first?.first.flatMap { $0 }.flatMap { Int64(wholeNumber: $0) }.map { Int($0) } ?? 0
   }
 
-  /// Addresses that are listed more than once, at most a thousand of them.
+  /// The addresses that are listed more than once, at most a thousand.
   package func repeatedAddresses() throws(TableError) -> [(address: [UInt8], count: Int64)] {
     let rows = try retrying { connection throws(PostgresError) in
       let conditions = try self.conditions(connection)
@@ -94,7 +95,7 @@ package final class MailboxList {
     return rows.map { ($0[0] ?? [], $0[1].flatMap { Int64(wholeNumber: $0) } ?? 0) }
   }
 
-  /// Asks again, on a new connection and after a pause, while the database is away.
+  /// Retries after a pause, on a new connection, while the database is unavailable.
   private func retrying<R>(_ body: (PostgresConnection) throws(PostgresError) -> R) throws(TableError) -> R {
     for seconds in Self.pauses.map(Optional.some) + [nil] {
       do throws(PostgresError) {
@@ -114,7 +115,7 @@ package final class MailboxList {
     preconditionFailure("the last try neither ended nor failed")
   }
 
-  /// The rows that were fetched are ours; for the next ones a cursor is opened behind them.
+  /// The rows already fetched stay valid; the next cursor starts after them.
   private func endTransaction() {
     hasCursor = false
     do throws(PostgresError) {
@@ -139,7 +140,7 @@ package final class MailboxList {
 
   private static let address: SQLText = "coalesce(address::text, '') COLLATE \"C\""
 
-  /// The condition for the rows behind `position`; those without a path come last.
+  /// The condition for the rows after `position`; those without a path come last.
   private static func behind(
     _ position: Position, _ order: SQLText, _ connection: PostgresConnection
   ) throws(PostgresError) -> SQLText {
@@ -170,8 +171,8 @@ package final class MailboxList {
     return ["right(lower(address::text), \(length)) = \(try Self.quoted(end, connection))"]
   }
 
-  /// The path as the file system sees it, byte by byte: with the suffix, without doubled slashes and `./`. Only a path
-  /// that looks as if it had any pays for their removal.
+  /// The sort key: the path as the file system sees it, byte by byte, with the suffix, without double slashes
+  /// and `./`. The slow removal of these is limited to paths that may contain them.
   private func order(_ connection: PostgresConnection) throws(PostgresError) -> SQLText {
     let whole: SQLText = "path::text || \(try Self.quoted(settings.maildirSuffix, connection))"
     return """
@@ -185,7 +186,7 @@ package final class MailboxList {
   }
 }
 
-/// A part of a statement, in the bytes of the connection's encoding, which need not be UTF-8.
+/// A part of a statement, as bytes in the connection's encoding, which may not be UTF-8.
 private struct SQLText: ExpressibleByStringInterpolation {
   let bytes: [UInt8]
 
@@ -208,7 +209,7 @@ extension TableError {
 }
 
 extension PostgresError {
-  /// Whether asking again later may help.
+  /// Whether a later retry may help.
   fileprivate var mayPass: Bool {
     switch self {
     case .notConnected, .lost, .timedOut, .cancelled: true

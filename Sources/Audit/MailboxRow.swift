@@ -5,11 +5,11 @@ import Posix
 package import Quota
 import Text
 
-/// A mailbox as the list of mailboxes has it.
+/// A row of the mailbox list.
 package struct MailboxRow: Sendable, Equatable {
-  /// Empty where the list has none.
+  /// Empty if the list has none.
   package let address: [UInt8]
-  /// Below the base, as the list has it; empty where it has none.
+  /// Relative to the base, as listed; empty if the list has none.
   package let path: [UInt8]
   /// The limit that deliveries enforce.
   package let quota: EffectiveLimit
@@ -19,15 +19,15 @@ package struct MailboxRow: Sendable, Equatable {
   package enum Fault: Sendable, Equatable {
     /// A column that is NULL.
     case null(String)
-    /// A limit below zero, bytes, which means "no limit of its own".
+    /// A negative limit in bytes, which means that the row sets none.
     case negative(Int64)
     /// A limit that is not a whole number.
     case notANumber(String)
-    /// A limit below `message_size_limit`, bytes, in whose place `virtual_mailbox_limit` holds.
+    /// A limit in bytes below `message_size_limit`; `virtual_mailbox_limit` applies instead.
     case setAside(Int64)
-    /// A limit, bytes, that deliveries do not ask for.
+    /// A limit in bytes that deliveries do not look up.
     case unused(Int64)
-    /// The path leads nowhere; a sentence.
+    /// The path is invalid; a sentence.
     case path(String)
   }
 
@@ -57,7 +57,7 @@ package struct MailboxRow: Sendable, Equatable {
     self.faults = faults
   }
 
-  /// A mailbox that was asked for by its address, or by its directory.
+  /// A mailbox that was named by its address or by its directory.
   package init(address: [UInt8], path: [UInt8], quota: EffectiveLimit) {
     self.address = address
     self.path = path

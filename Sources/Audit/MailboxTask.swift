@@ -4,31 +4,31 @@ package import Posix
 package import Quota
 import Text
 
-/// One Maildir, and what is to be done with it.
+/// One Maildir, and the work to do on it.
 package struct MailboxTask: Sendable, Equatable {
   package struct Work: OptionSet, Sendable {
     package let rawValue: Int64
     package init(rawValue: Int64) { self.rawValue = rawValue }
-    /// The ledger is compared with the messages, not only read.
+    /// Compares the ledger with the messages, instead of only reading it.
     package static let count = Work(rawValue: 1)
-    /// The ledger is mended. Without this nothing is written.
+    /// Repairs the ledger. Without this option, it is not written to.
     package static let repair = Work(rawValue: 2)
-    /// A wrong ledger is replaced, although the mailbox may be in use.
+    /// Replaces a wrong ledger even though the mailbox may be in use.
     package static let force = Work(rawValue: 4)
-    /// Sizes in names are compared with the files.
+    /// Compares the sizes in names with the files.
     package static let checkSizes = Work(rawValue: 8)
-    /// Stale files in `tmp/` are removed.
+    /// Removes stale files in `tmp/`.
     package static let cleanTmp = Work(rawValue: 16)
-    /// Counted, too, where the look at the ledger shows something odd.
+    /// Counts even without `count` if the ledger looks suspicious.
     package static let countIfOdd = Work(rawValue: 32)
-    /// With `repair`: the limit in another program's young ledger is corrected, too.
+    /// With `repair`: also corrects the limit in another program's ledger that is less than an hour old.
     package static let limitAtOnce = Work(rawValue: 64)
   }
 
   package let base: Path
   /// The directories below the base.
   package let components: [Path]
-  /// Nil for the one that the ledger has.
+  /// Nil for the one in the ledger.
   package let limit: QuotaLimit?
   package var work: Work
 
@@ -40,43 +40,43 @@ package struct MailboxTask: Sendable, Equatable {
   }
 }
 
-/// What came of a task.
+/// The result of a task.
 package struct MailboxReport: Sendable {
   package enum State: Sendable, Equatable {
     case examined
     /// There is no Maildir.
     case absent
-    /// It is not a Maildir that mail can be delivered to; a sentence.
+    /// Mail cannot be delivered to it; a sentence.
     case broken(String)
-    /// It belongs to this user, and we are another.
+    /// It belongs to this user, and we may not work on it.
     case foreign(UInt32)
     /// It could not be examined; a sentence.
     case failed(String)
   }
 
   package var state: State
-  /// The ledger and the rights were looked at, whatever came afterwards.
+  /// The ledger and the permissions were inspected, whatever happened afterwards.
   package var isInspected = false
-  /// By the ledger, nil when it is of no use.
+  /// According to the ledger, nil if that is unusable.
   package var usage: QuotaUsage?
   /// In the ledger's first line.
   package var headerLimit: QuotaLimit?
   package var fault: LedgerFault?
-  /// The ledger is a file that we made.
+  /// The ledger was made by Ullage.
   package var isOurs = false
   /// Seconds since 1970, nil without a ledger.
   package var ledgerModified: Int64?
-  /// Sentences on wrong owners and modes.
+  /// Sentences about wrong owners and modes.
   package var wrongRights: [String] = []
   package var hasFolderMark = false
   package var staleFiles = 0
   package var staleBytes: Int64 = 0
   package var removedFiles = 0
-  /// Nil when the messages were not counted.
+  /// Nil if the messages were not counted.
   package var repair: RepairResult?
-  /// Folders that could not be read, and so count for nothing.
+  /// Folders that could not be read, and so were not counted.
   package var unreadable: [String] = []
-  /// Messages whose names tell another size than the files have, and one of them.
+  /// The number of messages whose names give a wrong size, and one of them.
   package var wrongSizes = 0
   package var wrongSizeExample = ""
 

@@ -2,37 +2,37 @@
 package import Posix
 import Text
 
-/// Walks the directories below the base in the order of the mailbox list, and finds the Maildirs that no mailbox has.
+/// Walks the directories below the base in the order of the mailbox list, and finds the unlisted Maildirs.
 ///
-/// Only the names of the directories on the way to the present place are held in memory.
+/// Only the names of the directories on the way to the current position are held in memory.
 package struct TreeWalk: ~Copyable {
-  /// A directory and those of its names that have not been looked at.
+  /// A directory, and those of its names that have not been visited.
   private struct Level {
     /// Relative to the base, with a slash at its end, or empty.
     let path: [UInt8]
-    /// In the order of their bytes with a slash behind them, which is the order of the paths below them.
+    /// Sorted as bytes with the slash at the end, which is the order of the paths below them.
     var names: ArraySlice<[UInt8]>
-    /// What no listed path leads to here may be another mailbox's by way of a symlink.
+    /// A symlink leads here, so a Maildir that is not listed by this path may be listed by that of the link.
     let isLinked: Bool
   }
 
   private let base: File
   /// The file system that holds the base.
   private let device: UInt64
-  /// Later Maildirs are no orphans: their mailboxes are too young for the list.
+  /// Younger Maildirs are no orphans: their mailboxes may not be in the list yet.
   private let start = Timestamp.coarse
-  /// Below these directories mailboxes may lie by way of a symlink beside them.
+  /// The targets of symlinks: mailboxes in them may be listed by the paths of the links.
   private var linked: Set<FileIdentity> = []
   private var listing = DirectoryListing()
   private var levels: [Level] = []
-  /// The path before the present one, where mailboxes may lie inside it.
+  /// The previous path; other mailboxes may be inside it.
   private var last: [UInt8] = []
-  /// The base is the root of the file system, as vmm has it: most of what lies in it has nothing to do with mail.
+  /// The base is the root directory, as with vmm: most of what is in it has nothing to do with mail.
   private let isRoot: Bool
-  /// Directories on the way to mailboxes that could not be read, as sentences; the first hundred.
+  /// The directories on the way to mailboxes that could not be read, as sentences; the first hundred.
   package private(set) var problems: [String] = []
 
-  /// A Maildir further down than this is not looked for.
+  /// How deep below the base Maildirs are searched for.
   private static let deepest = 8
 
   package init(base: Path) throws(SystemError) {
@@ -43,14 +43,14 @@ package struct TreeWalk: ~Copyable {
     open([])
   }
 
-  /// Goes on to the mailbox at `path`, and calls `found` with each Maildir before it that no mailbox has.
+  /// Advances to the mailbox at `path`, and calls `found` with each Maildir before it that has no mailbox.
   ///
   /// - Parameters:
-  ///   - path: relative to the base, with a slash at its end; nil for the end of the list. Paths must come in their order.
-  ///   - searches: false to go there only.
+  ///   - path: relative to the base, with a slash at the end; nil at the end of the list. Must come in order.
+  ///   - searches: false to advance without a search.
   package mutating func advance(to path: [UInt8]?, searches: Bool = true, found: ([UInt8]) throws -> Void) rethrows {
     if let path {
-      // Mailboxes inside of mailboxes: its directories have been passed, and are looked at now.
+      // A mailbox inside the last one: visit the directories of the last one, which were skipped.
       if path.starts(with: last), !last.isEmpty, path != last, levels.last?.path != last { open(last, inMailbox: true) }
     }
     while let level = levels.last {
@@ -81,8 +81,8 @@ package struct TreeWalk: ~Copyable {
     levels.append(Level(path: path, names: names[...], isLinked: identity.map(linked.contains) ?? false))
   }
 
-  /// The Maildirs at or below a directory that leads to no mailbox. Neither other file systems nor directories that we
-  /// may not read (lost+found) are searched.
+  /// Finds the Maildirs at or below a directory that leads to no mailbox. Other file systems, and directories
+  /// that we may not read (lost+found), are not searched.
   private mutating func search(_ path: [UInt8], depth: Int, _ found: ([UInt8]) throws -> Void) rethrows {
     guard let place = Path(path.dropLast()), let status = try? base.fstatat(place), status.identity.device == device,
       !linked.contains(status.identity)
@@ -95,7 +95,7 @@ package struct TreeWalk: ~Copyable {
     }
   }
 
-  /// Whether the Maildir was made after the walk began; where births are not recorded, whether anything in it was.
+  /// Whether the Maildir was made after the walk began or, without birth times, has changed since.
   private func isYoung(_ place: Path) -> Bool {
     guard let directory = try? File(openat: base, place, [.directory, .noFollow]), let status = try? directory.fstat()
     else { return true }
@@ -105,7 +105,7 @@ package struct TreeWalk: ~Copyable {
   private mutating func directories(in path: [UInt8]) -> [[UInt8]] {
     guard let place = Path(path.isEmpty ? Array(".".utf8) : path.dropLast()) else { return [] }
     do throws(SystemError) { return try directories(at: place) } catch {
-      // It has gone, or it is a file: nothing is in it.
+      // If it is gone, or is a file, there is nothing in it.
       if error.number != Errno.ENOENT, error.number != Errno.ENOTDIR, problems.count < 100 {
         problems.append("\(place.text): \(error.shown)")
       }
@@ -113,7 +113,7 @@ package struct TreeWalk: ~Copyable {
     }
   }
 
-  /// The names of real directories, each with a slash at its end, sorted. Symlinks to directories are noted.
+  /// The names of real directories, each with a slash at the end, sorted. Targets of symlinks go to `linked`.
   private mutating func directories(at place: Path) throws(SystemError) -> [[UInt8]] {
     var names: [[UInt8]] = []
     var links: [FileIdentity] = []

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Posix
 
-/// Values on their way between the tool and its worker processes, both of the same program.
+/// A value that is sent between the tool and its worker processes, which run the same program.
 protocol WireValue {
   func write(to wire: inout WireWriter)
   init(from wire: inout WireReader)
@@ -38,7 +38,7 @@ struct WireWriter {
   }
 }
 
-/// Reads what `WireWriter` wrote; anything else is a mistake of ours and ends the process.
+/// Reads what `WireWriter` wrote; anything else is a bug and ends the process.
 struct WireReader {
   private let bytes: [UInt8]
   private var next = 0
@@ -92,12 +92,12 @@ enum WireFrame {
     try file.write(wire.bytes.span)
   }
 
-  /// Nil at the end of the input; what is cut off there counts as its end.
+  /// Nil at the end of the input, also if that is in the middle of a frame.
   static func receive(from file: borrowing File) throws(SystemError) -> [UInt8]? {
     guard let head = try read(8, from: file) else { return nil }
     var reader = WireReader(head)
     let length = reader.int()
-    // A library may have written something of its own between: this process is of no further use.
+    // A library in the process may have written to the pipe, which is unusable from here on.
     guard (0...largest).contains(length) else { return nil }
     return try read(length, from: file)
   }

@@ -4,9 +4,9 @@ package import Posix
 import Quota
 import Text
 
-/// What a worker process is told first.
+/// The first message to a worker process.
 struct WorkerSetup: WireValue {
-  /// Whom it becomes; nil to stay who it is.
+  /// The user and group to become; nil to keep the current ones.
   let owner: Credentials?
   let rule: CountingRule
 
@@ -56,12 +56,12 @@ private struct WireText: WireValue {
   init(from wire: inout WireReader) { bytes = wire.text() }
 }
 
-/// The worker process: takes tasks from its standard input and answers on its standard output, until the input ends.
+/// The worker process: reads tasks from standard input and answers on standard output until the input ends.
 ///
-/// A process of its own, because it becomes the owner of the Maildirs, and because a mailbox that kills it (a failing
-/// disk, a mistake of ours) must not end the audit of all others.
+/// A separate process, because it becomes the owner of the Maildirs, and because a mailbox that kills it (a
+/// failing disk, a bug) must not end the audit of all others.
 package enum Worker {
-  /// The tool calls itself with this argument.
+  /// The tool starts itself with this argument.
   package static let argument: Path = "worker"
 
   package static func run() -> Never {
@@ -87,12 +87,12 @@ package enum Worker {
     while let frame = try WireFrame.receive(from: input) {
       var reader = WireReader(frame)
       let tasks = reader.values(MailboxTask.self)
-      // The tool needs no more of this process.
+      // An empty list of tasks tells the worker to end.
       guard !tasks.isEmpty else { return }
       var wire = WireWriter()
       for task in tasks { wire.write(examiner.report(on: task)) }
       do { try WireFrame.send(wire.bytes, to: output) } catch {
-        // The tool has gone; the work is done.
+        // The tool has ended, and the work is done.
         guard error.number == Errno.EPIPE else { throw error }
         return
       }

@@ -6,9 +6,9 @@ package import Quota
 package struct MailboxJob: Sendable {
   package let row: MailboxRow
   package var task: MailboxTask
-  /// With whose rights; nil for our own.
+  /// The user and group to work as; nil for our own.
   package let owner: Credentials?
-  /// Where no work is needed to know it.
+  /// The result, if it is known without a worker.
   package let known: MailboxReport?
 
   package init(_ row: MailboxRow, _ task: MailboxTask, owner: Credentials?, known: MailboxReport? = nil) {
@@ -19,16 +19,16 @@ package struct MailboxJob: Sendable {
   }
 }
 
-/// Hands jobs to worker processes, and gives the reports back in the order of the jobs.
+/// Hands jobs to worker processes, and returns the reports in the order of the jobs.
 package final class WorkerPool {
   /// Jobs in one message to a worker.
   private let batchSize: Int
   private let workerCount: Int
   private let rule: CountingRule
-  /// Mailboxes a second, nil for as many as there are.
+  /// Mailboxes per second, nil for no limit.
   private let rate: Double?
   private var workers: [WorkerProcess] = []
-  /// In the order in which their reports are given out.
+  /// In the order in which their reports are returned.
   private var batches: [Batch] = []
   private var waiting: [Unit] = []
   private var handedOut = 0
@@ -41,7 +41,7 @@ package final class WorkerPool {
     self.batchSize = rate.map { max(1, min(batchSize, $0 / 20)) } ?? batchSize
   }
 
-  /// Jobs whose reports are given out together.
+  /// Jobs whose reports are returned together.
   private final class Batch {
     let jobs: [MailboxJob]
     var reports: [MailboxReport?]
@@ -63,8 +63,8 @@ package final class WorkerPool {
     var tasks: [MailboxTask] { indices.map { batch.jobs[$0].task } }
   }
 
-  /// Hands out the jobs that `next` gives, until it gives nil or a signal asks for an end, and calls `take` with each
-  /// report, in the order of the jobs.
+  /// Hands out the jobs that `next` returns until it returns nil or a signal arrives, and calls `take` with
+  /// each report, in the order of the jobs.
   ///
   /// - Parameter idle: called at least once a second.
   package func run(
@@ -95,7 +95,7 @@ package final class WorkerPool {
     }
   }
 
-  /// What comes behind the last batch that is wholly in work is left for another run.
+  /// Leaves the batches after the last one that is handed out completely for another run.
   private func dropWhatHasNotBegun() {
     guard let first = waiting.first, let index = batches.firstIndex(where: { $0 === first.batch }) else { return }
     batches.removeSubrange(index...)
@@ -115,14 +115,14 @@ package final class WorkerPool {
     return batch
   }
 
-  /// More has been handed out than the time since the start allows.
+  /// More has been handed out than `rate` allows for the time since the start.
   private var isAheadOfRate: Bool {
     guard let rate else { return false }
     return Double(handedOut) > rate * ((ContinuousClock.now - start) / .seconds(1))
   }
 
-  /// One that has nothing to do and these rights: a new one while there may be more, in place of another owner's if
-  /// need be.
+  /// An idle worker for this owner: an existing one or a new one, which replaces another owner's if there may
+  /// be no more. Nil if all are busy.
   private func worker(for owner: Credentials?) throws(SystemError) -> WorkerProcess? {
     if let worker = workers.first(where: { $0.unit == nil && $0.owner == owner }) { return worker }
     if workers.count >= workerCount {
@@ -137,7 +137,7 @@ package final class WorkerPool {
   /// Waits for answers and takes them.
   private func collect() throws(SystemError) {
     let busy = workers.filter { $0.unit != nil }
-    // Jobs whose reports are known without a worker wait for nobody.
+    // Jobs whose reports are known need no worker.
     guard !busy.isEmpty || isAheadOfRate else { return }
     let readable = try PipedProcess.waitForOutput(
       of: busy.map(\.process), milliseconds: isAheadOfRate ? 20 : 1000)
@@ -152,10 +152,10 @@ package final class WorkerPool {
     }
   }
 
-  /// A worker has died of one of these mailboxes: each is tried alone, and the one that it dies of again is reported.
+  /// One of these mailboxes killed a worker: tries each alone, and reports one that kills a worker again.
   private func isolate(_ unit: Unit, _ ending: String) {
     if unit.indices.count == 1 {
-      unit.batch.reports[unit.indices[0]] = MailboxReport(.failed("the process that examined it ended \(ending)"))
+      unit.batch.reports[unit.indices[0]] = MailboxReport(.failed("its worker process ended \(ending)"))
     } else {
       waiting = unit.indices.map { Unit(batch: unit.batch, indices: [$0]) } + waiting
     }
@@ -164,7 +164,7 @@ package final class WorkerPool {
   private final class WorkerProcess {
     let owner: Credentials?
     let process: PipedProcess
-    /// What it works on, nil while it waits.
+    /// What it works on, nil while it is idle.
     private(set) var unit: Unit?
 
     init(_ owner: Credentials?, _ rule: CountingRule) throws(SystemError) {
@@ -184,24 +184,24 @@ package final class WorkerPool {
 
     private func send(_ wire: WireWriter) throws(SystemError) {
       do { try WireFrame.send(wire.bytes, to: process.input) } catch {
-        // One that has ended already shows when its answer is read.
+        // That it has ended is noticed when its answer is read.
         guard error.number == Errno.EPIPE else { throw error }
       }
     }
 
-    /// The answer to what was sent, nil when the worker has ended.
+    /// The answer to what was sent, nil if the worker has ended.
     func receive() -> [MailboxReport]? {
       guard let unit else { return nil }
-      // Whatever comes of it, there is no second answer to be read.
+      // In any case, there is no second answer to read.
       self.unit = nil
       guard let frame = try? WireFrame.receive(from: process.output) else { return nil }
       var reader = WireReader(frame)
       return unit.indices.map { _ in reader.value(MailboxReport.self) }
     }
 
-    /// Lets it end, and tells how it did.
+    /// Ends the worker and says how it ended.
     func end() -> String {
-      // Its answer must not fill the pipe while we wait.
+      // Read its answer now: in a full pipe, it would keep the worker from ending.
       if unit != nil { _ = receive() }
       var wire = WireWriter()
       wire.write([MailboxTask]())

@@ -82,7 +82,7 @@ package enum Macro {
     let name = reference.prefix(while: \.isNameCharacter)
     let condition = reference.dropFirst(name.count).trimmed
     guard !name.isEmpty else {
-      throw ConfigurationError(line: line, "cannot expand ${\(reference.text)}; write its value in its place")
+      throw ConfigurationError(line: line, "cannot expand ${\(reference.text)}; write its value instead")
     }
     let value = try lookup(name.text)
     guard let mark = condition.first else {
@@ -96,12 +96,12 @@ package enum Macro {
       let whenSet = try takeGroup(from: &text, close: UInt8(ascii: "}"), line: line)
       var other = text.trimmed
       guard other.isEmpty || other.popFirst() == UInt8(ascii: ":") else {
-        throw ConfigurationError(line: line, "cannot expand ${\(reference.text)}; write its value in its place")
+        throw ConfigurationError(line: line, "cannot expand ${\(reference.text)}; write its value instead")
       }
       return try expand(Array(isSet ? whenSet : ungrouped(other, line: line)), line: line, lookup)
     case UInt8(ascii: "?"): return isSet ? try expand(Array(text), line: line, lookup) : []
     case UInt8(ascii: ":"): return isSet ? [] : try expand(Array(ungrouped(text, line: line)), line: line, lookup)
-    default: throw ConfigurationError(line: line, "cannot expand ${\(reference.text)}; write its value in its place")
+    default: throw ConfigurationError(line: line, "cannot expand ${\(reference.text)}; write its value instead")
     }
   }
 

@@ -119,7 +119,7 @@ package struct Settings: Sendable {
       for (parameter, references) in tables where references.contains(where: { $0.names(socket: own) }) {
         throw ConfigurationError(
           line: file.line(of: parameter),
-          "\(parameter.rawValue) names lookup_socket itself; name the tables that the service shall ask")
+          "\(parameter.rawValue) names lookup_socket itself; name the tables that the service should query")
       }
     }
     guard try !file.yesNo(.virtual_maildir_filter), tables(.virtual_maildir_filter_maps).isEmpty else {

@@ -182,7 +182,7 @@ package struct DeliveryAgent: Sendable {
     var total = usage
     total? += QuotaUsage(bytes: size, messages: 1)
     let outcome = Outcome(.delivered, size, total).adding(open.warnings)
-    return isDurable ? outcome : outcome.adding([Array("the file system of the Maildir cannot sync directories".utf8)])
+    return isDurable ? outcome : outcome.adding([Array("the Maildir's file system cannot sync directories".utf8)])
   }
 }
 
@@ -192,8 +192,8 @@ extension OpenMailbox {
     var warnings = unreadable.map { Array("not counted, no permission to read it: ".utf8) + $0.bytes }
     if let rewriteError { warnings.append(Array("maildirsize was not rewritten: ".utf8) + rewriteError.sentence) }
     if let fault = firstFault, fault != .missing {
-      let remedy = wasCounted ? "the messages were counted" : "without a limit nothing depends on it; remove it"
-      warnings.append(Array("maildirsize was of no use (\(fault.rawValue)); \(remedy)".utf8))
+      let remedy = wasCounted ? "the messages were counted" : "without a limit it is not needed; remove it"
+      warnings.append(Array("maildirsize was unusable (\(fault.rawValue)); \(remedy)".utf8))
     }
     return warnings
   }

@@ -51,18 +51,18 @@ package enum DeliveryError: ExplainedError, Equatable {
     case .input(let error) where error.number == Errno.ETIMEDOUT:
       Array("the message did not arrive within delivery_time_limit".utf8)
     case .input(let error): error.sentence
-    case .emptyInput: Array("the message is empty; pipe(8) died before it wrote any of it".utf8)
-    case .inputCut: Array("the program that was writing the message is gone; what came of it was dropped".utf8)
+    case .emptyInput: Array("the message is empty; pipe(8) ended before it wrote any of it".utf8)
+    case .inputCut: Array("the program writing the message is gone; the part that arrived was discarded".utf8)
     }
   }
 
   private static func remedy(for error: MaildirError) -> String {
     switch error {
-    case .baseEmpty: "; to begin with an empty base, set mailbox_base_may_be_empty = yes"
-    case .foreignSymlink: "; make root its owner if mail shall go there: chown -h root"
-    case .symlinkInside: "; put a real directory in its place"
-    case .wrongOwner: ", this entry of master.cf runs as uid \(CurrentProcess.effectiveUser)"
-    case .ledgerIsDirectory: "; remove it, the next delivery makes the file"
+    case .baseEmpty: "; to start with an empty base, set mailbox_base_may_be_empty = yes"
+    case .foreignSymlink: "; if mail should go there, make root its owner: chown -h root"
+    case .symlinkInside: "; replace it with a real directory"
+    case .wrongOwner: "; this entry of master.cf runs as uid \(CurrentProcess.effectiveUser)"
+    case .ledgerIsDirectory: "; remove it, and the next delivery creates the file"
     case .countUnfinished: "; raise recount_time_limit in ullage.cf if the mailbox is that large"
     default: ""
     }

@@ -82,12 +82,12 @@ package struct RecipientDelivery {
     }
     if case .setAside = mailbox.quota.source {
       warnings.append(
-        Array("the limit is below message_size_limit, so virtual_mailbox_limit holds; see".utf8)
+        Array("the limit is below message_size_limit, so virtual_mailbox_limit applies; see".utf8)
           + Array(" virtual_mailbox_limit_override".utf8))
     }
     if outcome.answer == .seemsFull {
       warnings.append(
-        Array("by maildirsize the mailbox is full, but it could not be counted in time; see recount_time_limit".utf8))
+        Array("maildirsize says it is full, but the mailbox could not be counted in time; see recount_time_limit".utf8))
     }
     log.write(
       verdict, recipient, DeliveryLog.Status(verdict, outcome.answer),
@@ -97,7 +97,7 @@ package struct RecipientDelivery {
 
   private static func warnings(_ lookup: MailboxLookup) -> [[UInt8]] {
     guard let failure = lookup.serviceFailure else { return [] }
-    return [Array("the tables were asked without the lookup service: \(failure)".utf8)]
+    return [Array("the tables were queried without the lookup service: \(failure)".utf8)]
   }
 
   /// The configured text. If the lookup of a text of the recipient's own fails, the default text is used (as with VDA).
@@ -107,7 +107,7 @@ package struct RecipientDelivery {
     // The message has been read meanwhile: the lookup gets its own time limit.
     let deadline = Deadline(secondsFromNow: 10)
     do { return try lookup.limitMessage(for: recipient.address, until: deadline) ?? settings.limitMessage } catch {
-      warnings.append(Array("virtual_maildir_limit_message holds: ".utf8) + error.sentence)
+      warnings.append(Array("virtual_maildir_limit_message applies: ".utf8) + error.sentence)
       return settings.limitMessage
     }
   }

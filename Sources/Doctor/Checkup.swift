@@ -6,17 +6,17 @@ import Postfix
 import Postgres
 import Text
 
-/// Looks at everything that a delivery needs. Nothing is changed.
+/// Checks everything that a delivery needs. Changes nothing.
 package struct Checkup {
   package struct Options: Sendable {
     package let configurationFile: String
     package let postfixDirectory: String
-    /// Nil to look where Debian has them, and to say nothing where they are not.
+    /// Nil to look at Debian's paths, and to report nothing if nothing is there.
     package let dovecotFile: String?
     package let courierDirectory: String?
-    /// The mail user, nil for that of the entry in master.cf.
+    /// The mail user; nil for the user of the entry in master.cf.
     package let user: String?
-    /// How many mailboxes are looked at.
+    /// How many mailboxes are examined.
     package let mailboxCount: Int
 
     package init(
@@ -36,7 +36,7 @@ package struct Checkup {
   private(set) var report = CheckReport()
 
   package static func run(_ options: Options) throws -> [Diagnosis] {
-    // pipe(8) hands on none of these; and with root's HOME, libpq would fail as the mail user.
+    // pipe(8) passes none of these on, and with root's HOME libpq would fail as the mail user.
     PostgresConnection.removeEnvironment()
     var checkup = Checkup(options: options)
     try checkup.run()
@@ -51,7 +51,7 @@ package struct Checkup {
     let postfix: Result<PostfixDirectory, PostfixError>
     do { postfix = .success(try PostfixDirectory(options.postfixDirectory)) } catch { postfix = .failure(error) }
     let all = (try? postfix.get()).map { EntryCheck.entries(in: $0) } ?? []
-    // A site may have an entry for each mail user, with a file of its own.
+    // A site may have several mail users, each with its own entry and configuration file.
     let own = all.filter { EntryCheck.configurationFile(of: $0) == options.configurationFile }
     let entries = own.isEmpty ? all : own
     let user = findUser(entries, isKnown: (try? postfix.get()) != nil)
@@ -72,7 +72,7 @@ package struct Checkup {
     CourierCheck(settings: settings, directory: options.courierDirectory).run(&report)
     report.begin(.mailboxes)
     guard user != nil || CurrentProcess.effectiveUser == 0 else {
-      return report.skip("mailboxes, locks and clocks", because: "they are not yours", remedy: "run it as root")
+      return report.skip("mailboxes, locks and clocks", because: "that takes root", remedy: "run it as root")
     }
     let mailboxes = MailboxCheck(
       settings: settings, user: user, count: options.mailboxCount, configurationFile: options.configurationFile)
@@ -85,20 +85,20 @@ package struct Checkup {
     MachineCheck(settings: settings, user: user, sample: sample).run(&report)
   }
 
-  /// A delivery never waits for the log, and goes on where there is none.
+  /// A delivery never waits for the log, and works without one.
   private mutating func checkLog(_ settings: Settings, _ user: User?) {
     let name = settings.logSocket.text
     guard let path = Path(settings.logSocket) else { return }
     if user.acting({ (try? stat(path))?.kind == .other && isAllowed(.writing, to: path) }) { return }
     report.add(
-      .warning, .logSocket, "nobody listens on \(name)", at: "log_socket",
+      .warning, .logSocket, "nothing listens on \(name)", at: "log_socket",
       reason:
-        "what deliveries have to say is lost: the causes of deferrals above all. (Postfix's maillog_file takes only"
-        + " Postfix's own)",
+        "the log lines of deliveries are lost, above all the causes of deferrals. (Postfix's maillog_file takes only"
+        + " Postfix's own lines)",
       remedy: "run a syslog daemon or journald, or name its socket: log_socket = PATH in ullage.cf")
   }
 
-  /// Whom the deliveries run as, nil when that is not known or nobody can see with his eyes.
+  /// The user that deliveries run as, nil if it is unknown or we cannot act as that user.
   ///
   /// - Parameter isKnown: master.cf could be read.
   private mutating func findUser(_ entries: [MasterService], isKnown: Bool) -> User? {
@@ -107,20 +107,20 @@ package struct Checkup {
     guard let name = options.user ?? entries.first?.attributes["user"], let user = User(ofEntry: name),
       user.id != 0
     else {
-      // What is wrong with an entry, or that there is none, is a finding of its own.
+      // A wrong or missing entry is reported separately.
       if !isKnown || options.user != nil {
         report.skip(
-          "what the mail user may do", because: "it is not known who he is", remedy: "ullage check --user=vmail")
+          "what the mail user may do", because: "it is unknown which user that is", remedy: "ullage check --user=vmail")
       }
       return nil
     }
     if own != 0, own != user.id {
       report.skip(
-        "what \(user.name) may do", because: "only root can see with another user's eyes", remedy: "run it as root")
+        "what \(user.name) may do", because: "only root can act as another user", remedy: "run it as root")
       return nil
     }
     guard user.credentials.canAct else {
-      report.skip("what \(user.name) may do", because: "root may not act as another user here (a container?)")
+      report.skip("what \(user.name) may do", because: "root cannot act as another user here (a container?)")
       return nil
     }
     return user
@@ -128,7 +128,7 @@ package struct Checkup {
 }
 
 extension User {
-  /// Does `body` with this user's rights, where we are root.
+  /// Runs `body` with this user's rights if we are root.
   func acting<R, Failure>(_ body: () throws(Failure) -> R) throws(Failure) -> R {
     guard credentials.canAct else { return try body() }
     return try credentials.acting(body)

@@ -9,12 +9,12 @@ struct ConfigurationCheck {
   let name: String
   let user: User?
 
-  /// - Returns: the settings, nil when they are of no use.
+  /// - Returns: the settings, nil if they are invalid.
   func run(_ report: inout CheckReport) -> Settings? {
     guard let path = Path(name.utf8) else { return nil }
     let text: [UInt8]
     do { text = try File.contents(of: path, limit: 1 << 20, until: .never) } catch {
-      // What we may not read, deliveries may.
+      // Deliveries may be able to read what we cannot.
       if error.number == Errno.EACCES, CurrentProcess.effectiveUser != user?.id {
         report.skip(name, because: "you may not read it", remedy: "run it as root")
         return nil
@@ -33,12 +33,12 @@ struct ConfigurationCheck {
       report.good("\(name) is valid")
       return settings
     } catch {
-      // Unknown names have been named already, all of them.
+      // Unknown names have all been reported above.
       if file.unknownNames.isEmpty {
         report.add(
           .error, .badConfiguration, error.message, at: place(error.line),
-          reason: "every message is deferred until it is mended",
-          remedy: "correct it; ullage.cf(5)")
+          reason: "every message is deferred until it is corrected",
+          remedy: "correct it; see ullage.cf(5)")
       }
       return nil
     }
@@ -49,27 +49,27 @@ struct ConfigurationCheck {
   private func reportNames(_ file: ConfigurationFile, _ report: inout CheckReport) {
     for unknown in file.unknownNames {
       report.add(
-        .error, .unknownParameter, "nobody knows the parameter \(unknown.text)", at: place(unknown.line),
+        .error, .unknownParameter, "unknown parameter \(unknown.text)", at: place(unknown.line),
         reason:
-          "a spelling mistake, or a name of your own that no line uses any more; every message is deferred, so that no"
+          "a spelling mistake, or a name of your own that no line uses; every message is deferred, so that no"
           + " setting is lost silently",
         remedy: "correct or remove the line; ullage check --defaults lists the names")
     }
     for quoted in file.quotedNames {
       let isTrash = quoted.text == "virtual_trash_name"
       report.add(
-        .notice, .quotedValue, "the value of \(quoted.text) stands in double quotes, which are taken off",
+        .notice, .quotedValue, "the value of \(quoted.text) is in double quotes, which are removed",
         at: place(quoted.line),
         reason: isTrash
-          ? "VDA kept them, so that the folder never matched and counted; here it does not count"
-          : "VDA kept them as a part of the value",
-        remedy: "remove the quotes, when that is what you mean")
+          ? "VDA kept them, so the folder never matched and was counted; here it is not"
+          : "VDA kept them as part of the value",
+        remedy: "remove the quotes if that is what you mean")
     }
     add(
       .ownName, file.ownNames, "names of your own", reason: "other lines use them, as $name", &report)
     add(
-      .ignoredParameter, file.ignoredNames, "names without meaning here",
-      reason: "they are Postfix's, or never were VDA's; they are read and ignored", &report)
+      .ignoredParameter, file.ignoredNames, "names with no meaning here",
+      reason: "they are Postfix's, or were never VDA's; they are ignored", &report)
   }
 
   private func add(
@@ -88,8 +88,8 @@ struct ConfigurationCheck {
     if status.permissions & 0o022 != 0, !(status.permissions & 0o002 == 0 && status.group == 0) {
       report.add(
         .warning, .configurationRights,
-        "others than its owner may write to it (mode \(String(status.permissions, radix: 8)))",
-        at: name, reason: "who writes it decides where mail goes", remedy: "chmod go-w \(shellWord(name))")
+        "users other than its owner may write to it (mode \(String(status.permissions, radix: 8)))",
+        at: name, reason: "whoever writes it decides where mail goes", remedy: "chmod go-w \(shellWord(name))")
     }
     guard let user, CurrentProcess.effectiveUser == 0 || CurrentProcess.effectiveUser == user.id else { return }
     if !user.acting({ isAllowed(.reading, to: path) }) {
@@ -100,7 +100,7 @@ struct ConfigurationCheck {
     } else if status.owner == user.id {
       report.add(
         .warning, .configurationRights, "it belongs to \(user.name)", at: name,
-        reason: "a program of his that is broken into could turn the quotas off",
+        reason: "a compromised program of that user could turn the quotas off",
         remedy: "chown root \(shellWord(name))")
     }
   }

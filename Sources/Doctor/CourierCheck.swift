@@ -7,7 +7,7 @@ import Text
 /// Courier IMAP's configuration, and how it was built.
 struct CourierCheck {
   let settings: Settings
-  /// Nil to look in the usual place, and to say nothing when there is none.
+  /// Nil to look at the default path, and to report nothing if nothing is there.
   let directory: String?
 
   private static let usual = "/etc/courier"
@@ -20,7 +20,7 @@ struct CourierCheck {
   func run(_ report: inout CheckReport) {
     let name = (directory ?? Self.usual) + "/imapd"
     guard let path = Path(name.utf8) else { return }
-    // Its configuration outlives the program.
+    // The configuration remains after the package is removed.
     if directory == nil, !Self.servers.contains(where: { isAllowed(.execution, to: $0) }) { return }
     let text: [UInt8]
     do { text = try File.contents(of: path, limit: 1 << 20, until: Deadline(secondsFromNow: 10)) } catch {
@@ -35,15 +35,15 @@ struct CourierCheck {
     if !report.hasTrouble(since: count) { report.good("Courier counts as Ullage does (\(name))") }
   }
 
-  /// The folder that clients use as trash is a setting; the one that does not count was fixed when Courier was built.
+  /// The clients' trash folder is a setting; the folder that does not count is fixed when Courier is built.
   private func checkFolder(_ lines: [LogicalLine], _ name: String, _ report: inout CheckReport) {
     let value = lines.last { $0.assignment?.name.elementsEqual("IMAP_TRASHFOLDERNAME".utf8) ?? false }?.assignment?
       .value
     let folder = value.map { $0.text.replacing("\"", with: "").replacing("'", with: "") } ?? "Trash"
     guard folder != "Trash" else { return }
     report.add(
-      .warning, .trash, "IMAP_TRASHFOLDERNAME is \(folder), but Courier leaves out .Trash whatever it says", at: name,
-      reason: "what users throw away counts, and a full mailbox cannot be emptied by moving messages there",
+      .warning, .trash, "IMAP_TRASHFOLDERNAME is \(folder), but Courier leaves out only .Trash", at: name,
+      reason: "deleted messages count, and moving messages to the trash does not empty a full mailbox",
       remedy: "IMAP_TRASHFOLDERNAME=Trash")
   }
 
@@ -57,29 +57,29 @@ struct CourierCheck {
     if isUnusual, ours.contains(".Trash") || settings.countingRule.profile == .courier {
       report.add(
         .warning, .trash,
-        "this Courier was built --with-trashquota: .Trash and messages flagged as deleted count for it",
-        at: program.text, reason: "each of the two counts what the other leaves out, so that the usage jumps",
+        "this Courier was built --with-trashquota: it counts .Trash and messages flagged as deleted",
+        at: program.text, reason: "each counts what the other leaves out, so the usage jumps",
         remedy: "virtual_trash_count = yes, and no maildir_count_profile")
     } else if !isUnusual {
       if !ours.contains(".Trash") {
         report.add(
-          .warning, .trash, ".Trash counts here, and does not for Courier", at: program.text,
-          reason: "each of the two counts what the other leaves out, so that the usage jumps",
+          .warning, .trash, ".Trash counts here, but not for Courier", at: program.text,
+          reason: "each counts what the other leaves out, so the usage jumps",
           remedy: "virtual_trash_count = no, and virtual_trash_name = .Trash")
       }
       if settings.countingRule.profile != .courier {
         report.add(
           .warning, .countProfile,
-          "maildir_count_profile is \(settings.countingRule.profile.rawValue), and Courier IMAP is here",
+          "maildir_count_profile is \(settings.countingRule.profile.rawValue), but Courier IMAP runs here",
           at: name,
-          reason: "Courier leaves out messages that are flagged as deleted, and both keep one maildirsize",
+          reason: "Courier leaves out messages flagged as deleted, and both use the same maildirsize",
           remedy: "maildir_count_profile = courier")
       }
     }
   }
 }
 
-/// A Maildir that a program of Courier's has counted.
+/// A test Maildir, counted by one of Courier's programs.
 private struct CourierTrial {
   let countsTrash: Bool
 

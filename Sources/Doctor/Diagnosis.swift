@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Something that the doctor has looked at.
+/// The result of one check.
 package struct Diagnosis: Sendable, Equatable {
   package enum Area: String, Sendable, CaseIterable {
     case configuration, tables, postfix, mailboxes, imap, machine
   }
 
   package enum Severity: String, Sendable, CaseIterable {
-    /// Mail is deferred, lost to the sender or counted wrongly until this is mended.
+    /// Mail is deferred, bounced or counted wrongly until this is fixed.
     case error
-    /// It works, but not as well or not as long as it should.
+    /// It works, but not as well as it should, or not for long.
     case warning
     /// Worth knowing.
     case notice
@@ -17,7 +17,7 @@ package struct Diagnosis: Sendable, Equatable {
     case good
   }
 
-  /// What kind of thing, by the names that the manual lists.
+  /// The kinds, by the names listed in the manual.
   package enum Kind: String, Sendable, CaseIterable {
     case badConfiguration = "bad-configuration"
     case unknownParameter = "unknown-parameter"
@@ -62,12 +62,12 @@ package struct Diagnosis: Sendable, Equatable {
     case fileLocks = "file-locks"
     case directorySync = "directory-sync"
     case clock
-    /// Something could not be looked at.
+    /// Something could not be checked.
     case notChecked = "not-checked"
   }
 
   package let area: Area
-  /// Nil for what is as it should be.
+  /// Nil if all is well.
   package let kind: Kind?
   package let severity: Severity
   /// A sentence.
@@ -76,11 +76,11 @@ package struct Diagnosis: Sendable, Equatable {
   package let place: String
   /// Why it matters.
   package let reason: String
-  /// A command, or what to write where; empty when nothing needs to be done.
+  /// A command, or what to write where; empty if nothing needs to be done.
   package let remedy: String
 }
 
-/// What the doctor has seen so far.
+/// The diagnoses so far.
 struct CheckReport {
   private(set) var diagnoses: [Diagnosis] = []
   private var area = Diagnosis.Area.configuration
@@ -101,12 +101,12 @@ struct CheckReport {
         area: area, kind: kind, severity: severity, finding: finding, place: place, reason: reason, remedy: remedy))
   }
 
-  /// Something that could not be looked at.
+  /// Reports something that could not be checked.
   mutating func skip(_ what: String, because reason: String, remedy: String = "") {
     add(.notice, .notChecked, what, at: "", reason: reason, remedy: remedy)
   }
 
-  /// How many have been found since `count`.
+  /// Whether there is an error or a warning after the first `count` diagnoses.
   func hasTrouble(since count: Int) -> Bool {
     diagnoses.dropFirst(count).contains { $0.severity == .error || $0.severity == .warning }
   }

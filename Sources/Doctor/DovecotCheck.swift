@@ -4,10 +4,10 @@ import Posix
 import Quota
 import Text
 
-/// Dovecot's configuration, where it looks after the same Maildirs.
+/// Dovecot's configuration, if it serves the same Maildirs.
 struct DovecotCheck {
   let settings: Settings
-  /// Nil to look in the usual place, and to say nothing when there is none.
+  /// Nil to look at the default path, and to report nothing if nothing is there.
   let file: String?
 
   private static let usual = "/etc/dovecot/dovecot.conf"
@@ -26,7 +26,7 @@ struct DovecotCheck {
     guard let text = output(["-n", "-c", path], name, &report),
       let protocols = output(["-h", "-c", path, "protocols"], name, &report)
     else { return }
-    // It may be there for SASL or LMTP only.
+    // Dovecot may be installed for SASL or LMTP only.
     guard protocols.contains("imap") || protocols.contains("pop3") else { return }
     let dovecot = DovecotSettings(parsing: text)
     let count = report.diagnoses.count
@@ -36,8 +36,8 @@ struct DovecotCheck {
     if settings.countingRule.profile == .courier || settings.countingRule.profile == .exim {
       report.add(
         .warning, .countProfile,
-        "maildir_count_profile is \(settings.countingRule.profile.rawValue), and Dovecot is here", at: name,
-        reason: "each of the two counts what the other leaves out, so that the usage jumps",
+        "maildir_count_profile is \(settings.countingRule.profile.rawValue), but Dovecot runs here", at: name,
+        reason: "each counts what the other leaves out, so the usage jumps",
         remedy: "maildir_count_profile = dovecot, or leave it out")
     }
     if !report.hasTrouble(since: count) { report.good("Dovecot keeps maildirsize as Ullage does (\(name))") }
@@ -48,17 +48,17 @@ struct DovecotCheck {
       let ending = try? ChildProcess.run(
         program, arguments, limit: 1 << 20, until: Deadline(secondsFromNow: 20))
       if let ending, ending.status == 0 { return ending.output.text }
-      let complaint = ending?.errors.text.split(separator: "\n").first.map(String.init) ?? "it does not end"
+      let complaint = ending?.errors.text.split(separator: "\n").first.map(String.init) ?? "it did not end in time"
       report.skip("Dovecot", because: "doveconf -n: \(complaint)", remedy: "doveconf -n -c \(name)")
       return nil
     }
-    report.skip("Dovecot", because: "there is \(name), and no doveconf")
+    report.skip("Dovecot", because: "there is \(name), but no doveconf")
     return nil
   }
 
   private func checkDriver(_ dovecot: DovecotSettings, _ name: String, _ report: inout CheckReport) {
     let consequence =
-      "it never writes maildirsize: what is deleted or moved by IMAP is not taken off, and usage reads too high until the"
+      "it never writes maildirsize: messages deleted or moved by IMAP are not subtracted, so the usage is too high until the"
       + " nightly recount"
     let remedy =
       "Dovecot 2.3: mail_plugins = $mail_plugins quota, and plugin { quota = maildir:User quota }."
@@ -85,7 +85,7 @@ struct DovecotCheck {
     if let directory = dovecot.controlDirectory {
       report.add(
         .error, .controlDirectory, "Dovecot keeps its control files in \(directory)", at: name,
-        reason: "its maildirsize lies there, so that it and deliveries each have one, and neither knows of the other",
+        reason: "its maildirsize is there, so Dovecot and deliveries each have one and know nothing of the other",
         remedy: "remove CONTROL= from mail_location (2.3), or mail_control_path (2.4), and move subscriptions and"
           + " dovecot-uidlist back")
     }
@@ -104,22 +104,22 @@ struct DovecotCheck {
     for folder in ours where !theirs.contains(folder) {
       let mailbox = folder.dropFirst()
       report.add(
-        .warning, .trash, "\(folder) does not count here, and counts for Dovecot", at: name,
-        reason: "whoever counts last is right, so that the usage jumps, and users see another one than deliveries",
+        .warning, .trash, "\(folder) does not count here, but counts for Dovecot", at: name,
+        reason: "the last to count wins, so the usage jumps, and users see a different one than deliveries",
         remedy:
           "Dovecot 2.3: plugin { quota_rule2 = \(mailbox):ignore }. Dovecot 2.4: mailbox \(mailbox) { quota_ignore = yes }."
           + " Or virtual_trash_count = yes here")
     }
     for parent in dovecot.uncountedParents where !settings.countingRule.leavesOutSubfolders {
       report.add(
-        .warning, .trash, "folders below \(parent) count here, and do not for Dovecot", at: name,
-        reason: "whoever counts last is right, so that the usage jumps, and users see another one than deliveries",
+        .warning, .trash, "folders below \(parent) count here, but not for Dovecot", at: name,
+        reason: "the last to count wins, so the usage jumps, and users see a different one than deliveries",
         remedy: "virtual_trash_subfolders = yes")
     }
     for folder in theirs where !ours.contains(folder) {
       report.add(
-        .warning, .trash, "\(folder) counts here, and does not for Dovecot", at: name,
-        reason: "whoever counts last is right, so that the usage jumps, and users see another one than deliveries",
+        .warning, .trash, "\(folder) counts here, but not for Dovecot", at: name,
+        reason: "the last to count wins, so the usage jumps, and users see a different one than deliveries",
         remedy: "virtual_trash_count = no, and virtual_trash_name = \((ours + [folder]).joined(separator: ", "))")
     }
   }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import Text
 
-/// The settings that `doveconf -n` prints, of Dovecot 2.3 and 2.4: a name with the names of the blocks around it, and a
-/// value (`plugin/quota`, `quota User quota/driver`).
+/// The settings that `doveconf -n` prints, for Dovecot 2.3 and 2.4: names, prefixed with those of the
+/// enclosing blocks (`plugin/quota`, `quota User quota/driver`), and values.
 package struct DovecotSettings {
   private var values: [(name: String, value: String)] = []
 
@@ -12,7 +12,7 @@ package struct DovecotSettings {
       let line = raw.drop { $0 == " " || $0 == "\t" }
       if line.hasPrefix("#") { continue }
       if line.hasSuffix("{") {
-        // The name of a block may stand in quotes since 2.4.
+        // Since 2.4 the name of a block may be in quotes.
         blocks.append(line.dropLast().replacing("\"", with: "").trimmed)
       } else if line.trimmed == "}" {
         _ = blocks.popLast()
@@ -25,12 +25,12 @@ package struct DovecotSettings {
 
   private subscript(name: String) -> String? { values.last { $0.name == name }?.value }
 
-  /// Those whose name fulfils a condition.
+  /// The settings whose names meet a condition.
   private func values(where condition: (String) -> Bool) -> [(name: String, value: String)] {
     values.filter { condition($0.name) }
   }
 
-  /// Whether Dovecot keeps quotas at all.
+  /// Whether Dovecot's quota plugin is loaded.
   package var hasQuota: Bool {
     values.contains { name, value in
       name.split(separator: "/").last == "mail_plugins"
@@ -39,7 +39,7 @@ package struct DovecotSettings {
     }
   }
 
-  /// What keeps them: `maildir`, `count` and so on; empty where the plugin of 2.3 has no root, and does nothing.
+  /// The quota drivers: `maildir`, `count` and so on; empty if 2.3's plugin has no root and so does nothing.
   package var quotaDrivers: [String] {
     let old = values { $0 == "plugin/quota" || $0.wholeMatch(of: #/plugin/quota[0-9]+/#) != nil }
       .map { String($0.value.prefix { $0 != ":" }) }
@@ -51,13 +51,13 @@ package struct DovecotSettings {
     return found.isEmpty && isNew ? ["count"] : found
   }
 
-  /// Blocks of namespaces that are not the user's own: other Maildirs, with quotas of their own if any.
+  /// The blocks of shared and public namespaces: other Maildirs, which have separate quotas, if any.
   private var foreignBlocks: [String] {
     values { $0.hasPrefix("namespace ") && $0.hasSuffix("/type") }.filter { $0.value != "private" }
       .map { String($0.name.dropLast("type".count)) }
   }
 
-  /// Where the user's own mail lies: `mail_location`, or the location of his own namespace.
+  /// Where the user's own mail is: the location of a private namespace, or `mail_location`.
   private var location: String? {
     let own = values { name in
       name.hasPrefix("namespace ") && name.hasSuffix("/location") && !foreignBlocks.contains { name.hasPrefix($0) }
@@ -65,12 +65,12 @@ package struct DovecotSettings {
     return own.map(\.value).last { !$0.isEmpty } ?? self["mail_location"]
   }
 
-  /// The options behind the format in `mail_location`: `CONTROL=…`, `LAYOUT=…`.
+  /// An option after the format in `mail_location`: `CONTROL=…`, `LAYOUT=…`.
   private func locationOption(_ name: String) -> String? {
     location?.split(separator: ":").first { $0.hasPrefix("\(name)=") }.map { String($0.dropFirst(name.count + 1)) }
   }
 
-  /// A setting of 2.4, at the top or in the user's own namespace.
+  /// A setting of 2.4, global or in a private namespace.
   private func own(_ setting: String) -> String? {
     values { name in
       name == setting
@@ -79,15 +79,15 @@ package struct DovecotSettings {
     }.last { !$0.value.isEmpty }?.value
   }
 
-  /// `maildir`, `mbox`, `mdbox` and so on, nil where it is left to be guessed.
+  /// `maildir`, `mbox`, `mdbox` and so on; nil if Dovecot has to guess.
   package var mailFormat: String? {
     own("mail_driver") ?? location.flatMap { $0.contains(":") ? String($0.prefix { $0 != ":" }) : nil }
   }
 
-  /// Where `maildirsize` lies, nil for the Maildir.
+  /// The directory of `maildirsize`, nil for the Maildir.
   package var controlDirectory: String? { own("mail_control_path") ?? locationOption("CONTROL") }
 
-  /// `fs` puts folders into directories without a dot, which are no Maildir++ folders.
+  /// `fs` puts folders into directories without a leading dot, which are not Maildir++ folders.
   package var layout: String? { own("mailbox_list_layout") ?? locationOption("LAYOUT") }
 
   /// Folders below these do not count either (`Trash/*`).

@@ -6,13 +6,13 @@ import Postfix
 import Reports
 import Text
 
-/// One entry of master.cf that runs `ullage-deliver` by pipe(8).
+/// An entry of master.cf that runs `ullage-deliver` through pipe(8).
 struct EntryCheck {
   let postfix: PostfixDirectory
   let entry: MasterService
   let settings: Settings?
   let configurationFile: String
-  /// How many the databases that are asked have for us, nil when that is not known.
+  /// How many connections the queried databases leave us, nil if unknown.
   let connections: Int64?
 
   static func entries(in postfix: PostfixDirectory) -> [MasterService] {
@@ -24,7 +24,7 @@ struct EntryCheck {
   /// The ullage.cf that an entry reads.
   static func configurationFile(of entry: MasterService) -> String {
     var request = DeliveryRequest()
-    // What is wrong with the rest is found later.
+    // Errors in the other arguments are reported later.
     try? request.parse(entry.program.dropFirst().map { Array($0.utf8) })
     return request.configurationFile.text
   }
@@ -48,7 +48,7 @@ struct EntryCheck {
 
   private func checkRecipientLimit(_ report: inout CheckReport) {
     let name = "\(entry.name)_destination_recipient_limit"
-    // The queue manager reads it, which does not see -o of this entry.
+    // qmgr(8) reads it from main.cf; this entry's -o has no effect on it.
     let limit = (try? postfix.value(of: name)) ?? (try? postfix.value(of: "default_destination_recipient_limit"))
     guard limit == "1" else {
       return report.add(
@@ -67,14 +67,14 @@ struct EntryCheck {
     ]
     let wanted: [(Character, String, Diagnosis.Severity)] = [
       ("R", "without it there is no Return-Path: in a message", .error),
-      ("D", "without it there is no Delivered-To:, and mail can go round in circles", .warning),
+      ("D", "without it there is no Delivered-To:, and mail can loop", .warning),
       ("O", "without it there is no X-Original-To:", .warning),
       ("X", "without it a notification says \"relayed\" where it should say \"delivered\"", .warning),
-      ("h", "without it the domain is handed over as the sender wrote it, and the queue is not ordered by it", .notice),
-      ("u", "without it the user name is handed over as the sender wrote it", .notice),
+      ("h", "without it the domain is passed as the sender wrote it, and the queue is not ordered by it", .notice),
+      ("u", "without it the user name is passed as the sender wrote it", .notice),
     ]
     let missing = wanted.filter { !flags.contains($0.0) }
-    // One command mends all of it.
+    // One command fixes all of it.
     let right = (entry.attributes["flags"] ?? "").filter { flag in !harmful.contains { $0.0 == flag } }
     let remedy = setAttribute("flags", right + missing.map { String($0.0) }.joined())
     for (flag, effect) in harmful where flags.contains(flag) {
@@ -87,7 +87,7 @@ struct EntryCheck {
     }
     if entry.attributes["null_sender"] != "" {
       report.add(
-        .warning, .nullSender, "null_sender= is not there, or not empty", at: place,
+        .warning, .nullSender, "null_sender= is missing or not empty", at: place,
         reason: "bounces arrive with a sender, MAILER-DAEMON, and out-of-office programs answer them",
         remedy: setAttribute("null_sender", ""))
     }
@@ -125,7 +125,7 @@ struct EntryCheck {
     func bad(_ finding: String, _ reason: String) {
       report.add(
         .error, .mailUser, finding, at: place,
-        reason: "\(reason). It must be whom the Maildirs belong to, vmail for instance",
+        reason: "\(reason). It must be the user who owns the Maildirs, such as vmail",
         remedy: setAttribute("user", "vmail"))
     }
     guard !name.isEmpty else { return bad("user= is missing", "pipe(8) does not start without it") }
@@ -135,11 +135,11 @@ struct EntryCheck {
     if Int64(user.id) < max(1, settings?.minimumUser ?? 100) {
       bad(
         "\(user.name) is uid \(user.id), below virtual_minimum_uid",
-        "every message is deferred: no mail is delivered with the rights of root and its like")
+        "every message is deferred: no mail is delivered as root or another system user")
     }
   }
 
-  /// The arguments are read by the program's own rules.
+  /// The arguments are parsed as `ullage-deliver` parses them.
   private func checkArguments(_ report: inout CheckReport) {
     var request = DeliveryRequest()
     do {
@@ -157,7 +157,7 @@ struct EntryCheck {
       report.add(
         .notice, .arguments, "\(forgotten.joined(separator: ", ")) \(forgotten.count == 1 ? "is" : "are") not given",
         at: place,
-        reason: "the log then lacks them, and its lines are hard to bring together with Postfix's",
+        reason: "the log then lacks them, and its lines are hard to match with Postfix's",
         remedy: setCommand(entry.commandLine(running: rightProgram(request))))
     }
     let expected: [(String, [UInt8], [UInt8])] = [
@@ -171,8 +171,8 @@ struct EntryCheck {
     }
     if request.configurationFile != Array(configurationFile.utf8) {
       report.add(
-        .warning, .arguments, "the entry reads \(request.configurationFile.text), and this check \(configurationFile)",
-        at: place, reason: "what is found here need not hold for deliveries",
+        .warning, .arguments, "the entry reads \(request.configurationFile.text), but this check \(configurationFile)",
+        at: place, reason: "the findings here may not apply to deliveries",
         remedy: postfix.checkCommand(request.configurationFile.text))
     }
   }
@@ -182,7 +182,7 @@ struct EntryCheck {
     argument.replacing(#/\$(?:\(([A-Za-z0-9_]+)\)|([A-Za-z0-9_]+))/#) { "${\($0.1 ?? $0.2 ?? "")}" }
   }
 
-  /// The program with the arguments that the manual has.
+  /// The program with the arguments that the manual gives.
   private func rightProgram(_ request: DeliveryRequest) -> [String] {
     let file = request.configurationFile.text
     return [entry.program[0]] + (file == Ullage.configurationFile ? [] : ["--config=\(file)"]) + [
@@ -200,11 +200,11 @@ struct EntryCheck {
         .error, .program, "\(name) is missing, or the mail user may not run it", at: place,
         reason: "every message is deferred", remedy: "install it with mode 755, or correct argv= in the entry")
     }
-    // Root runs nothing that somebody else could have put there.
+    // As root, run nothing that another user could have put there.
     if CurrentProcess.effectiveUser == 0, let stranger = Self.stranger(above: path) {
       return report.add(
-        .warning, .program, "others than root may write to \(stranger)", at: place,
-        reason: "whoever does can replace the program that gets all mail; it was not run to see whether it starts",
+        .warning, .program, "users other than root may write to \(stranger)", at: place,
+        reason: "they could replace the program that gets all mail; so it was not run to see whether it starts",
         remedy: "chown root \(shellWord(stranger)) && chmod go-w \(shellWord(stranger))")
     }
     let ending = try? ChildProcess.run(path, ["--version"], limit: 4096, until: Deadline(secondsFromNow: 10))
@@ -216,17 +216,17 @@ struct EntryCheck {
     }
     if !version.hasSuffix(" \(Ullage.version)") {
       report.add(
-        .warning, .program, "\(name) is \(version), and this is ullage \(Ullage.version)", at: place,
-        reason: "the two read one configuration", remedy: "install both from one package")
+        .warning, .program, "\(name) is \(version), but this is ullage \(Ullage.version)", at: place,
+        reason: "both read the same configuration", remedy: "install both from one package")
     }
   }
 
-  /// The program, or a directory above it, that others than root may change; nil when there is none.
+  /// The program, or a directory above it, if users other than root may change it; nil if there is none.
   private static func stranger(above path: Path) -> String? {
     var name = path.text
     while true {
       guard let path = Path((name.isEmpty ? "/" : name).utf8), let status = try? stat(path) else { return name }
-      // In a sticky directory nobody can rename what is root's.
+      // In a sticky directory, other users cannot rename root's files.
       let isOpen = status.permissions & 0o022 != 0 && status.permissions & 0o1000 == 0
       if status.owner != 0 || isOpen { return name.isEmpty ? "/" : name }
       guard let slash = name.lastIndex(of: "/"), !name.isEmpty else { return nil }
@@ -247,31 +247,31 @@ struct EntryCheck {
     if limit == 0 || limit >= available {
       report.add(
         .error, .processLimit,
-        "\(text) hold a connection each, and PostgreSQL has \(available) for everybody", at: place,
+        "\(text) hold a connection each, but PostgreSQL has only \(available) in all", at: place,
         reason: "in a burst of mail others find no connection, and mail is deferred" + other, remedy: remedy)
     } else if limit * 2 > available {
       report.add(
         .warning, .processLimit, "\(text) hold a connection each, more than half of PostgreSQL's \(available)",
         at: place,
-        reason: "Postfix itself, the IMAP server and the panel need theirs" + other, remedy: remedy)
+        reason: "Postfix itself, the IMAP server and the panel need connections, too" + other, remedy: remedy)
     }
   }
 
-  /// What it takes to end a delivery after its time is up.
+  /// Seconds that a delivery may need to end after its time limit.
   private static let margin: Int64 = 30
 
   private func checkTime(_ report: inout CheckReport) {
     guard let settings else { return }
     let own = "\(entry.name)_time_limit"
     let name = value(own).isEmpty ? "command_time_limit" : own
-    // What -o sets for the entry outranks main.cf.
+    // The entry's -o overrides main.cf.
     let remedy =
       entry.overrides[own] == nil
       ? "postconf\(postfix.option) -e \(own)=1000s && \(reload)"
       : "postconf\(postfix.option) -P \(entry.name)/unix/\(own)=1000s && \(reload)"
     guard let limit = postfixSeconds(value(name)) else {
       return report.add(
-        .error, .timeLimit, "\(name) is \"\(value(name))\", which is no time", at: place,
+        .error, .timeLimit, "\(name) is \"\(value(name))\", which is not a time", at: place,
         reason: "pipe(8) does not start", remedy: remedy)
     }
     guard limit < settings.deliveryTimeLimit + Self.margin else { return }
@@ -288,7 +288,7 @@ struct EntryCheck {
     let isOwn = entry.overrides["soft_bounce"] != nil
     report.add(
       .warning, .softBounce, "soft_bounce is on", at: isOwn ? place : "\(postfix.path)/main.cf",
-      reason: "right for the first days: every refusal is a deferral, and unknown mailboxes fill the queue",
+      reason: "fine for the first days: refusals become deferrals, and mail for unknown mailboxes fills the queue",
       remedy: isOwn
         ? "postconf\(postfix.option) -PX \(entry.name)/unix/soft_bounce && \(reload)"
         : "postconf\(postfix.option) -X soft_bounce && \(reload)")
@@ -296,7 +296,7 @@ struct EntryCheck {
 }
 
 extension PostfixDirectory {
-  /// The command that looks at another ullage.cf, and at this directory.
+  /// The command that checks another ullage.cf with this directory.
   func checkCommand(_ file: String) -> String {
     "ullage check --config=\(shellWord(file))" + (path == Self.usual ? "" : " --postfix=\(shellWord(path))")
   }

@@ -7,22 +7,22 @@ import Postgres
 import Tables
 import Text
 
-/// What the file system and the clock of this machine can do.
+/// The locks, syncs and clocks of this machine and its file system.
 struct MachineCheck {
   let settings: Settings
   let user: User?
-  /// Where a file without a name can be made for a trial, nil when no mailbox is there.
+  /// A Maildir in which to make a test file, nil if there is none.
   let sample: MaildirSample?
 
   func run(_ report: inout CheckReport) {
     checkDatabaseClock(&report)
     let what = "locks, directory syncs and the file system's clock"
-    guard let sample else { return report.skip(what, because: "no Maildir was seen") }
+    guard let sample else { return report.skip(what, because: "no Maildir was found") }
     guard sample.owner.canAct else {
-      return report.skip(what, because: "root may not act as another user here")
+      return report.skip(what, because: "root cannot act as another user here")
     }
     do {
-      // Only its owner's rights: he may have put anything in the place of a directory meanwhile.
+      // Act as the owner, who may have replaced any of the directories meanwhile.
       try sample.owner.acting { () throws(SystemError) in
         try checkFileSystem(sample.path, &report)
       }
@@ -40,20 +40,20 @@ struct MachineCheck {
     if abs(stamp - now) > 5 {
       report.add(
         .error, .clock, "the clock of the file system is \(abs(stamp - now)) s \(stamp > now ? "ahead" : "behind")",
-        at: maildir.text, reason: "how old a count is decides whether a message may be refused",
-        remedy: "let both hosts ask one time server (chrony, systemd-timesyncd)")
+        at: maildir.text, reason: "the age of a count decides whether a message may be refused",
+        remedy: "synchronize both hosts with one time server (chrony, systemd-timesyncd)")
     }
     guard try tmp.isOnNetworkFileSystem() else {
-      return report.good("the Maildirs are on a local file system, whose locks hold")
+      return report.good("the Maildirs are on a local file system, where locks work")
     }
     do {
       try trial.ofdLockExclusive(until: Deadline(secondsFromNow: 5))
       report.good("the Maildirs are on a network file system, and its locks work")
     } catch {
       report.add(
-        .error, .fileLocks, "the network file system gives no locks: \(error.shown)", at: maildir.text,
-        reason: "mail is deferred: without a lock two deliveries could pass the limit together",
-        remedy: "mount it with lock service (nfs(5): vers=4, or no nolock option)")
+        .error, .fileLocks, "locks do not work on the network file system: \(error.shown)", at: maildir.text,
+        reason: "mail is deferred: without a lock two deliveries could exceed the limit together",
+        remedy: "mount it with locking (nfs(5): vers=4, or without nolock)")
     }
   }
 
@@ -62,7 +62,7 @@ struct MachineCheck {
     guard try !new.fsyncDirectory("new") else { return }
     report.add(
       .warning, .directorySync, "the file system cannot sync a directory", at: maildir.text,
-      reason: "a power cut may lose a message for whose delivery Postfix has been told",
+      reason: "a power cut may lose a message that Postfix takes for delivered",
       remedy: "keep Maildirs on ext4, xfs, btrfs or NFS")
   }
 
@@ -78,8 +78,8 @@ struct MachineCheck {
     guard abs(difference) > 60 else { return report.good("the clocks of this machine and the database agree") }
     report.add(
       .warning, .clock, "the clock of the database is \(abs(difference)) s \(difference > 0 ? "ahead" : "behind")",
-      at: table.text, reason: "one of the two is wrong; ages of files and of log lines mislead",
-      remedy: "let both hosts ask one time server (chrony, systemd-timesyncd)")
+      at: table.text, reason: "one of the two is wrong; ages of files and log lines are misleading",
+      remedy: "synchronize both hosts with one time server (chrony, systemd-timesyncd)")
   }
 }
 

@@ -9,7 +9,7 @@ import Reports
 import Tables
 import Text
 
-/// A Maildir that is there, and whose it is.
+/// An existing Maildir and its owner.
 struct MaildirSample {
   let path: Path
   let owner: Credentials
@@ -19,41 +19,41 @@ struct MaildirSample {
 struct MailboxCheck {
   let settings: Settings
   let user: User?
-  /// How many mailboxes are looked at.
+  /// How many mailboxes are examined.
   let count: Int
   let configurationFile: String
 
-  /// - Returns: the first mailboxes of the list, and one of the Maildirs, for trials.
+  /// - Returns: the first mailboxes of the list, and one of the Maildirs, for tests.
   func run(_ report: inout CheckReport) throws -> (rows: [MailboxRow], sample: MaildirSample?) {
     guard checkBase(&report) else { return ([], nil) }
     var rows: [MailboxRow] = []
     do {
-      // As the nightly audit does.
+      // As the mail user, like the nightly audit.
       rows = try user.acting { () throws(TableError) in try list() }
     } catch {
       let isOther = error.kind == .configuration
       report.add(
         .warning, .mailboxList, error.shown, at: "mailbox_list_query",
         reason:
-          "audit, and commands with --all or --domain, need the list, and \(user?.name ?? "the mail user") does not get it",
+          "audit, and commands with --all or --domain, need the list, and \(user?.name ?? "the mail user") cannot read it",
         remedy: isOther
-          ? "set mailbox_list_query and mailbox_list_database, or let him read the table's file; ullage.cf(5)"
-          : "let him into the database, or start it")
-      // Whoever we are may be let in.
+          ? "set mailbox_list_query and mailbox_list_database, or let that user read the table's file; see ullage.cf(5)"
+          : "give that user access to the database, or start it")
+      // The user we run as may have access.
       rows = (try? list()) ?? []
     }
     guard !rows.isEmpty else {
-      report.skip("mailboxes", because: "no list of them could be had, or it is empty")
+      report.skip("mailboxes", because: "there is no list of them, or it is empty")
       return ([], nil)
     }
     checkLookups(rows, &report)
     return (rows, try examine(rows, &report))
   }
 
-  /// Mailboxes that the tables are asked for.
+  /// How many mailboxes are looked up in the tables.
   private static let most = 10
 
-  /// Asks as a delivery does, and compares with the list.
+  /// Looks mailboxes up as a delivery does, and compares them with the list.
   private func checkLookups(_ rows: [MailboxRow], _ report: inout CheckReport) {
     let directory = MailboxLookup(settings)
     let some = rows.filter { !$0.address.isEmpty && $0.isSound }.prefix(Self.most)
@@ -66,31 +66,31 @@ struct MailboxCheck {
         guard let difference = difference(row, mailbox) else { continue }
         return report.add(
           .warning, .listDiffers, difference, at: row.name,
-          reason: "audit, status --all and recompute --all go by the list, and deliveries by the tables",
-          remedy: "set mailbox_list_query so that it gives what the tables give; ullage.cf(5)")
+          reason: "audit, status --all and recompute --all use the list, and deliveries the tables",
+          remedy: "set mailbox_list_query so that it gives what the tables give; see ullage.cf(5)")
       } catch {
-        // A table that has no answer at all has been found already.
+        // `TableCheck` has reported a table that does not answer.
         if error.isTemporary { return }
         return report.add(
-          .error, .lookup, error.shown, at: row.name, reason: "mail to it is deferred until that is mended",
+          .error, .lookup, error.shown, at: row.name, reason: "mail to it is deferred until that is corrected",
           remedy: "ullage map \(shellWord(row.name)) \(error.parameter.rawValue) --all-steps")
       }
     }
     if !some.isEmpty {
       report.good(
-        "the tables and the list say the same of \(some.count == 1 ? "a mailbox" : "\(some.count) mailboxes")")
+        "the tables and the list agree on \(some.count == 1 ? "a mailbox" : "\(some.count) mailboxes")")
     }
   }
 
   private func difference(_ row: MailboxRow, _ mailbox: Mailbox?) -> String? {
-    guard let mailbox else { return "the list has it, and virtual_mailbox_maps does not" }
+    guard let mailbox else { return "the list has it, but virtual_mailbox_maps does not" }
     let listed = try? MailboxLookup.components(of: row.path, suffix: settings.maildirSuffix)
     func text(_ parts: [Path]) -> String { parts.map(\.text).joined(separator: "/") }
     if let listed, listed != mailbox.components {
       return "its path is \(text(listed)) in the list and \(text(mailbox.components)) in virtual_mailbox_maps"
     }
     guard mailbox.quota.limit.bytes == row.limit.bytes else {
-      return "its limit is \(row.limit.bytes) bytes by the list and \(mailbox.quota.limit.bytes) bytes for deliveries"
+      return "its limit is \(row.limit.bytes) bytes in the list and \(mailbox.quota.limit.bytes) bytes for deliveries"
     }
     return nil
   }
@@ -106,23 +106,23 @@ struct MailboxCheck {
     let name = shellWord(settings.mailboxBase.text)
     guard let base = Path(settings.mailboxBase) else { return false }
     do throws(MaildirError) {
-      // Empty where a volume is not mounted.
+      // The base is empty if its volume is not mounted.
       if !settings.baseMayBeEmpty { try user.acting { () throws(MaildirError) in try Maildir.checkBase(base) } }
     } catch {
       report.add(
         .error, .base, error.shown, at: "virtual_mailbox_base",
-        reason: "every message is deferred, so that none goes below the mount point of a missing volume",
-        remedy: "mount it; or give it to the mail user: chown \(user?.name ?? "vmail") \(name)")
+        reason: "every message is deferred, so that none is written below the mount point of a missing volume",
+        remedy: "mount it, or make the mail user its owner: chown \(user?.name ?? "vmail") \(name)")
       return false
     }
     guard user == nil || user.acting({ isAllowed(.writing, to: base) && isAllowed(.execution, to: base) }) else {
       report.add(
         .warning, .base, "\(user?.name ?? "the mail user") may not write to \(name)", at: "virtual_mailbox_base",
-        reason: "mail for a new domain is deferred, because its directory cannot be made",
+        reason: "mail for a new domain is deferred, because its directory cannot be created",
         remedy: "chown \(user?.name ?? "vmail") \(name)")
       return true
     }
-    report.good("\(name) is there")
+    report.good("\(name) exists")
     return true
   }
 
@@ -150,7 +150,7 @@ struct MailboxCheck {
     add(findings, of: rows.count, &report)
     if !report.hasTrouble(since: count) {
       let mailboxes = rows.count == 1 ? "a mailbox" : "\(rows.count) mailboxes"
-      report.good("\(mailboxes) looked at, \(present) with a Maildir: owners, modes and maildirsize are right")
+      report.good("\(mailboxes) checked, \(present) with a Maildir: owners, modes and maildirsize are right")
     }
     return sample
   }
@@ -159,7 +159,7 @@ struct MailboxCheck {
     guard let first = strangers.first, let user else { return }
     report.add(
       .error, .mailboxRights,
-      "\(Self.many(strangers.count)) to \(User.name(of: first.owner)), and deliveries run as \(user.name)",
+      "\(Self.many(strangers.count)) to \(User.name(of: first.owner)), but deliveries run as \(user.name)",
       at: first.mailbox, reason: "mail to them is deferred",
       remedy:
         "chown -R \(user.name) DIRECTORY, or an entry in master.cf with user=\(User.name(of: first.owner))")
@@ -167,20 +167,20 @@ struct MailboxCheck {
 
   private static func many(_ count: Int) -> String { count == 1 ? "a Maildir belongs" : "\(count) Maildirs belong" }
 
-  /// What an audit would find, as far as it is about how things are set up: one diagnosis for each kind.
+  /// What an audit would find, as far as it concerns the setup: one diagnosis per kind.
   private func add(_ findings: [Finding], of seen: Int, _ report: inout CheckReport) {
     let kinds: [(Finding.Kind, Diagnosis.Kind, String)] = [
       (.wrongRights, .mailboxRights, "mail to it is deferred, or others can read it"),
       (.brokenMaildir, .brokenMailbox, "mail to it is deferred"), (.badPath, .brokenMailbox, "mail to it is deferred"),
-      (.brokenLedger, .brokenMailbox, "the IMAP server shows no quota, or a wrong one, until it is counted anew"),
-      (.strayFolderMark, .brokenMailbox, "Courier's programs take the directory above for the mailbox"),
+      (.brokenLedger, .brokenMailbox, "the IMAP server shows no quota, or a wrong one, until it is recounted"),
+      (.strayFolderMark, .brokenMailbox, "Courier's programs take the parent directory for the mailbox"),
       (
         .headerLimit, .headerLimit,
-        "the IMAP server goes by the limit in maildirsize, and shows and enforces another one"
+        "the IMAP server uses the limit in maildirsize, so it shows and enforces a different one"
       ),
-      (.limitNotEnforced, .limitNotEnforced, "a quota that the database has is not kept"),
+      (.limitNotEnforced, .limitNotEnforced, "a quota in the database is not enforced"),
     ]
-    // Without a ledger there is nothing to be said of it.
+    // An inbox-only quota has no ledger, so skip the findings about it.
     let ofLedger: [Finding.Kind] =
       settings.countingRule.inboxOnly ? [.brokenLedger, .headerLimit, .limitNotEnforced] : []
     for (kind, diagnosis, reason) in kinds where !ofLedger.contains(kind) {
@@ -199,7 +199,7 @@ struct MailboxCheck {
     }
   }
 
-  /// The audit's, for the configuration that was checked.
+  /// The audit's remedy, with the configuration file that was checked.
   private func remedy(_ finding: Finding) -> String {
     guard configurationFile != Ullage.configurationFile else { return finding.remedy }
     return finding.remedy.replacing(

@@ -4,16 +4,16 @@ import Migration
 import Postfix
 import Text
 
-/// main.cf and master.cf, as far as deliveries go by them.
+/// main.cf and master.cf, as far as deliveries depend on them.
 struct PostfixCheck {
   let directory: String
   let postfix: Result<PostfixDirectory, PostfixError>
   let entries: [MasterService]
-  /// Those that read another ullage.cf.
+  /// The entries that read another ullage.cf.
   let others: [MasterService]
   let settings: Settings?
   let configurationFile: String
-  /// Of the database that deliveries ask, nil when they ask none or it is not known.
+  /// Connections to the database that deliveries query, nil if they query none or the number is unknown.
   let connections: Int64?
 
   func run(_ report: inout CheckReport) {
@@ -23,13 +23,13 @@ struct PostfixCheck {
         return report.skip("Postfix's entry", because: error.shown, remedy: "run it as root")
       }
       return report.add(
-        .error, .postfixDirectory, error.shown, at: directory, reason: "how Postfix calls us cannot be looked at",
+        .error, .postfixDirectory, error.shown, at: directory, reason: "how Postfix calls Ullage is unknown",
         remedy: error.isInFile ? "correct that line" : "ullage check --postfix=DIR")
     }
     guard !entries.isEmpty else {
       return report.add(
-        .error, .noEntry, "no entry runs ullage-deliver", at: "\(directory)/master.cf", reason: "no mail comes here",
-        remedy: "ullage migrate --from \(directory) --dry-run prints the command; ullage-deliver(8)")
+        .error, .noEntry, "no entry runs ullage-deliver", at: "\(directory)/master.cf", reason: "no mail arrives here",
+        remedy: "ullage migrate --from \(directory) --dry-run prints the command; see ullage-deliver(8)")
     }
     for entry in entries {
       let count = report.diagnoses.count
@@ -44,7 +44,7 @@ struct PostfixCheck {
       report.add(
         .notice, .otherEntry, "the entry \(other.name) reads \(file)",
         at: "\(postfix.path)/master.cf, line \(other.line)",
-        reason: "it was not looked at", remedy: postfix.checkCommand(file))
+        reason: "it was not checked", remedy: postfix.checkCommand(file))
     }
     checkMailComes(postfix, &report)
     checkValues(postfix, &report)
@@ -56,7 +56,7 @@ struct PostfixCheck {
     guard let own = names.first(where: { transport.split(separator: ":").first == $0[...] }) else {
       return report.add(
         .notice, .noMail, "virtual_transport is \(transport), not \(names[0])", at: "\(postfix.path)/main.cf",
-        reason: "mail comes here only for domains that transport_maps send here",
+        reason: "mail arrives here only for domains that transport_maps sends here",
         remedy: "postconf\(postfix.option) -e virtual_transport=\(names[0]) && postfix\(postfix.option) reload")
     }
     let count = report.diagnoses.count
@@ -67,7 +67,7 @@ struct PostfixCheck {
     if !report.hasTrouble(since: count) { report.good("virtual_transport is \(transport)") }
   }
 
-  /// What transport_maps have for a domain outranks virtual_transport.
+  /// An entry in transport_maps for a domain overrides virtual_transport.
   private func check(_ route: TransportSurvey.Route, _ own: String, _ report: inout CheckReport) {
     guard let count = route.count else {
       return report.skip(
@@ -76,12 +76,12 @@ struct PostfixCheck {
     }
     guard count > 0 else { return }
     report.add(
-      .warning, .noMail, "\(count == 1 ? "a domain goes" : "\(count) domains go") to virtual(8) (\(route.example))",
-      at: "\(route.table) in transport_maps", reason: "it outranks virtual_transport, and they have no quota",
-      remedy: route.statement?.there ?? route.command?.there ?? "write \(own): in the place of virtual:")
+      .warning, .noMail, "\(count == 1 ? "a domain uses" : "\(count) domains use") virtual(8) (\(route.example))",
+      at: "\(route.table) in transport_maps", reason: "it overrides virtual_transport, so there is no quota",
+      remedy: route.statement?.there ?? route.command?.there ?? "write \(own): instead of virtual:")
   }
 
-  /// Parameters that smtpd and the queue manager read in main.cf and a delivery in ullage.cf.
+  /// Parameters that smtpd and the queue manager read from main.cf, and a delivery from ullage.cf.
   private func checkValues(_ postfix: PostfixDirectory, _ report: inout CheckReport) {
     guard let settings else { return }
     let shared: [(String, String)] = [
@@ -91,21 +91,21 @@ struct PostfixCheck {
     ]
     for (name, ours) in shared {
       guard let theirs = try? postfix.value(of: name) else { continue }
-      // virtual(8)'s own entry may have set another, from which this file was made.
+      // virtual(8)'s entry may override it with -o; ullage.cf may have been generated from that.
       let all =
         [theirs] + postfix.master.services(running: "virtual").compactMap { try? postfix.value(of: name, for: $0) }
       if all.contains(where: { isSame(name, $0, ours) }) { continue }
-      // Some have no virtual(8) any more, and no base in main.cf.
+      // Some sites no longer have virtual(8), nor a base in main.cf.
       guard name != "virtual_mailbox_base" || !theirs.isEmpty else { continue }
       let reason =
         name == "virtual_mailbox_base"
         ? "the way back to virtual(8) leads to other Maildirs"
         : name == "recipient_delimiter"
           ? "Postfix and deliveries take different parts of an address for its extension"
-          : "limits below it hold only with virtual_mailbox_limit_override = yes, so both must have the same"
+          : "limits below it apply only with virtual_mailbox_limit_override = yes, so both must be the same"
       report.add(
         .warning, .otherValue, "\(name) is \"\(theirs)\" for Postfix and \"\(ours)\" here", at: "\(directory)/main.cf",
-        reason: reason, remedy: "write \(name) = \(theirs) into \(configurationFile)")
+        reason: reason, remedy: "set \(name) = \(theirs) in \(configurationFile)")
     }
   }
 

@@ -6,12 +6,12 @@ import Postfix
 import Tables
 import Text
 
-/// Where the domains of real mailboxes are sent by `transport_maps`, whose answers outrank `virtual_transport`.
+/// Where `transport_maps`, which override `virtual_transport`, send the domains of real mailboxes.
 struct RouteCheck {
   let postfix: PostfixDirectory
   let entries: [MasterService]
 
-  /// Domains that are asked for.
+  /// How many domains are looked up.
   private static let most = 20
 
   func run(_ rows: [MailboxRow], _ report: inout CheckReport) {
@@ -26,7 +26,7 @@ struct RouteCheck {
     for domain in domains {
       guard let answer = try? set.lookup(domain, in: tables, until: Deadline(secondsFromNow: 10)) else { continue }
       let transport = String(answer.text.prefix { $0 != ":" })
-      // An empty transport leaves virtual_transport in force (transport(5)); virtual(8) has been found already.
+      // An empty transport leaves virtual_transport in force (transport(5)); `PostfixCheck` reports virtual(8).
       guard !transport.isEmpty, !virtual.contains(transport), !entries.contains(where: { $0.name == transport }) else {
         continue
       }
@@ -36,12 +36,12 @@ struct RouteCheck {
       let isThere = postfix.master.services.contains { $0.name == transport }
       report.add(
         .warning, .noMail,
-        "\(domains.count == 1 ? "a domain with mailboxes goes" : "\(domains.count) domains with mailboxes go") to the transport"
+        "\(domains.count == 1 ? "a domain with mailboxes uses" : "\(domains.count) domains with mailboxes use") the transport"
           + " \(transport) (\(domains[0]))",
         at: "transport_maps",
         reason: isThere
-          ? "it outranks virtual_transport: no quota is kept" : "master.cf has no such transport: mail is deferred",
-        remedy: "write \(entries[0].name): for them in the table")
+          ? "it overrides virtual_transport: no quota applies" : "master.cf has no such transport: mail is deferred",
+        remedy: "set \(entries[0].name): for them in the table")
     }
   }
 }

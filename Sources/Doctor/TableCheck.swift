@@ -8,18 +8,18 @@ import Reports
 import Tables
 import Text
 
-/// The tables: their files, the databases behind them, and whether a question is answered by an index.
+/// The tables: their files, their databases, and whether an index serves the queries.
 struct TableCheck {
   let settings: Settings
-  /// Nil when it is not known, or we cannot see with his eyes.
+  /// The mail user; nil if it is unknown, or we cannot act as that user.
   let user: User?
 
   /// Seconds for each table.
   private static let patience: Int64 = 20
   private static let sample = Array("you@example.org".utf8)
 
-  /// - Returns: how many connections deliveries may have to their databases, at the least of them; nil when they have
-  ///   none, or when it is not known.
+  /// - Returns: how many connections deliveries may have to a database, the minimum over all databases; nil
+  ///   if they query none, or it is unknown.
   func run(_ report: inout CheckReport) -> Int64? {
     var connections: [Int64] = []
     var seen: Set<TableReference> = []
@@ -32,7 +32,7 @@ struct TableCheck {
     return connections.min()
   }
 
-  /// With the lookup service, the mail user asks no table himself.
+  /// With the lookup service, the mail user queries no table itself.
   private var isAskedByService: Bool { settings.lookupService.socket != nil && !settings.lookupService.fallsBack }
 
   private func check(
@@ -50,7 +50,7 @@ struct TableCheck {
       }
     } catch {
       return report.add(
-        .error, .badTable, error.shown, at: parameter.rawValue, reason: "mail is deferred until it is mended",
+        .error, .badTable, error.shown, at: parameter.rawValue, reason: "mail is deferred until it is corrected",
         remedy: cure(table))
     }
     checkRights(table, &report)
@@ -71,7 +71,7 @@ struct TableCheck {
     let files = Survey.files(of: table).filter { Survey.exists($0) }
     guard let user, !isAskedByService, case let closed = Survey.closed(files, to: user), !closed.files.isEmpty
     else {
-      return "correct it; ullage.cf(5) and pgsql_table(5)"
+      return "correct it; see ullage.cf(5) and pgsql_table(5)"
     }
     let commands =
       closed.directories.map { "setfacl -m u:\(user.name):x \(shellWord($0))" }
@@ -82,7 +82,7 @@ struct TableCheck {
   private func remedy(_ table: TableReference, _ error: TableError) -> String {
     let missing = Survey.files(of: table).filter { !Survey.exists($0) }
     if !missing.isEmpty {
-      return missing == [table.name.text] ? "make the file \(missing[0])" : "postmap \(shellWord(table.text))"
+      return missing == [table.name.text] ? "create the file \(missing[0])" : "postmap \(shellWord(table.text))"
     }
     if error.shown.contains("unsupported dictionary type") { return "apt-get install postfix-\(table.type)" }
     let cure = cure(table)
@@ -95,22 +95,22 @@ struct TableCheck {
     if status.permissions & 0o004 != 0, hasPassword(table) {
       report.add(
         .warning, .tableRights,
-        "everybody may read it, and it holds a password (mode \(String(status.permissions, radix: 8)))",
-        at: name, reason: "whoever has an account here can ask the database as Postfix does",
-        // The service reads it as a member of the group postfix.
+        "anyone can read it, and it contains a password (mode \(String(status.permissions, radix: 8)))",
+        at: name, reason: "anyone with an account here can query the database as Postfix does",
+        // The service reads it as a member of group postfix.
         remedy: isAskedByService
           ? "chgrp postfix \(name) && chmod 640 \(name)"
           : user.map { "chmod o-rwx \(name) && setfacl -m u:\($0.name):r \(name)" } ?? "chmod o-rwx \(name)")
     }
     if status.permissions & 0o002 != 0 {
       report.add(
-        .error, .tableRights, "everybody may write to it", at: name,
+        .error, .tableRights, "anyone can write to it", at: name,
         reason: "whoever writes it decides where mail goes",
         remedy: "chmod o-w \(name)")
     }
   }
 
-  /// As pgsql_table(5), mysql_table(5) and ldap_table(5) call it.
+  /// By the names that pgsql_table(5), mysql_table(5) and ldap_table(5) give it.
   private func hasPassword(_ table: TableReference) -> Bool {
     guard ["pgsql", "mysql", "ldap"].contains(table.type), let path = Path(table.name),
       let text = try? File.contents(of: path, limit: 1 << 20, until: Deadline(secondsFromNow: Self.patience))
@@ -127,12 +127,12 @@ struct TableCheck {
       }
     } catch {
       report.add(
-        .error, .badTable, error.shown, at: parameter.rawValue, reason: "mail is deferred while it has no answer",
+        .error, .badTable, error.shown, at: parameter.rawValue, reason: "mail is deferred while it does not answer",
         remedy: remedy(table, error))
     }
   }
 
-  /// The service is asked below whether it is let in; nobody else needs to be.
+  /// Checks the plan if we can connect: only the service needs access, which is tested below.
   private func checkPlanOnly(_ table: TableReference, _ report: inout CheckReport) {
     let deadline = Deadline(secondsFromNow: Self.patience)
     do {
@@ -152,14 +152,14 @@ struct TableCheck {
     do {
       let database = try user.acting { () throws(TableError) in try TableDatabase(table, until: deadline) }
       do {
-        // As the mail user, because PostgreSQL may go by the user of the process (pg_hba.conf, peer).
+        // As the mail user, because PostgreSQL may authenticate the user of the process (pg_hba.conf, peer).
         let connection = try user.acting { () throws(PostgresError) in try database.connect(until: deadline) }
         try checkPlan(database, connection, table, until: deadline, &report)
         return try available(connection, until: deadline)
       } catch {
         if case .query = error {
           report.add(
-            .error, .badTable, error.shown, at: table.text, reason: "mail is deferred until the query is mended",
+            .error, .badTable, error.shown, at: table.text, reason: "mail is deferred until the query is corrected",
             remedy: "correct query in \(table.name.text)")
         } else {
           report.add(
@@ -168,18 +168,19 @@ struct TableCheck {
         }
       }
     } catch {
-      report.add(.error, .badTable, error.shown, at: parameter.rawValue, reason: "mail is deferred until it is mended")
+      report.add(
+        .error, .badTable, error.shown, at: parameter.rawValue, reason: "mail is deferred until it is corrected")
     }
     return nil
   }
 
-  /// A plan that reads a whole table although it was told not to has no index to go by.
+  /// A plan that reads a whole table despite `enable_seqscan = off` has no index to use.
   private func checkPlan(
     _ database: TableDatabase, _ connection: PostgresConnection, _ table: TableReference,
     until deadline: Deadline, _ report: inout CheckReport
   ) throws(PostgresError) {
     guard let statement = try database.statement(for: Self.sample, on: connection) else { return }
-    // For this transaction only, so that pgbouncer gives the connection back as it was.
+    // For this transaction only, so that pgbouncer gets the connection back unchanged.
     try connection.execute(Array("BEGIN READ ONLY; SET LOCAL enable_seqscan = off".utf8), until: deadline)
     let plan = try connection.query(Array("EXPLAIN ".utf8) + statement, until: deadline)
     try connection.execute(Array("ROLLBACK".utf8), until: deadline)
@@ -189,14 +190,14 @@ struct TableCheck {
     report.add(
       isLarge ? .warning : .notice, .noIndex, "no index helps: the whole of \(relation) is read for each message",
       at: table.text, reason: "a lookup takes longer with each row, and past 20 seconds mail is deferred",
-      remedy: "make an index on \(relation) for this condition: \(filter ?? "none: the query has no WHERE")")
+      remedy: "add an index on \(relation) for this condition: \(filter ?? "none: the query has no WHERE")")
   }
 
-  /// A relation of which a plan reads every row, and the condition that it then looks at.
+  /// A relation of which a plan reads every row, and the condition that it applies to each.
   ///
-  /// What is told to avoid sequential scans may read a whole index instead: one without an `Index Cond`.
+  /// With `enable_seqscan = off` a plan may read a whole index instead: a scan without `Index Cond`.
   private static func wholeScan(_ plan: [String]) -> (relation: String, filter: String?)? {
-    // A node, and the lines about it.
+    // Each node with the lines that belong to it.
     let nodes = plan.reduce(into: [[String]]()) { nodes, line in
       if nodes.isEmpty || line.contains("->") { nodes.append([line]) } else { nodes[nodes.count - 1].append(line) }
     }
@@ -208,7 +209,7 @@ struct TableCheck {
         node[0].contains("Seq Scan on ")
         || node[0].contains("Index") && node[0].contains("Scan") && !node.contains { $0.contains("Index Cond: ") }
       guard isWhole else { continue }
-      // A Bitmap Index Scan stands below the node that names the relation and has the condition.
+      // A Bitmap Index Scan is below the node that names the relation and the condition.
       let holder = node[0].contains("Bitmap Index Scan") && index > 0 ? nodes[index - 1] : node
       let filter = holder.first { $0.contains("Filter: ") || $0.contains("Recheck Cond: ") }
       return (
@@ -218,7 +219,7 @@ struct TableCheck {
     return nil
   }
 
-  /// More than a thousand; yes where that cannot be told.
+  /// Whether it has more than a thousand rows; true if that is unknown.
   private func hasManyRows(
     _ relation: String, _ connection: PostgresConnection, until deadline: Deadline
   ) throws(PostgresError) -> Bool {
@@ -229,8 +230,8 @@ struct TableCheck {
     }
   }
 
-  /// Connections that everybody may have, less those that are kept for superusers, or that the role or the database
-  /// may have; nil behind a pooler.
+  /// The connections available to ordinary roles, or the limit of this role or database if that is lower;
+  /// nil behind a pooler.
   private func available(
     _ connection: PostgresConnection, until deadline: Deadline
   ) throws(PostgresError) -> Int64? {
@@ -258,7 +259,7 @@ struct TableCheck {
     if let failure = lookup.serviceFailure {
       report.add(
         .warning, .lookupService, failure, at: "lookup_socket",
-        reason: "the tables are asked in its place (lookup_fallback), at three times the cost",
+        reason: "the tables are queried instead (lookup_fallback), at three times the cost",
         remedy: "systemctl start ullaged-lookup.socket ullaged-lookup.service")
     } else {
       report.good("the lookup service answers on \(socket.text)")

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import Socketmap
 
-/// The answers of the last while. It reads no clock: whoever asks tells the time.
+/// Recent answers. It reads no clock: the caller passes the time.
 ///
-/// Its size is bounded: when the younger half is full, it becomes the older half, and what was the older half goes.
+/// Its size is bounded: when the younger half is full, it replaces the older half, which is dropped.
 struct LookupCache {
   private struct Entry {
     let reply: SocketmapReply
@@ -14,10 +14,10 @@ struct LookupCache {
   private var older: [SocketmapRequest: Entry] = [:]
   /// Entries in each half.
   private let half: Int
-  /// Bytes. An address has at most 320 (RFC 5321 §4.5.3.1); a client that makes up longer ones shall not fill memory.
+  /// Bytes. An address has at most 320 (RFC 5321 §4.5.3.1); longer ones from a client must not fill memory.
   private static let longestKey = 512
 
-  /// - Parameter capacity: the most answers that are held.
+  /// - Parameter capacity: the largest number of answers held.
   init(capacity: Int = 65_536) {
     half = capacity / 2
   }

@@ -7,25 +7,25 @@ import Synchronization
 import Tables
 import Text
 
-/// What an administrator wants to know of the service.
+/// What the service reports to the administrator.
 package enum LookupEvent: Equatable, Sendable {
-  /// A map has no answers any more, and why; whether old ones are given meanwhile is for the settings to say.
+  /// A map has failed, and why. Old answers may still be given meanwhile (`lookup_stale_time`).
   case outage(Parameter, String)
-  /// The first time in an outage that an old answer is given.
+  /// The first old answer given during an outage.
   case stale(Parameter)
-  /// It has answers again: how many questions went without one, and how many got an old one.
+  /// A map answers again: how many requests had no answer, and how many got an old one.
   case recovered(Parameter, unanswered: Int, stale: Int)
 }
 
-/// Answers socketmap requests from the tables of ullage.cf and from memory. Each map is a parameter that takes tables,
-/// each key an address.
+/// Answers socketmap requests from the tables of ullage.cf and from the cache. Each map is a parameter that
+/// takes tables, each key an address.
 package final class LookupService: Sendable {
   private struct State {
     var settings: Settings
     var tables: AddressTables
     var cache = LookupCache()
     var outages: [Parameter: (unanswered: Int, stale: Int)] = [:]
-    /// Counts the reloads: an answer of the tables before one is not held after it.
+    /// The number of reloads: an answer from the tables before a reload is not cached after it.
     var generation = 0
   }
 
@@ -34,7 +34,7 @@ package final class LookupService: Sendable {
   private let report: @Sendable (LookupEvent) -> Void
 
   /// - Parameter report: called from any thread.
-  /// - Throws: for a table that cannot be used as it is configured. No database is asked yet.
+  /// - Throws: if a table is unusable as configured. No database is queried yet.
   package init(
     _ settings: Settings, report: @escaping @Sendable (LookupEvent) -> Void
   ) throws(SettingsError) {
@@ -43,9 +43,9 @@ package final class LookupService: Sendable {
     state = Mutex(State(settings: settings, tables: try Self.open(settings, pool)))
   }
 
-  /// Takes over other settings, and forgets all answers. `lookup_connections` stays as it was.
+  /// Switches to other settings and forgets all answers. `lookup_connections` does not change.
   ///
-  /// - Throws: as the initializer does; then everything stays as it was.
+  /// - Throws: as the initializer does; then nothing changes.
   package func reload(_ settings: Settings) throws(SettingsError) {
     let tables = try Self.open(settings, pool)
     state.withLock {
@@ -62,7 +62,7 @@ package final class LookupService: Sendable {
     return AddressTables(delimiters: settings.recipientDelimiter, tables)
   }
 
-  /// The answer that is held for `request`, nil when the tables must be asked. It never waits.
+  /// The cached answer to `request`, nil if the tables must be queried. It never waits.
   package func heldReply(to request: SocketmapRequest) -> SocketmapReply? {
     let now = ContinuousClock.now
     return state.withLock {
@@ -70,11 +70,11 @@ package final class LookupService: Sendable {
     }
   }
 
-  /// Asks the tables. It may wait until `deadline`, and at most `lookup_connections` threads may ask at once.
+  /// Queries the tables until `deadline` at most. Up to `lookup_connections` threads may call it at once.
   package func reply(to request: SocketmapRequest, until deadline: Deadline) -> SocketmapReply {
     guard let parameter = Parameter(rawValue: String(decoding: request.map, as: UTF8.self)),
       Parameter.tables.contains(parameter)
-    else { return .permanent(Array("there is no such map; maps are called like the parameters of ullage.cf(5)".utf8)) }
+    else { return .permanent(Array("there is no such map; maps are named after the parameters of ullage.cf(5)".utf8)) }
     let (settings, tables, generation) = state.withLock { ($0.settings, $0.tables, $0.generation) }
     let references = settings.tables(parameter)
     guard !references.isEmpty else {
@@ -91,13 +91,13 @@ package final class LookupService: Sendable {
     }
   }
 
-  /// Holds the answer from the moment of the question on: the row may have changed since.
+  /// Caches the answer. Its age counts from the start of the query: the row may have changed since.
   private func keep(
     _ reply: SocketmapReply, to request: SocketmapRequest, _ parameter: Parameter, at asked: ContinuousClock.Instant,
     _ generation: Int
   ) {
     let outage = state.withLock { state in
-      // The one answer that refuses mail is never given from memory: the mailbox may have been made since.
+      // The one answer that refuses mail is never cached: the mailbox may have been created since.
       if reply == .notFound, parameter == .virtual_mailbox_maps {
         state.cache.forget(request)
       } else if generation == state.generation {

@@ -3,20 +3,20 @@ import Configuration
 import Tables
 import Text
 
-/// The keys under which an address is looked up, in virtual(8)'s order.
+/// The keys by which an address is looked up, in virtual(8)'s order.
 struct AddressKeys: Equatable {
   struct Key: Equatable {
     let text: [UInt8]
-    /// Only a part of the address: some kinds of table are not asked for it (Postfix, mail_addr_find).
+    /// Only a part of the address, which is not looked up in some types of table (Postfix, mail_addr_find).
     let isPartial: Bool
   }
 
-  /// The whole address, the address without its extension, and `@domain`; of each first the quoted form (RFC 5321
-  /// §4.1.2), then the plain one where it differs.
+  /// The whole address, the address without its extension, and `@domain`; for each the quoted form first (RFC
+  /// 5321 §4.1.2), then the plain one if it differs.
   let keys: [Key]
 
-  /// Nil for an address that is not UTF-8 or holds NUL: it is not found, and no database is asked (PostgreSQL would
-  /// answer with an error).
+  /// Nil for an address that is not UTF-8 or contains NUL: it is not found, and no database is queried
+  /// (PostgreSQL would report an error).
   ///
   /// - Parameter delimiters: `recipient_delimiter`, a set of characters.
   init?(_ address: [UInt8], delimiters: [UInt8]) {
@@ -39,8 +39,8 @@ struct AddressKeys: Equatable {
     }
   }
 
-  /// What stands before the first delimiter, nil without one. It may not be empty, though the extension may; and the
-  /// addresses that mail systems use themselves have none (Postfix, split_addr).
+  /// The part before the first delimiter, nil without one. It must not be empty, though the extension may be.
+  /// Addresses that mail systems use themselves are never split (Postfix, split_addr).
   private static func user(of local: ArraySlice<UInt8>, delimiters: [UInt8]) -> ArraySlice<UInt8>? {
     let user = local.prefix { !delimiters.contains($0) }
     guard !user.isEmpty, user.count < local.count else { return nil }
@@ -50,7 +50,7 @@ struct AddressKeys: Equatable {
     return user
   }
 
-  /// The local part as it stands in a message header: in double quotes unless it is a dot-atom (RFC 5322 §3.2.3).
+  /// The local part as in a message header: in double quotes unless it is a dot-atom (RFC 5322 §3.2.3).
   private static func quoted(_ local: ArraySlice<UInt8>) -> [UInt8] {
     let isPlain: (UInt8) -> Bool = { $0 > 32 && $0 != 127 && !"()<>[]:;@\\,\"".utf8.contains($0) }
     let parts = local.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)

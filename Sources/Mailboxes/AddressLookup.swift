@@ -4,18 +4,18 @@ package import Posix
 package import Tables
 import Text
 
-/// What a parameter of ullage.cf has for an address: asked from the lookup service where `lookup_socket` names one, else
-/// from the tables themselves.
+/// Looks up the value of a parameter of ullage.cf for an address: from the lookup service if
+/// `lookup_socket` names one, else in the tables themselves.
 package final class AddressLookup {
   private let settings: Settings
   private let tables: TableSet
   private let addressTables: AddressTables
-  /// Until they have failed once.
+  /// False after the tables have failed once.
   private var prefersTables: Bool
-  /// Why the lookup service was passed over, nil while it answers. It is not asked again then.
+  /// Why the lookup service was skipped, nil while it answers. After a failure it is not queried again.
   package private(set) var serviceFailure: String?
 
-  /// - Parameter prefersTables: the lookup service, which may hold an old answer, is asked only when the tables fail.
+  /// - Parameter prefersTables: query the lookup service, whose answers may be old, only if the tables fail.
   package init(_ settings: Settings, _ tables: TableSet = TableSet(), prefersTables: Bool = false) {
     self.settings = settings
     self.prefersTables = prefersTables
@@ -23,9 +23,9 @@ package final class AddressLookup {
     addressTables = AddressTables(delimiters: settings.recipientDelimiter, tables)
   }
 
-  /// The value for `address`, or nil when there is none.
+  /// The value for `address`, or nil if there is none.
   ///
-  /// With `lookup_fallback`, the service has 10 seconds, and the tables the rest of the time.
+  /// With `lookup_fallback`, the service has 10 seconds, and the tables have the rest of the time.
   package func value(
     of parameter: Parameter, for address: [UInt8], until deadline: Deadline
   ) throws(TableError) -> [UInt8]? {
@@ -34,7 +34,7 @@ package final class AddressLookup {
     if settings.lookupService.socket != nil, prefersTables {
       let share = deadline.share(seconds: 10)
       do { return try addressTables.value(in: references, for: address, until: share) } catch {
-        // Their files are closed to us, or the database is; the service may be let in.
+        // We may lack access to their files or database; the service may have it.
         prefersTables = false
       }
     }

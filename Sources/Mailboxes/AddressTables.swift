@@ -4,7 +4,7 @@ package import Posix
 package import Tables
 import Text
 
-/// Asks tables for an address, by virtual(8)'s keys in its order.
+/// Looks up an address in tables, by virtual(8)'s keys in virtual(8)'s order.
 package struct AddressTables: Sendable {
   private let delimiters: [UInt8]
   private let tables: TableSet
@@ -15,7 +15,7 @@ package struct AddressTables: Sendable {
     self.tables = tables
   }
 
-  /// What the first of `references` that knows `address` has for it, or nil when none does.
+  /// The value of the first key of `address` that one of `references` has, or nil if none has any.
   ///
   /// - Parameter address: any bytes; one that is not UTF-8 is not found.
   package func value(

@@ -22,7 +22,7 @@ extension MailboxError {
     case .badPath(let path, let reason):
       Array("virtual_mailbox_maps gives \"".utf8) + path + Array("\": \(reason)".utf8)
     case .badNumber(let parameter, let value):
-      Array("\(parameter.rawValue) gives \"".utf8) + value + Array("\", which is not one whole number".utf8)
+      Array("\(parameter.rawValue) gives \"".utf8) + value + Array("\", which is not a whole number".utf8)
     case .otherUser(let parameter, let id, let own):
       Array("\(parameter.rawValue) gives \(id), but deliveries run as uid \(own)".utf8)
     }

@@ -18,7 +18,7 @@ package struct MailboxLookup {
   /// Why the lookup service was skipped, nil when it was not.
   package var serviceFailure: String? { lookup.serviceFailure }
 
-  /// The mailbox of `recipient`, or nil when there is none.
+  /// The mailbox of `recipient`, or nil if there is none.
   ///
   /// - Parameters:
   ///   - credentials: what deliveries run as, which `virtual_uid_maps` and `virtual_gid_maps` must confirm where they are
@@ -35,7 +35,7 @@ package struct MailboxLookup {
     return Mailbox(components: components, quota: settings.limitRule.limit(bytes: bytes, messages: messages))
   }
 
-  /// The text of `recipient`'s own that the sender is told over quota, nil when there is none.
+  /// The over-quota text for senders that the tables give for `recipient`, nil if there is none.
   package func limitMessage(for recipient: [UInt8], until deadline: Deadline) throws(MailboxError) -> [UInt8]? {
     let text = try value(.virtual_maildir_limit_message_maps, recipient, until: deadline)
     return text?.isEmpty == true ? nil : text
@@ -66,17 +66,17 @@ package struct MailboxLookup {
     guard number == Int64(expected) else { throw .otherUser(parameter, number, expected) }
   }
 
-  /// The directories below the base that `path`, a table's answer, leads through.
+  /// The directories below the base in `path`, which is a table's answer.
   package static func components(of path: [UInt8], suffix: [UInt8]) throws(MailboxError) -> [Path] {
     let slash = UInt8(ascii: "/")
     guard path.last == slash else { throw .badPath(path, "it must end in / (mbox files are not supported)") }
     var components: [Path] = []
     for part in (path + suffix).split(separator: slash) where !part.elementsEqual(".".utf8) {
-      guard !part.elementsEqual("..".utf8) else { throw .badPath(path, "it must not hold ..") }
-      guard let component = Path(part) else { throw .badPath(path, "it must not hold NUL") }
+      guard !part.elementsEqual("..".utf8) else { throw .badPath(path, "it must not contain ..") }
+      guard let component = Path(part) else { throw .badPath(path, "it must not contain NUL") }
       components.append(component)
     }
-    guard !components.isEmpty else { throw .badPath(path, "it must lead below virtual_mailbox_base") }
+    guard !components.isEmpty else { throw .badPath(path, "it must be below virtual_mailbox_base") }
     return components
   }
 }

@@ -3,9 +3,9 @@ package import Configuration
 import Posix
 import Text
 
-/// Why ullage.cf, or a table file that it names, is of no use.
+/// Why ullage.cf, or a table file that it names, is unusable.
 package struct SettingsError: ExplainedError {
-  /// The file, the line where it is one line's fault, what is wrong and what to do.
+  /// The file, the line if a single one is at fault, what is wrong and what to do.
   package let sentence: [UInt8]
 
   package init(_ sentence: [UInt8]) {
@@ -13,10 +13,10 @@ package struct SettingsError: ExplainedError {
   }
 }
 
-/// ullage.cf as a program reads it that a person or a service manager started.
+/// ullage.cf as read by `ullage` and `ullaged`.
 package struct SettingsFile: Sendable {
   package let settings: Result<Settings, SettingsError>
-  /// Where to log, also when the rest of the file is of no use.
+  /// Where to log, even if the rest of the file is invalid.
   package let logSocket: [UInt8]
 
   package init(_ name: String) {
@@ -27,7 +27,7 @@ package struct SettingsFile: Sendable {
 
   private static func read(_ name: String) -> (Result<Settings, SettingsError>, logSocket: [UInt8]?) {
     guard let path = Path(name.utf8) else {
-      return (.failure(SettingsError(Array("\(name): the name holds NUL".utf8))), nil)
+      return (.failure(SettingsError(Array("\(name): the name contains NUL".utf8))), nil)
     }
     let text: [UInt8]
     do { text = try File.contents(of: path, limit: 1 << 20, until: .never) } catch {

@@ -207,7 +207,8 @@ struct MaildirCount: ~Copyable {
   }
 
   private mutating func lookAtPart(
-    _ index: Int,all: Bool) throws(MaildirError) -> Bool {
+    _ index: Int, all: Bool
+  ) throws(MaildirError) -> Bool {
     let path = parts[index].path
     let follows = rule.profile.followsSymlinks
     do throws(SystemError) {

@@ -33,18 +33,18 @@ package enum MaildirError: ExplainedError, Equatable, Sendable {
     case .system(let error): error.sentence
     case .baseMissing: Array("virtual_mailbox_base does not exist".utf8)
     case .baseEmpty: Array("virtual_mailbox_base is empty: is its volume mounted?".utf8)
-    case .foreignSymlink(let name): Array("symlink not owned by root on the way: ".utf8) + name
+    case .foreignSymlink(let name): Array("symlink not owned by root in the path: ".utf8) + name
     case .symlinkInside(let name): Array("symlink inside the Maildir: ".utf8) + name
     case .notADirectory(let name): Array("not a directory: ".utf8) + name
     case .missing(let name): Array("there is no ".utf8) + name
     case .wrongOwner(let owner): Array("the Maildir belongs to uid \(owner)".utf8)
     case .replaced: Array("the Maildir was replaced during the delivery".utf8)
     case .ledgerIsDirectory: Array("maildirsize is a directory".utf8)
-    case .ledgerUnsteady: Array("maildirsize was replaced by another program again and again".utf8)
+    case .ledgerUnsteady: Array("another program kept replacing maildirsize".utf8)
     case .appendedInPart: Array("write maildirsize: only a part was written".utf8)
     case .countUnfinished: Array("the messages could not be counted in time".utf8)
     case .possibleDuplicate(let error):
-      Array("possible duplicate, the message may stay in new/: ".utf8) + error.sentence
+      Array("possible duplicate, the message may remain in new/: ".utf8) + error.sentence
     }
   }
 }

@@ -47,9 +47,9 @@ package struct RightsFault: Equatable, Sendable, Codable {
   package var sentence: String {
     func octal(_ mode: UInt32) -> String { String(mode, radix: 8) }
     switch (part, problem) {
-    case (.maildir, .writableByAll(let mode)): return "everybody may write to the Maildir, mode \(octal(mode))"
+    case (.maildir, .writableByAll(let mode)): return "anyone can write to the Maildir, mode \(octal(mode))"
     case (.maildir, .closedToOwner(let mode)): return "the Maildir has mode \(octal(mode)), its owner needs rwx"
-    case (_, .writableByAll(let mode)): return "everybody may write to \(part.rawValue), mode \(octal(mode))"
+    case (_, .writableByAll(let mode)): return "anyone can write to \(part.rawValue), mode \(octal(mode))"
     case (_, .closedToOwner(let mode)): return "\(part.rawValue) has mode \(octal(mode)), its owner cannot use it"
     case (_, .foreign(let owner, let expected)):
       let (user, other) = (User.name(of: owner), User.name(of: expected))

@@ -3,14 +3,14 @@ package import Configuration
 package import Postfix
 import Text
 
-/// Turns a Postfix that was configured for VDA into ullage.cf and the commands for Postfix: text in, text out.
+/// Turns a Postfix configuration for VDA into ullage.cf and commands for Postfix: text in, text out.
 package struct Migration {
   package struct Options: Sendable {
-    /// Where the new file will lie.
+    /// The path of the new file.
     package let configurationFile: String
     /// The name of the new transport.
     package let transport: String
-    /// The mail user, nil for the one that `virtual_uid_maps` names.
+    /// The mail user; nil for the one that `virtual_uid_maps` names.
     package let user: String?
 
     package init(configurationFile: String, transport: String, user: String?) {
@@ -23,19 +23,19 @@ package struct Migration {
   let postfix: PostfixDirectory
   let options: Options
   let survey: Survey
-  /// virtual(8)'s entry in master.cf, whose own settings outrank main.cf.
+  /// virtual(8)'s entry in master.cf, whose `-o` settings override main.cf.
   let service: MasterService?
   var plan = MigrationPlan()
-  /// The new file as its readers will take it, nil when they cannot.
+  /// The new file as the programs parse it; nil if it is invalid.
   private(set) var settings: Settings?
   /// The lines of the new file, by name.
   private var lines: [(name: String, value: [UInt8])] = []
   private var macros: [(name: String, value: [UInt8])] = []
-  /// What sends domains of the database, and of files, to the new transport, and what sends them back.
+  /// What sends domains in the database, and domains in files, to the new transport, and the reverse.
   var routeStatements: [(there: String, back: String)] = []
   var routeCommands: [(there: String, back: String)] = []
 
-  /// - Throws: `ConfigurationError` for a file that Postfix cannot use either.
+  /// - Throws: `ConfigurationError` for a file that is invalid for Postfix, too.
   package static func plan(
     from postfix: PostfixDirectory, _ options: Options, _ survey: Survey
   ) throws(ConfigurationError) -> MigrationPlan {
@@ -63,7 +63,7 @@ package struct Migration {
       ?? postfix.master.transport("virtual")
   }
 
-  /// VDA's own, and those of Postfix's that both need.
+  /// VDA's parameters, and those of Postfix that both need.
   private static let taken: [Parameter] = [
     .virtual_mailbox_base, .virtual_mailbox_maps, .virtual_maildir_suffix, .virtual_mailbox_limit_maps,
     .virtual_mailbox_limit, .virtual_mailbox_limit_override, .virtual_mailbox_limit_inbox, .virtual_overquota_bounce,
@@ -72,14 +72,14 @@ package struct Migration {
     .virtual_maildir_filter_maps, .message_size_limit, .recipient_delimiter,
   ]
 
-  /// As it is written for virtual(8), nil when it is not.
+  /// The value as written for virtual(8), nil if it is not set.
   func written(_ name: String) -> [UInt8]? {
     service?.overrides[name].map { Array($0.utf8) } ?? postfix.main.entries[name]?.value
   }
 
   func written(_ parameter: Parameter) -> [UInt8]? { written(parameter.rawValue) }
 
-  /// What is meant, every `$name` replaced and quotes taken off; the default where it is not written.
+  /// The effective value, expanded and unquoted; the default if it is not set.
   func value(_ parameter: Parameter) throws(ConfigurationError) -> String {
     let value = try postfix.value(of: parameter.rawValue, for: service) ?? parameter.definition.defaultText
     return ConfigurationFile.unquoted(Array(value.utf8)).text
@@ -101,10 +101,10 @@ package struct Migration {
     for parameter in Self.taken {
       let name = parameter.rawValue
       guard let value = written(parameter) else { continue }
-      // A name that refers to itself, or a brace that is never closed.
+      // Throws for a name that refers to itself, or a brace that is never closed.
       _ = try postfix.value(of: name, for: service)
       if service?.overrides[name] != nil {
-        change(name, "is taken from -o in \(place(service)), which outranks main.cf")
+        change(name, "is taken from -o in \(place(service)), which overrides main.cf")
       }
       take(parameter, value)
     }
@@ -134,47 +134,47 @@ package struct Migration {
       let counts = written(.virtual_trash_count)?.text.lowercased() == "yes"
       change(
         name,
-        "the quotes around \(plain.text) are gone. "
+        "the quotes around \(plain.text) were removed. "
           + (counts
             ? "It counts anyway, because virtual_trash_count is yes"
-            : "For VDA they were part of the name, so that \(plain.text) counted; from now on it does not, and mailboxes"
-              + " hold less by what is in it"))
+            : "For VDA they were part of the name, so \(plain.text) counted; from now on it does not, and mailboxes"
+              + " shrink by what is in it"))
     case .virtual_maildir_limit_message:
-      change(name, "the quotes around the text are gone; VDA showed them to the sender")
-    default: change(name, "the quotes around the value are gone; for Postfix they were part of it")
+      change(name, "the quotes around the text were removed; VDA showed them to the sender")
+    default: change(name, "the quotes around the value were removed; for Postfix they were part of it")
     }
     return plain
   }
 
-  /// The administrator's own names that the lines use, and Postfix's.
+  /// The user-defined names and Postfix parameters that the lines refer to.
   private mutating func takeMacros() {
     var names = lines.reduce(into: Set<String>()) { $0.formUnion(Macro.names(in: $1.value)) }.sorted()
     var done = Set(lines.map(\.name))
     while let name = names.popLast() {
-      // `$message_size_limit` and the like are parameters of ullage.cf, with the same default.
+      // `$message_size_limit` and the like are parameters of ullage.cf with the same default.
       guard !name.isEmpty, done.insert(name).inserted, Parameter(rawValue: name) == nil else { continue }
       if let value = written(name) {
         macros.append((name, unquoted(name, value)))
         names += Macro.names(in: value)
       } else if name == "config_directory" {
         macros.append((name, Array(postfix.path.utf8)))
-        change("$\(name)", "is written out as a line of the new file: \(postfix.path)")
+        change("$\(name)", "is defined in the new file: \(postfix.path)")
       } else if let value = survey.standard(name) {
         macros.append((name, value))
-        change("$\(name)", "is written out as a line of the new file, with the value that Postfix has: \(value.text)")
+        change("$\(name)", "is defined in the new file, with the value that Postfix has: \(value.text)")
       } else {
         macros.append((name, []))
         obstacle(
           "$\(name)",
-          "is used, and nothing defines it: Postfix takes it for empty, and so does the new file. A spelling mistake?")
+          "is used but not defined: Postfix takes it for empty, and so does the new file. A spelling mistake?")
       }
     }
   }
 
   private mutating func write() {
     let title = """
-      # Ullage, the quotas of mailboxes; see ullage.cf(5).
-      # Made by "ullage migrate" from \(postfix.path).
+      # Ullage, mailbox quotas; see ullage.cf(5).
+      # Written by "ullage migrate" from \(postfix.path).
 
 
       """

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// What moving from VDA comes to: the new file, what to know, and what to do.
+/// The result of a migration from VDA: the new file, what to know, and what to do.
 package struct MigrationPlan: Sendable {
   /// A sentence about a parameter, a table or a file.
   package struct Remark: Sendable, Equatable {
     package let subject: String
     package let text: String
-    /// A command, or a question for the database, that goes with it.
+    /// A command or database query that belongs to it.
     package var line: String?
   }
 
@@ -30,11 +30,11 @@ package struct MigrationPlan: Sendable {
   /// The mail user, `user=` of the entry in master.cf.
   package internal(set) var user = ""
   package internal(set) var parameterCount = 0
-  /// Keeps mail from being delivered until somebody puts it right.
+  /// Problems that prevent delivery until they are fixed.
   package internal(set) var obstacles: [Remark] = []
-  /// What is written in another way than in Postfix's files.
+  /// What is written differently from Postfix's files.
   package internal(set) var changes: [Remark] = []
-  /// What will not be as it was, or is easily overlooked.
+  /// What will behave differently, or is easily overlooked.
   package internal(set) var differences: [Remark] = []
   package internal(set) var steps: [Step] = []
   package internal(set) var wayBack = Step("", [])

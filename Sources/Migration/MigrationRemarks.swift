@@ -5,7 +5,7 @@ import Postfix
 import Reports
 import Text
 
-/// What an administrator must know before he switches over.
+/// What an administrator must know before switching over.
 extension Migration {
   mutating func explain() throws(ConfigurationError) {
     try explainEntry()
@@ -24,7 +24,7 @@ extension Migration {
     } else if name != service?.name ?? "virtual" {
       difference(
         "virtual_transport",
-        "is \(transport), so virtual(8) does not deliver now; what main.cf says for it was taken all the same")
+        "is \(transport), so virtual(8) does not deliver now; its settings in main.cf were taken anyway")
     }
     for other in postfix.master.services(running: "virtual") where other != service && !other.overrides.isEmpty {
       difference(
@@ -33,7 +33,7 @@ extension Migration {
           + " file of its own, and an entry with --config")
     }
     if postfix.master.transport(options.transport) != nil {
-      difference(options.transport, "is an entry of master.cf already, which the command below replaces")
+      difference(options.transport, "is already an entry in master.cf, which the command below replaces")
     }
   }
 
@@ -42,7 +42,7 @@ extension Migration {
     let source =
       written(.virtual_mailbox_limit) == nil
       ? "Postfix's default, since main.cf does not set it" : "as Postfix's files say"
-    let text = limit == "0" ? "without limit" : "limited to \(limit) bytes"
+    let text = limit == "0" ? "unlimited" : "limited to \(limit) bytes"
     difference(
       "virtual_mailbox_limit",
       "mailboxes without a limit of their own are \(text) (\(source)). As with VDA this is a quota for the whole mailbox"
@@ -51,12 +51,12 @@ extension Migration {
     if size != "0", try value(.virtual_mailbox_limit_override).lowercased() != "yes" {
       difference(
         "virtual_mailbox_limit_override",
-        "is not yes, so that limits below message_size_limit (\(size) bytes) do not hold, as with VDA")
+        "is not yes, so limits below message_size_limit (\(size) bytes) do not apply, as with VDA")
     }
     if written(.virtual_mailbox_limit_maps) == nil {
-      difference("virtual_mailbox_limit_maps", "is not set: virtual_mailbox_limit is everybody's quota")
+      difference("virtual_mailbox_limit_maps", "is not set: virtual_mailbox_limit is the quota of every mailbox")
     } else {
-      difference("virtual_mailbox_limit_maps", "while it cannot be asked, mail is deferred; VDA took 51.2 MB or so")
+      difference("virtual_mailbox_limit_maps", "while it cannot be queried, mail is deferred; VDA assumed some 51.2 MB")
     }
     if try value(.virtual_mailbox_limit_inbox).lowercased() == "yes" {
       difference(
@@ -71,7 +71,7 @@ extension Migration {
         "is not yes: VDA wrote no maildirsize. From now on there is one, which the IMAP server shows")
     }
     if try value(.virtual_maildir_limit_message).contains("%") {
-      difference("virtual_maildir_limit_message", "holds a %: VDA took it for a format, here it is plain text")
+      difference("virtual_maildir_limit_message", "contains a %: VDA took it for a format, here it is plain text")
     }
     let filters = written(.virtual_maildir_filter).map { $0.text.lowercased() == "yes" } ?? false
     if filters || written(.virtual_maildir_filter_maps).map({ !$0.isEmpty }) ?? false {
@@ -102,7 +102,7 @@ extension Migration {
     case "pgsql" where !file.hasPrefix("/"):
       obstacle(
         table.text,
-        "its settings stand in main.cf, as \(file)_hosts and so on; write them into a file, as hosts = and so on, and name"
+        "its settings are in main.cf, as \(file)_hosts and so on; write them into a file, as hosts = and so on, and name"
           + " that: pgsql:/etc/postfix/\(file).cf")
     case "pgsql", "texthash":
       if let mistake = survey.mistake(plain) { obstacle(table.text, mistake) }
@@ -110,22 +110,22 @@ extension Migration {
     case "hash", "btree", "lmdb", "cdb", "dbm", "sdbm":
       let made = Survey.files(of: plain)
       if let name = made.first, !Survey.exists(name) {
-        obstacle(table.text, "there is no \(name); make it:", line: "postmap \(shellWord(plain.text))")
+        obstacle(table.text, "there is no \(name); create it:", line: "postmap \(shellWord(plain.text))")
       }
       difference(
         table.text,
-        "is asked by postmap -q, one process a question; texthash:\(file) reads the same text without one")
+        "is queried by postmap -q, one process per lookup; texthash:\(file) reads the same text without one")
     case "mysql", "ldap", "sqlite", "mongodb", "memcache":
       difference(
         table.text,
-        "is asked by postmap -q, one process a question, with Postfix's own support for \(plain.type) (on Debian the package"
-          + " postfix-\(plain.type)). The lookup service makes that cheaper: ullaged(8). A list of all mailboxes takes"
+        "is queried by postmap -q, one process per lookup, with Postfix's own support for \(plain.type) (on Debian the package"
+          + " postfix-\(plain.type)). The lookup service makes that cheaper: ullaged(8). A list of all mailboxes needs"
           + " PostgreSQL, so --all, --domain and audit need mailbox_list_database")
     default:
       if let name = Survey.files(of: plain).first, !Survey.exists(name) {
         obstacle(table.text, "there is no \(name)")
       }
-      difference(table.text, "is asked by postmap -q, one process a question")
+      difference(table.text, "is queried by postmap -q, one process per lookup")
     }
   }
 
@@ -138,14 +138,14 @@ extension Migration {
       case "static": files = [plain.name.text]
       case "inline", "texthash", "hash", "btree", "lmdb", "cdb":
         guard let entries = survey.entries(plain) else {
-          difference(table.text, "has no text beside it, so it was not searched for paths without a slash at the end")
+          difference(table.text, "has no source file, so it was not searched for paths without a slash at the end")
           continue
         }
         files = entries.map(\.value)
       case "pgsql": explainPathsInDatabase(plain)
       default:
         difference(
-          table.text, "may hold paths without a slash at the end, which are mbox files: mail to them is deferred")
+          table.text, "may contain paths without a slash at the end, which are mbox files: mail to them is deferred")
       }
       let boxes = files.filter { !$0.hasSuffix("/") }
       if let first = boxes.first { obstacleOfFiles(table.text, boxes.count, first) }
@@ -155,11 +155,11 @@ extension Migration {
   private mutating func obstacleOfFiles(_ subject: String, _ count: Int, _ example: String) {
     obstacle(
       subject,
-      "\(count == 1 ? "a path ends" : "\(count) paths end") without a slash (\(example)): those are mbox files, and there are"
-        + " Maildirs only here. Convert them (mb2md, or dsync), or leave those domains to virtual(8) by transport_maps")
+      "\(count == 1 ? "a path ends" : "\(count) paths end") without a slash (\(example)): those are mbox files, but only"
+        + " Maildirs work here. Convert them (mb2md, or dsync), or leave those domains to virtual(8) in transport_maps")
   }
 
-  /// Asks the table itself for the first thousand mailboxes, because its query may add the slash.
+  /// Looks up the first thousand mailboxes in the table, because its query may add the slash.
   private mutating func explainPathsInDatabase(_ table: TableReference) {
     switch survey.ask(table, "SELECT username FROM mailbox WHERE active LIMIT 1000") {
     case .success(let rows):
@@ -169,12 +169,12 @@ extension Migration {
     case .failure(let failure):
       difference(
         table.text,
-        "could not be searched for mbox files, paths without a slash at the end (\(failure.text)); look yourself, with"
-          + " PostfixAdmin's tables so:", line: "SELECT maildir FROM mailbox WHERE maildir NOT LIKE '%/';")
+        "could not be searched for mbox files, paths without a slash at the end (\(failure.text)); check it, with"
+          + " PostfixAdmin's tables:", line: "SELECT maildir FROM mailbox WHERE maildir NOT LIKE '%/';")
     }
   }
 
-  /// A domain's own transport outranks virtual_transport.
+  /// A domain's transport in transport_maps overrides virtual_transport.
   private mutating func explainTransports() throws(ConfigurationError) {
     for route in try TransportSurvey(postfix, survey).routes(to: service?.name ?? "virtual", instead: options.transport)
     {
@@ -183,20 +183,20 @@ extension Migration {
         difference(
           route.table,
           "sends \(count == 1 ? "a domain" : "\(count) domains") (\(route.example)) to \(service?.name ?? "virtual"), which"
-            + " outranks virtual_transport; "
+            + " overrides virtual_transport; "
             + (route.statement == nil && route.command == nil
-              ? "write \(options.transport): there" : "the step that switches over has the change")
+              ? "set \(options.transport): there" : "the step that switches over changes it")
             + (route.statement == nil
               ? ""
-              : ". In PostfixAdmin, $CONF['transport_options'] and 'transport_default' must have \(options.transport):, too")
+              : ". In PostfixAdmin, $CONF['transport_options'] and 'transport_default' must also have \(options.transport):")
         )
         if let statement = route.statement { routeStatements.append((statement.there, statement.back)) }
         if let command = route.command { routeCommands.append((command.there, command.back)) }
       } else {
         difference(
           route.table,
-          "could not be looked through (\(route.failure)). Where it sends a domain to \(service?.name ?? "virtual"), that"
-            + " outranks virtual_transport and must become \(options.transport):", line: route.statement?.there)
+          "could not be searched (\(route.failure)). Where it sends a domain to \(service?.name ?? "virtual"), that"
+            + " overrides virtual_transport and must become \(options.transport):", line: route.statement?.there)
       }
     }
   }

@@ -5,9 +5,9 @@ import Postfix
 import Reports
 import Text
 
-/// The commands, in the order in which they are safe.
+/// The commands, in a safe order.
 extension Migration {
-  /// The user that delivers: virtual(8) has one for each mailbox, pipe(8) one for an entry.
+  /// The user that delivers: virtual(8) has one per mailbox, pipe(8) one per entry.
   mutating func findUser() throws(ConfigurationError) {
     if let name = options.user {
       plan.user = name
@@ -19,11 +19,11 @@ extension Migration {
       if let maps = written(.virtual_uid_maps), !maps.isEmpty {
         obstacle(
           "virtual_uid_maps",
-          "gives each mailbox a user (\(maps.text)), and pipe(8) has one for an entry of master.cf. Make an entry for each"
-            + " uid, or give all Maildirs to one user and say --user")
+          "gives each mailbox its own user (\(maps.text)), but pipe(8) has one per master.cf entry. Create an entry for each"
+            + " uid, or give all Maildirs to one user and name it with --user")
       } else if User(named: plan.user) == nil {
         obstacle(
-          "virtual_uid_maps", "is not set, and there is no user vmail; say with --user whom the Maildirs belong to")
+          "virtual_uid_maps", "is not set, and there is no user vmail; name the owner of the Maildirs with --user")
       }
       return
     }
@@ -37,7 +37,7 @@ extension Migration {
     } else {
       plan.user = "\(user.name):\(Self.freeName(group))"
       obstacle(
-        "virtual_gid_maps", "no group has the number \(group). Make one:",
+        "virtual_gid_maps", "no group has gid \(group). Create one:",
         line: "groupadd -g \(group) \(Self.freeName(group))")
     }
   }
@@ -50,7 +50,7 @@ extension Migration {
     let groupCommand = groupName == nil ? "groupadd -g \(group) \(name) && " : ""
     obstacle(
       "virtual_uid_maps",
-      "no user has the number \(number), and pipe(8) needs a name. Make one, and run this again, to see what he may read:",
+      "no user has uid \(number), and pipe(8) needs a name. Create one, and run this again to see what it may read:",
       line:
         "\(groupCommand)useradd -u \(number) -g \(groupName ?? name) -M -d /nonexistent -s /usr/sbin/nologin \(name)")
   }
@@ -60,14 +60,14 @@ extension Migration {
       ? "vmail" : "vmail\(number)"
   }
 
-  /// Nothing is delivered with the rights of root and its like.
+  /// Refuses root and other system users: nothing is delivered with their rights.
   private mutating func refuseSystemUser(_ user: User, _ subject: String) throws(ConfigurationError) {
     let least = max(1, Int64(try value(.virtual_minimum_uid)) ?? 100)
     guard Int64(user.id) < least else { return }
     obstacle(
       subject,
-      "\(user.name) has the number \(user.id), below virtual_minimum_uid (\(least)): nothing is delivered with such rights."
-        + " Give the Maildirs to a user of their own")
+      "\(user.name) has uid \(user.id), below virtual_minimum_uid (\(least)): no mail is delivered as such a user."
+        + " Give the Maildirs a user of their own")
   }
 
   /// `static:5000`
@@ -85,13 +85,13 @@ extension Migration {
     let config = isUsual ? "" : " --config=\(shellWord(options.configurationFile))"
     addReadingStep()
     add(
-      "Add the transport. For the first days soft_bounce makes a deferral of every refusal.",
+      "Add the transport. For the first days, soft_bounce turns refusals into deferrals.",
       [
         "postconf\(postfixOption) -M \(name)/unix=\(shellWord(entry))",
         "postconf\(postfixOption) -e \(name)_destination_recipient_limit=1", reload,
       ])
     let directory = postfix.path == PostfixDirectory.usual ? "" : " --postfix=\(shellWord(postfix.path))"
-    add("Let the doctor look at it.", ["ullage check\(config)\(directory)"])
+    add("Check the setup.", ["ullage check\(config)\(directory)"])
     add(
       "Switch over, and watch the log.",
       routeCommands.map(\.there) + ["postconf\(postfixOption) -e virtual_transport=\(name)", reload],
@@ -99,13 +99,13 @@ extension Migration {
     add(
       "Count each mailbox once: VDA's figures drift, and those of mailboxes without a limit are invented."
         + (settings?.listDatabase != nil
-          ? "" : " (A list of all takes PostgreSQL: mailbox_list_query in ullage.cf(5).)"),
+          ? "" : " (--all needs PostgreSQL: mailbox_list_query in ullage.cf(5).)"),
       ["ullage recompute\(config) --all"])
     try addAuditStep()
     add(
-      "Some days later, let refusals be refusals.", ["postconf\(postfixOption) -PX \(name)/unix/soft_bounce", reload])
+      "Some days later, turn soft_bounce off.", ["postconf\(postfixOption) -PX \(name)/unix/soft_bounce", reload])
     let old = postfix.main.entries["virtual_transport"]?.value.text
-    // Once more, after the switch: what it was before is not known any more.
+    // On a second run, after the switch, the earlier value is unknown.
     let isSwitched = try postfix.value(of: "virtual_transport")?.split(separator: ":").first == name[...]
     let back =
       isSwitched
@@ -134,7 +134,7 @@ extension Migration {
   private mutating func addReadingStep() {
     guard let user = User(ofEntry: plan.user) else { return }
     guard CurrentProcess.effectiveUser == 0 else {
-      return difference("tables", "which of them \(user.name) may not read was not looked at: that takes root")
+      return difference("tables", "whether \(user.name) may read them was not checked: that takes root")
     }
     let files = tables.flatMap { Survey.files(of: $0) }.filter { Survey.exists($0) }
     let closed = Survey.closed(files, to: user)
@@ -143,11 +143,11 @@ extension Migration {
     if !names.isEmpty { commands.append("setfacl -m u:\(user.name):r \(names)") }
     guard !commands.isEmpty else { return }
     add(
-      "Let \(user.name), and nobody else, read the tables (or run the lookup service, ullaged(8), which reads them for him).",
+      "Let \(user.name), and nobody else, read the tables (or run the lookup service, ullaged(8), which reads them instead).",
       commands)
   }
 
-  /// The package's units go by the usual user, group and place.
+  /// The package's units assume the default user, group and path.
   private mutating func addAuditStep() throws(ConfigurationError) {
     let parts = plan.user.split(separator: ":").map(String.init)
     let user = parts.first ?? plan.user
@@ -179,7 +179,7 @@ extension Migration {
     }
     guard !commands.isEmpty else { return }
     add(
-      "Tell the nightly audit and the lookup service whom the Maildirs belong to, and where they are.",
+      "Tell the nightly audit and the lookup service who owns the Maildirs, and where they are.",
       commands + ["[ ! -d /run/systemd/system ] || systemctl daemon-reload"])
   }
 }

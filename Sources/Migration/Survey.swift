@@ -5,29 +5,29 @@ import Postgres
 import Tables
 import Text
 
-/// What the configuration's text does not tell: asked from Postfix's programs, the password database and PostgreSQL.
+/// What the files do not say: read from Postfix's programs, the password database and PostgreSQL.
 package struct Survey: Sendable {
   private let directory: String
 
-  /// - Parameter directory: of main.cf.
+  /// - Parameter directory: the one that contains main.cf.
   package init(_ directory: String) {
     self.directory = directory
   }
 
-  /// The value that Postfix has for a parameter which main.cf does not set, nil when it knows none of that name.
+  /// Postfix's value of a parameter that main.cf does not set, nil if Postfix does not know the name.
   func standard(_ name: String) -> [UInt8]? {
     guard let directory = Path(directory.utf8), let name = Path(name.utf8) else { return nil }
     for program in [Path("/usr/sbin/postconf"), "/usr/local/sbin/postconf"] {
       let ending = try? ChildProcess.run(
         program, ["-c", directory, "-xh", name], limit: 65536, until: Deadline(secondsFromNow: 10))
-      // VDA's lines give warnings, too, where the patch is missing.
+      // Without the patch, VDA's lines in main.cf cause warnings as well.
       guard let ending, ending.status == 0 else { continue }
       return ending.errors.text.contains("\(name.text): unknown parameter") ? nil : Array(ending.output.trimmed)
     }
     return nil
   }
 
-  /// Files among `names` that `user` may not read, and directories above them that he may not pass.
+  /// The files among `names` that `user` may not read, and the directories above them that it may not enter.
   package static func closed(_ names: [String], to user: User) -> (
     files: [String], directories: [String]
   ) {
@@ -40,7 +40,7 @@ package struct Survey: Sendable {
         let parts = name.split(separator: "/").dropLast()
         for count in parts.indices.map({ $0 + 1 }) {
           let directory = "/" + parts.prefix(count).joined(separator: "/")
-          // Below a closed directory there is no telling.
+          // Below a closed directory, permissions are unknown.
           if let path = Path(directory.utf8), !isAllowed(.execution, to: path) {
             if !directories.contains(directory) { directories.append(directory) }
             break
@@ -52,7 +52,7 @@ package struct Survey: Sendable {
     }
   }
 
-  /// What a question to the database of `table` gives, as text, or why there is no answer.
+  /// The rows that the database of `table` returns for a query, as text, or why there are none.
   func ask(_ table: TableReference, _ sql: String) -> Result<[[String]], Failure> {
     let deadline = Deadline(secondsFromNow: 10)
     do throws(TableError) {
@@ -68,7 +68,7 @@ package struct Survey: Sendable {
     let text: String
   }
 
-  /// What is wrong with a table's file or settings, nil when nothing is.
+  /// What is wrong with a table's file or settings, nil if nothing is.
   func mistake(_ table: TableReference) -> String? {
     do {
       try TableSet().open([table], until: Deadline(secondsFromNow: 10))
@@ -76,8 +76,8 @@ package struct Survey: Sendable {
     } catch { return error.shown }
   }
 
-  /// Keys and values in the text of a table, nil when there is none to read. (Of a hash: table and its like, the text
-  /// that postmap(1) has made it of.)
+  /// The keys and values in a table's text, nil if it cannot be read. (For hash: and the like, that is
+  /// postmap(1)'s source file.)
   func entries(_ table: TableReference) -> [(key: String, value: String)]? {
     if table.type == "inline" {
       return splitList(table.name.dropFirst().dropLast()).compactMap { entry in
@@ -94,7 +94,7 @@ package struct Survey: Sendable {
     }
   }
 
-  /// What a table has for `keys`, as far as it answers.
+  /// A table's values for `keys`, without those that it does not answer.
   func values(_ keys: [String], in table: TableReference) -> [String] {
     let tables = TableSet()
     let deadline = Deadline(secondsFromNow: 20)
@@ -106,11 +106,11 @@ package struct Survey: Sendable {
 
   package static func exists(_ name: String) -> Bool { Path(name.utf8).map { (try? stat($0)) != nil } ?? false }
 
-  /// The files that are read when a table is asked.
+  /// The files that are read when a table is queried.
   package static func files(of table: TableReference) -> [String] {
     let plain = table.behindProxy
     guard plain.name.first == UInt8(ascii: "/"), plain.type != "static" else { return [] }
-    // What postmap(1) has made of the text.
+    // What postmap(1) makes from the text.
     let endings = ["hash": ".db", "btree": ".db", "lmdb": ".lmdb", "cdb": ".cdb"]
     return [plain.name.text + (endings[plain.type] ?? "")]
   }

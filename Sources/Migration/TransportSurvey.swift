@@ -4,15 +4,15 @@ package import Postfix
 import Reports
 import Text
 
-/// The tables of `transport_maps`, whose answers for a domain outrank `virtual_transport`.
+/// The tables of `transport_maps`, whose answers for a domain override `virtual_transport`.
 package struct TransportSurvey {
-  /// What one of them has for a transport.
+  /// The domains that one of these tables sends to a transport.
   package struct Route {
     package let table: String
-    /// Domains that are sent there, nil when nobody could tell.
+    /// The number of domains sent there, nil if unknown.
     package var count: Int?
     package var example = ""
-    /// Why nobody could tell.
+    /// Why the number is unknown.
     package var failure = ""
     /// The change and its reversal, for the database.
     package var statement: (there: String, back: String)?
@@ -29,10 +29,10 @@ package struct TransportSurvey {
   }
 
   /// - Parameters:
-  ///   - transport: the name that is looked for.
-  ///   - other: the one that is to take its place.
+  ///   - transport: the name to look for.
+  ///   - other: the name to replace it with.
   package func routes(to transport: String, instead other: String) throws(ConfigurationError) -> [Route] {
-    // The name goes into SQL, and master.cf may be somebody else's.
+    // The name is put into SQL, and master.cf may have been written by another user.
     guard transport.utf8.allSatisfy({ $0.isASCIILetter || $0.isDigit || "_-.".utf8.contains($0) }) else { return [] }
     let maps = try postfix.value(of: "transport_maps") ?? ""
     return splitList(Array(maps.utf8)).compactMap { item in
@@ -58,21 +58,21 @@ package struct TransportSurvey {
       }
     case "texthash", "hash", "btree", "lmdb", "cdb", "inline":
       guard let entries = survey.entries(table) else {
-        route.failure = "there is no text of it"
+        route.failure = "it has no readable source file"
         break
       }
       let some = entries.filter { $0.value == transport || $0.value.hasPrefix("\(transport):") }
       route.count = some.count
       route.example = some.first?.key ?? ""
       if table.type != "inline" { route.command = (command(table, transport, other), command(table, other, transport)) }
-    default: route.failure = "it can only be asked for one domain after the other"
+    default: route.failure = "it can only be queried for one domain at a time"
     }
     return route
   }
 
   private func command(_ table: TableReference, _ old: String, _ new: String) -> String {
     let file = shellWord(table.name.text)
-    // Not in comments and continuation lines; without a colon it is the whole value.
+    // Skip comments and continuation lines; a transport without a colon must be the whole value.
     let edit =
       "sed -i 's/^\\([^#[:space:]][^[:space:]]*[[:space:]]\\+\\)\(old)\\(:\\|[[:space:]]*$\\)/\\1\(new):/' \(file)"
     return table.type == "texthash" ? edit : "\(edit) && postmap \(shellWord(table.text))"

@@ -2,7 +2,7 @@
 package import Configuration
 import Text
 
-/// main.cf, read as text: postconf(1) tells nothing of VDA's parameters where the patch is missing.
+/// main.cf, read as text: without the patch, postconf(1) does not show VDA's parameters.
 package struct MainFile: Sendable {
   package struct Entry: Sendable, Equatable {
     package let value: [UInt8]
@@ -10,7 +10,7 @@ package struct MainFile: Sendable {
     package let line: Int
   }
 
-  /// Of two lines with one name the last holds (postconf(5)).
+  /// If two lines have the same name, the last one applies (postconf(5)).
   package let entries: [String: Entry]
 
   package init(parsing text: [UInt8]) throws(ConfigurationError) {

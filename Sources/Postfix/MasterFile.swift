@@ -20,7 +20,7 @@ package struct MasterFile: Sendable {
     self.services = services
   }
 
-  /// Those that run `command`.
+  /// The services that run `command`.
   package func services(running command: String) -> [MasterService] { services.filter { $0.command == command } }
 
   /// The last service of that name that takes mail for delivery.
@@ -28,8 +28,8 @@ package struct MasterFile: Sendable {
     services.last { $0.name == name && $0.type == "unix" }
   }
 
-  /// Parted by blanks, but not inside braces, which go: `{ name = value }` is one word since Postfix 3.0. Nil where one
-  /// is never closed.
+  /// Words separated by blanks, except inside braces, which are removed: `{ name = value }` is one word since
+  /// Postfix 3.0. Nil if a brace is never closed.
   private static func words(_ text: [UInt8]) -> [String]? {
     var words: [String] = []
     var word: [UInt8] = []
@@ -39,7 +39,7 @@ package struct MasterFile: Sendable {
       isGrouped && word.last == UInt8(ascii: "}") ? Array(word.dropFirst().dropLast().trimmed).text : word.text
     }
     for byte in text {
-      // `${name}` in the middle of a word is no group.
+      // `${name}` inside a word is not a group.
       if byte == UInt8(ascii: "{"), word.isEmpty { isGrouped = true }
       if byte == UInt8(ascii: "{"), isGrouped { depth += 1 }
       if byte == UInt8(ascii: "}"), isGrouped { depth -= 1 }
@@ -61,16 +61,16 @@ package struct MasterService: Sendable, Equatable {
   package let name: String
   package let type: String
   package let isUnprivileged: Bool
-  /// Nil where the field is `-`: then it depends on `compatibility_level`.
+  /// Nil if the field is `-`: then it depends on `compatibility_level`.
   package let isChrooted: Bool?
-  /// The most processes at a time, nil for `default_process_limit`; zero means any number.
+  /// The most processes at a time; nil means `default_process_limit`, zero means no limit.
   package let processLimit: Int64?
   package let command: String
-  /// The command and its arguments, as they stand in the file.
+  /// The command and its arguments, as written in the file.
   private let commandLine: [String]
   /// Parameters that `-o` sets for this entry.
   package private(set) var overrides: [String: String] = [:]
-  /// Of pipe(8): `flags`, `user`, `null_sender` and so on.
+  /// Attributes of pipe(8): `flags`, `user`, `null_sender` and so on.
   package private(set) var attributes: [String: String] = [:]
   /// The program that pipe(8) runs, and its arguments.
   package private(set) var program: [String] = []
@@ -88,11 +88,11 @@ package struct MasterService: Sendable, Equatable {
     read(words[8...])
   }
 
-  /// The command line with another value of an attribute of pipe(8), for `postconf -F NAME/TYPE/command=`.
+  /// The command line with an attribute of pipe(8) set to `value`, for `postconf -F NAME/TYPE/command=`.
   package func commandLine(setting attribute: String, to value: String) -> String {
     let assignment = "\(attribute)=\(value)"
     var words = commandLine
-    // What stands behind argv= belongs to the program.
+    // Everything after argv= belongs to the program.
     let end = words.firstIndex { $0.hasPrefix("argv=") } ?? words.endIndex
     if let index = words[..<end].firstIndex(where: { $0.hasPrefix("\(attribute)=") }) {
       words[index] = assignment

@@ -27,7 +27,7 @@ package enum PostfixError: ExplainedError {
   }
 }
 
-/// A directory with main.cf and master.cf, as `postconf -c` takes it.
+/// A directory with main.cf and master.cf, as given to `postconf -c`.
 package struct PostfixDirectory: Sendable {
   package let path: String
   package let main: MainFile
@@ -49,25 +49,25 @@ package struct PostfixDirectory: Sendable {
     do { return try parse(text) } catch { throw .badFile(name, error) }
   }
 
-  /// Without slashes at its end, and from the root on.
+  /// `path` as an absolute path without trailing slashes.
   package static func absolute(_ path: String) -> String {
     var path = path.hasPrefix("/") ? path : CurrentProcess.directory + "/" + path
     while path.count > 1, path.hasSuffix("/") || path.hasSuffix("/.") { path.removeLast() }
     return path
   }
 
-  /// The options that make Postfix's commands speak of this directory; empty for the usual one.
+  /// The option that makes Postfix's commands use this directory; empty for the default one.
   package var option: String { path == Self.usual ? "" : " -c \(shellWord(path))" }
 
   package static let usual = "/etc/postfix"
 
-  /// The names by which mail is sent to virtual(8), its usual one first.
+  /// The transport names of virtual(8), its default name first.
   package var virtualTransports: [String] {
     ["virtual"] + master.services(running: "virtual").map(\.name).filter { $0 != "virtual" }
   }
 
-  /// The value of a parameter as `service` sees it, every `$name` replaced: `-o` in master.cf outranks main.cf, and
-  /// that outranks the defaults. Nil when it is set nowhere and no default is known here.
+  /// The value of a parameter as `service` sees it, every `$name` replaced: `-o` in master.cf overrides
+  /// main.cf, which overrides the defaults. Nil if it is not set and no default is known here.
   package func value(
     of name: String, for service: MasterService? = nil
   ) throws(ConfigurationError) -> String? {
@@ -87,7 +87,7 @@ package struct PostfixDirectory: Sendable {
     }
     do {
       return try Macro.expand(text, line: entry?.line ?? 0) { other throws(ConfigurationError) in
-        // Postfix takes a name that nothing defines for empty.
+        // Postfix replaces an undefined name with nothing.
         try value(of: other, for: service, seen: seen.union([name])) ?? []
       }
     } catch {
@@ -105,7 +105,7 @@ package struct PostfixDirectory: Sendable {
   ]
 }
 
-/// A time of Postfix's, in seconds: digits, and perhaps one of s, m, h, d, w; nil for anything else.
+/// A Postfix time value in seconds: digits and optionally one of s, m, h, d, w; nil for anything else.
 package func postfixSeconds(_ text: String) -> Int64? {
   let units: [Character: Int64] = ["s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604_800]
   let unit = text.last.flatMap { units[Character($0.lowercased())] }

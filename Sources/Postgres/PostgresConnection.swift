@@ -28,8 +28,8 @@ package enum PostgresError: ExplainedError, Equatable, Sendable {
     case .lost(let text): "connection lost: \(text)"
     case .timedOut: "no answer in time"
     case .query(let text): "query failed: \(text); see query in the table file"
-    case .cancelled(let text): "query broken off: \(text)"
-    case .notEncodable: "the key cannot be written in the connection's encoding"
+    case .cancelled(let text): "query cancelled: \(text)"
+    case .notEncodable: "the key cannot be represented in the connection's encoding"
     }
   }
 }
@@ -146,7 +146,7 @@ package final class PostgresConnection: @unchecked Sendable {
       // Of a connection string that libpq cannot read it quotes pieces, and those may be a password's.
       let text = errorText
       let isReadable = text.hasPrefix("connection to server") || text.hasPrefix("could not translate host name")
-      throw .notConnected(isReadable ? text : "hosts or dbname in the table file cannot be used as they are written")
+      throw .notConnected(isReadable ? text : "hosts or dbname in the table file is invalid")
     }
     var readiness: Readiness = .writing
     while true {

@@ -20,20 +20,20 @@ package enum LedgerFault: String, Error, Sendable, Codable, CaseIterable {
   package var phrase: String {
     switch self {
     case .missing: "missing"
-    case .unreadable: "not readable"
+    case .unreadable: "unreadable"
     case .notAFile: "not a regular file"
     case .empty: "empty"
     case .headerOnly: "without a total"
     case .tooLong: "too long"
     case .holdsNUL: "broken, with NUL bytes"
-    case .holdsCR: "broken, with CR line ends"
-    case .torn: "torn, with half a line at its end"
+    case .holdsCR: "broken, with CR line endings"
+    case .torn: "torn, with an incomplete last line"
     case .badHeader: "broken in its first line"
-    case .badEntry: "broken, with a line of another format"
+    case .badEntry: "broken, with a line in an unknown format"
     case .overflow: "broken, with numbers that are too large"
-    case .negative: "broken, with a total below zero"
+    case .negative: "broken, with a negative total"
     case .lopsided: "broken, with bytes but no messages or the other way round"
-    case .unlimited: "headed as unlimited, whose totals VDA invented"
+    case .unlimited: "headed as unlimited, with totals that VDA made up"
     }
   }
 }

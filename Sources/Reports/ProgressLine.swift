@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 import Text
 
-/// The line that shows how far long work has come.
+/// The line that shows the progress of long work.
 package struct ProgressLine: Sendable {
   private let total: Int?
   private let unit: String
 
   /// - Parameters:
-  ///   - total: how many there are, nil when nobody knows.
+  ///   - total: how many there are, nil if unknown.
   ///   - unit: what is counted, in the plural.
   package init(of total: Int?, _ unit: String) {
     self.total = total

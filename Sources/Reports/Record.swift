@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 import Text
 
-/// One thing with named values, for programs that read what we write.
+/// A list of named values, for programs that read our output.
 package struct Record: Encodable, Sendable {
   package enum Value: Encodable, Sendable, ExpressibleByStringLiteral, Equatable {
     case text(String)
     case number(Int64)
     case flag(Bool)
-    /// Not known, or there is none.
+    /// Unknown, or there is none.
     case none
 
     package init(stringLiteral text: String) { self = .text(text) }
@@ -54,14 +54,14 @@ package struct Record: Encodable, Sendable {
     for (name, value) in values { try container.encode(value, forKey: Name(stringValue: name)) }
   }
 
-  /// The line of values, and the line of names for the top of the file (RFC 4180, but for LF).
+  /// The line of values, and the line of names for the top of the file (RFC 4180, but with LF line ends).
   package var csv: String { values.map(\.value.csv).joined(separator: ",") + "\n" }
   package var csvHeader: String { values.map(\.name).joined(separator: ",") + "\n" }
 }
 
 private enum CSV {
-  /// In double quotes where it needs them. One that a spreadsheet would take for a formula gets an apostrophe: addresses
-  /// and paths are not only ours.
+  /// In double quotes where needed. A value that a spreadsheet would take for a formula is prefixed with an
+  /// apostrophe: addresses and paths may come from others.
   static func field(_ text: String) -> String {
     let text = text.first.map { "=+-@\t\r".contains($0) } == true ? "'" + text : text
     guard text.contains(where: { $0 == "," || $0 == "\"" || $0.isNewline }) else { return text }

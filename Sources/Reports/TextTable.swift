@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Text
 
-/// Columns of text, as wide as their contents need.
+/// Columns of text, as wide as their contents.
 package struct TextTable {
   package enum Alignment: Sendable {
     case left, right
@@ -22,7 +22,7 @@ package struct TextTable {
   private var rows: [[Cell]] = []
   private var widths: [Int]?
 
-  /// Rows that are looked at for the widths; what comes later may stand out.
+  /// How many rows determine the widths; later ones may exceed their columns.
   private static let look = 1000
 
   package init(_ columns: [(title: String, alignment: Alignment)], style: Style) {
@@ -30,7 +30,7 @@ package struct TextTable {
     self.style = style
   }
 
-  /// The lines that can be written now, empty while the widths are not yet known.
+  /// Adds a row. Returns the lines that can be written now: empty while the widths are unknown.
   package mutating func add(_ row: [Cell]) -> String {
     rows.append(row)
     return widths == nil && rows.count < Self.look ? "" : flush()

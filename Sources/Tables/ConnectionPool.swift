@@ -3,26 +3,26 @@ import Posix
 import Postgres
 import Synchronization
 
-/// The connections to databases, kept from one question to the next, at most `limit` of them whatever they are to (and
-/// for a moment those that are being closed).
+/// The connections to databases, kept from one query to the next: at most `limit` in all (not counting
+/// those that are being closed).
 package final class ConnectionPool: Sendable {
   private struct Kept {
     let settings: ConnectionSettings
-    /// Index in the settings' list of hosts.
+    /// Index in `settings.hosts`.
     let host: Int
     let connection: PostgresConnection
   }
 
   private struct State {
     var idle: [Kept] = []
-    /// Those that are idle and those that are in use.
+    /// Idle connections and those in use.
     var count = 0
-    /// The host to begin with at the next connection.
+    /// The host to try first for the next connection.
     var next = 0
-    /// What a host said that could not be connected to, and until when that holds.
+    /// The error of each host that could not be reached, and how long the host is left alone.
     var absent: [[ConnectionSettings.Keyword]: (until: Deadline, error: PostgresError)] = [:]
 
-    /// - Parameter deadline: the question's; when it has passed, the host may not have had its time.
+    /// - Parameter deadline: the query's; if it has passed, the host may not have had its full time.
     mutating func leaveAlone(
       _ host: [ConnectionSettings.Keyword], after error: PostgresError, _ deadline: Deadline
     ) {
@@ -31,10 +31,10 @@ package final class ConnectionPool: Sendable {
     }
   }
 
-  /// Seconds for which a host that could not be connected to is left alone: longer if it was silent, since each try
-  /// costs the asker seconds, and a server that is stuck keeps what we have given up.
+  /// Seconds for which an unreachable host is left alone: longer if it timed out, since each attempt costs
+  /// the caller seconds, and a server that hangs keeps the connections that we have given up.
   private static func pause(after error: PostgresError) -> Int64 { error == .timedOut ? 10 : 1 }
-  /// Seconds that one host has for a connection, and for a question.
+  /// Seconds that one host has to accept a connection, and to answer a query.
   static let patience: Int64 = 5
 
   private let limit: Int
@@ -42,14 +42,14 @@ package final class ConnectionPool: Sendable {
   private let state = Mutex(State())
 
   /// - Parameters:
-  ///   - limit: not more threads than that may ask.
-  ///   - spreadsHosts: begin with another host at each connection, not always with the first.
+  ///   - limit: the largest number of connections; no more threads than that may use the pool.
+  ///   - spreadsHosts: start with a different host for each connection, not always with the first.
   package init(limit: Int = 1, spreadsHosts: Bool = false) {
     self.limit = limit
     self.spreadsHosts = spreadsHosts
   }
 
-  /// Closes the connections that nobody uses now.
+  /// Closes the connections that are not in use.
   package func closeIdle() {
     let closed = state.withLock { state in
       let idle = state.idle
@@ -57,14 +57,14 @@ package final class ConnectionPool: Sendable {
       state.idle = []
       return idle
     }
-    // They go here and not under the lock: that writes to the network.
+    // Closed here and not under the lock, because closing writes to the network.
     _ = closed
   }
 
-  /// Runs `body` on a connection that is open, or else on one host after the other until one answers.
+  /// Runs `body` on an open connection, or else on one host after another until one answers.
   ///
-  /// - Parameter body: nil when this host cannot know, so that another one is asked.
-  /// - Throws: what the last host said.
+  /// - Parameter body: returns nil if this host cannot know the answer, so that the next one is tried.
+  /// - Throws: the error of the last host.
   func ask<R>(
     _ settings: ConnectionSettings, until deadline: Deadline,
     _ body: (PostgresConnection) throws(PostgresError) -> R?
@@ -77,7 +77,7 @@ package final class ConnectionPool: Sendable {
         failure = Self.standbyOnly
       } catch {
         failure = error
-        // A connection that broke since it was last used says nothing about its host.
+        // That a connection broke since its last use says nothing about its host.
         if case .lost = error { continue }
       }
       asked.insert(kept.host)
@@ -115,7 +115,7 @@ package final class ConnectionPool: Sendable {
     }
   }
 
-  /// The connection that was used last, so that the others are free to be closed.
+  /// The idle connection that was used last, so that the others age and can be closed.
   private func take(_ settings: ConnectionSettings, besides asked: Set<Int>) -> Kept? {
     state.withLock { state in
       let index = state.idle.lastIndex { $0.settings == settings && !asked.contains($0.host) }
@@ -150,22 +150,22 @@ package final class ConnectionPool: Sendable {
     }
   }
 
-  /// Makes room for a connection to `host`: the idle one that was not used for the longest time goes.
+  /// Makes room for a connection to `host` by closing the one that has been idle longest.
   private func reserve(_ host: [ConnectionSettings.Keyword]) throws(PostgresError) {
     let result = state.withLock { state -> Result<Kept?, PostgresError> in
       if let absent = state.absent[host] {
         guard absent.until.hasPassed else { return .failure(absent.error) }
-        // One asker tries; the others need not wait with it.
+        // One caller retries; the others fail at once.
         state.absent[host]?.until = Deadline(secondsFromNow: Self.patience)
       }
       if state.count < limit {
         state.count += 1
         return .success(nil)
       }
-      guard !state.idle.isEmpty else { return .failure(.notConnected("lookup_connections are in use")) }
+      guard !state.idle.isEmpty else { return .failure(.notConnected("all lookup_connections are in use")) }
       return .success(state.idle.removeFirst())
     }
-    // Closed here, when it goes, and not under the lock: that writes to the network.
+    // Closed here and not under the lock, because closing writes to the network.
     _ = try result.get()
   }
 }

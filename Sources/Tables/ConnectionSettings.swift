@@ -2,9 +2,9 @@
 import Configuration
 import Text
 
-/// How a table file wants to be connected. Tables with equal settings share a connection.
+/// The connection settings of a table file. Tables with equal settings share connections.
 struct ConnectionSettings: Hashable, Sendable {
-  /// libpq's keywords for each host, in the order in which they are tried.
+  /// libpq's keywords for each host, in the order in which the hosts are tried.
   let hosts: [[Keyword]]
 
   struct Keyword: Hashable, Sendable {
@@ -12,8 +12,8 @@ struct ConnectionSettings: Hashable, Sendable {
     let value: [UInt8]
   }
 
-  /// - Parameter hosts: `unix:/dir`, `/dir`, `inet:host:port`, `host:port` or `postgresql://…`, parted by blanks or
-  ///   commas; empty for TCP to localhost.
+  /// - Parameter hosts: `unix:/dir`, `/dir`, `inet:host:port`, `host:port` or `postgresql://…`, separated by
+  ///   blanks or commas; empty for TCP to localhost.
   init(
     hosts: [UInt8], user: [UInt8], password: [UInt8], database: [UInt8], encoding: [UInt8]
   ) throws(ConfigurationError) {
@@ -30,7 +30,7 @@ struct ConnectionSettings: Hashable, Sendable {
         continue
       }
       guard !database.isEmpty else { throw ConfigurationError("dbname is missing") }
-      // The database may be a connection string of its own: what follows it overrides its parts.
+      // dbname may be a whole connection string; the keywords after it override its parts.
       let account = [Keyword(name: "user", value: user), Keyword(name: "password", value: password)]
       all.append(
         [Keyword(name: "dbname", value: database)] + Self.address(host) + account.filter { !$0.value.isEmpty } + common)
@@ -38,7 +38,7 @@ struct ConnectionSettings: Hashable, Sendable {
     self.hosts = all
   }
 
-  /// A port follows the last colon; an IPv6 address stands in brackets.
+  /// The port follows the last colon; an IPv6 address is in brackets.
   private static func address(_ host: [UInt8]) -> [Keyword] {
     let text = host.text
     if text.hasPrefix("unix:") { return [Keyword(name: "host", value: Array(host.dropFirst(5)))] }

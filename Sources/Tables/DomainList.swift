@@ -3,8 +3,8 @@ import Configuration
 import Posix
 import Text
 
-/// `domain = example.org !example.com /etc/domains texthash:/etc/more`: which domains' keys a table is asked for
-/// (pgsql_table(5)). `!` excludes, and the first that matches holds.
+/// `domain = example.org !example.com /etc/domains texthash:/etc/more`: the domains whose keys are looked
+/// up in a table (pgsql_table(5)). `!` excludes; the first match decides.
 struct DomainList {
   private enum Pattern: Sendable {
     case name([UInt8])
@@ -13,7 +13,7 @@ struct DomainList {
 
   private var rules: [(pattern: Pattern, included: Bool)] = []
 
-  /// - Parameter contents: reads a file whose contents stand for its name; `!/file` excludes what stands in it.
+  /// - Parameter contents: reads a file whose contents replace its name; `!/file` excludes them.
   init(
     _ text: [UInt8], line: Int?, contents: ([UInt8]) throws(TableError) -> [UInt8]
   ) throws(DomainListError) {
@@ -27,10 +27,10 @@ struct DomainList {
       let marks = item.prefix { $0 == UInt8(ascii: "!") }.count
       let name = Array(item.dropFirst(marks))
       let included = included == marks.isMultiple(of: 2)
-      guard !name.isEmpty else { throw .list(ConfigurationError(line: line, "domain: a name is missing behind !")) }
+      guard !name.isEmpty else { throw .list(ConfigurationError(line: line, "domain: a name is missing after !")) }
       if name.first == UInt8(ascii: "/") {
         guard depth < 8 else {
-          throw .list(ConfigurationError(line: line, "domain: \(name.text) and other files name each other"))
+          throw .list(ConfigurationError(line: line, "domain: \(name.text) and other files refer to each other"))
         }
         let file: [UInt8]
         do { file = try contents(name) } catch { throw .file(error) }
@@ -48,7 +48,7 @@ struct DomainList {
     }
   }
 
-  /// - Parameter isIn: whether a table has the domain.
+  /// - Parameter isIn: whether a table contains the domain.
   func contains(
     _ domain: [UInt8], isIn: (TableReference) throws(TableError) -> Bool
   ) throws(TableError) -> Bool {
@@ -65,7 +65,7 @@ struct DomainList {
   }
 }
 
-/// What is wrong with a list of domains: itself, or a file that it names.
+/// An error in a list of domains, or in a file that it names.
 enum DomainListError: Error {
   case list(ConfigurationError)
   case file(TableError)

@@ -3,9 +3,9 @@ import Configuration
 import Posix
 import Text
 
-/// A table that is read whole: `inline:{ key=value, {key = text with blanks} }` or `texthash:/file`.
+/// A table held in memory: `inline:{ key=value, {key = text with blanks} }` or `texthash:/file`.
 final class EmbeddedTable: LookupTable {
-  /// Bytes as keys: as `String`, different spellings of one letter would be the same key.
+  /// Keys are bytes: as a `String`, different encodings of one letter would be the same key.
   private let values: [[UInt8]: [UInt8]]
 
   init(inline reference: TableReference) throws(TableError) {
@@ -26,7 +26,7 @@ final class EmbeddedTable: LookupTable {
   /// Lines of a key and, after white space, its value (postmap(1)).
   init(file reference: TableReference, until deadline: Deadline) throws(TableError) {
     let text = try readTableFile(reference, limit: 64 << 20, until: deadline)
-    // Rather a writer who has just begun than a table of nothing.
+    // An empty file is taken for one that is just being written.
     guard !text.isEmpty else { throw TableError(.temporary, reference.text, "the file is empty") }
     var values: [[UInt8]: [UInt8]] = [:]
     for line in LogicalLine.split(text) {
@@ -40,16 +40,16 @@ final class EmbeddedTable: LookupTable {
 
   func lookup(_ key: [UInt8], until deadline: Deadline) throws(TableError) -> [UInt8]? { values[key] }
 
-  /// Of two entries with one key the first holds, as in Postfix's own tables.
+  /// If a key occurs twice, the first entry wins, as in Postfix.
   private static func add(_ key: [UInt8], _ value: [UInt8], to values: inout [[UInt8]: [UInt8]]) {
     let key = foldCase(key)
     if values[key] == nil { values[key] = value }
   }
 
-  /// The key ends at the first white space outside of double quotes; a backslash takes the byte behind it as it is. Both
-  /// stay in the key: an address is looked up in its quoted form (virtual(5)).
+  /// The key ends at the first white space outside double quotes; a backslash quotes the next byte. Quotes
+  /// and backslashes stay in the key: an address is looked up in its quoted form (virtual(5)).
   ///
-  /// Nil where Postfix would warn and pass over the line, which could lose a mailbox.
+  /// Nil where Postfix would warn and skip the line, because that could lose a mailbox.
   private static func keyAndValue(_ line: [UInt8]) -> (key: [UInt8], value: [UInt8])? {
     var rest = line.trimmed
     var key: [UInt8] = []

@@ -4,9 +4,9 @@ import Configuration
 /// A key or a value as the `%` expansions see it (pgsql_table(5)).
 struct KeyParts: Equatable {
   let whole: [UInt8]
-  /// Before the last `@`; all of it without one.
+  /// The part before the last `@`; the whole text without one.
   let user: [UInt8]
-  /// After the last `@`; nil without one, or with nothing behind it.
+  /// The part after the last `@`; nil without one, or if it is empty.
   let domain: [UInt8]?
 
   init(_ text: [UInt8]) {
@@ -17,7 +17,7 @@ struct KeyParts: Equatable {
     self.domain = domain.isEmpty ? nil : domain
   }
 
-  /// The labels of the domain, the last one first. Several dots part like one.
+  /// The labels of the domain, the last one first. Consecutive dots count as one separator.
   var labels: [[UInt8]] {
     (domain ?? []).split(separator: UInt8(ascii: ".")).reversed().map { Array($0) }
   }
@@ -31,13 +31,13 @@ enum TemplatePart: Equatable, Sendable {
   enum Expansion: Equatable, Sendable {
     /// `%s`, `%u`, `%d`
     case whole, user, domain
-    /// `%S`, `%U`, `%D`: of the key, also in a result format.
+    /// `%S`, `%U`, `%D`: always of the key, even in a result format.
     case keyWhole, keyUser, keyDomain
     /// `%1` to `%9`: a label of the key's domain, counted from the right.
     case keyLabel(Int)
   }
 
-  /// - Throws: for a `%` before anything else than the letters above.
+  /// - Throws: if a `%` is followed by anything except `%` or one of the characters above.
   static func parse(_ text: [UInt8], line: Int?) throws(ConfigurationError) -> [TemplatePart] {
     var parts: [TemplatePart] = []
     var literal: [UInt8] = []
@@ -76,7 +76,7 @@ extension TemplatePart.Expansion {
     }
   }
 
-  /// The text, or nil when the key or value has no such part: then there is no lookup, or no result.
+  /// The text, or nil if the key or value has no such part: then there is no lookup, or no result.
   func text(of value: KeyParts, key: KeyParts) -> [UInt8]? {
     switch self {
     case .whole: value.whole

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 import Posix
 
-/// Answers a key with a value.
+/// Looks up the value of a key.
 protocol LookupTable: AnyObject, Sendable {
-  /// Whether the table is asked for whole addresses only: it matches patterns, or looks for the parts of an address
-  /// itself (Postfix, `DICT_FLAG_PATTERN`).
+  /// Whether only whole addresses are looked up: the table matches patterns, or looks for the parts of an
+  /// address itself (Postfix, `DICT_FLAG_PATTERN`).
   var takesWholeAddressesOnly: Bool { get }
 
-  /// The value of `key`, or nil when the table has none.
+  /// The value of `key`, or nil if the table has none.
   ///
   /// - Parameter key: valid UTF-8.
   func lookup(_ key: [UInt8], until deadline: Deadline) throws(TableError) -> [UInt8]?

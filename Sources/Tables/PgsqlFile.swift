@@ -2,18 +2,18 @@
 import Configuration
 import Text
 
-/// A table file of pgsql_table(5), read as Postfix reads it: values are literal, the last of two equal names holds,
-/// names that nobody knows are passed over.
+/// A table file of pgsql_table(5), read as Postfix reads it: values are literal, the last of two equal
+/// names wins, unknown names are ignored.
 struct PgsqlFile: Sendable {
   let connection: ConnectionSettings
   let query: QueryTemplate
   let resultFormat: ResultTemplate
-  /// `domain` as it is written: only keys with a user name and one of these domains are looked up. Nil when any key is.
+  /// `domain` as written: only keys with a user name and one of these domains are looked up. Nil for any key.
   let domains: (text: [UInt8], line: Int)?
   /// The largest number of results; zero means any.
   let expansionLimit: Int64
 
-  /// - Throws: `ConfigurationError` with the line where it is one line's fault.
+  /// - Throws: `ConfigurationError`, with the line if a single line is at fault.
   init(parsing text: [UInt8]) throws(ConfigurationError) {
     var values: [String: (value: [UInt8], line: Int)] = [:]
     for line in LogicalLine.split(text) {
@@ -40,7 +40,7 @@ struct PgsqlFile: Sendable {
 
   private typealias Value = (value: [UInt8], line: Int)
 
-  /// `query`, or what Postfix makes of the names that stood for it before version 2.2, in the same order of precedence.
+  /// `query`, or what Postfix builds from the parameters used before 2.2, in the same order of precedence.
   private static func query(_ values: [String: Value]) throws(ConfigurationError) -> (value: [UInt8], line: Int?) {
     func given(_ name: String) -> Value? { values[name].flatMap { $0.value.isEmpty ? nil : $0 } }
     if let query = given("query") { return query }

@@ -4,13 +4,13 @@ import Posix
 import Postgres
 import Text
 
-/// `pgsql:/file`: a table in PostgreSQL, described by a file of Postfix's own (pgsql_table(5)).
+/// `pgsql:/file`: a table in PostgreSQL, described by a Postfix table file (pgsql_table(5)).
 final class PgsqlTable: LookupTable {
   private let file: PgsqlFile
   private let domains: DomainList?
   private let name: String
   private let pool: ConnectionPool
-  /// Those that `domain` may name. They own this table.
+  /// The tables that `domain` may refer to; they own this one.
   private unowned let tables: TableSet
   private let observer: TableSet.Observer?
 
@@ -52,7 +52,7 @@ final class PgsqlTable: LookupTable {
         let share = deadline.share(seconds: ConnectionPool.patience)
         let rows = try connection.query(sql, until: share)
         let result = Result { () throws(TableError) in try value(of: rows, key: key) }
-        // A row that is missing on a standby may exist: "unknown user" is for the primary to say.
+        // A row missing here may exist on the primary: a standby must not answer "unknown user".
         if case .success(nil) = result, try connection.isStandby(until: share) { return nil }
         return result
       }
@@ -60,7 +60,7 @@ final class PgsqlTable: LookupTable {
     return try result.get()
   }
 
-  /// Whether the key has what the query and the file's `domain` ask for; else it is not found without asking.
+  /// Whether the key has the parts that the query and `domain` require; if not, nothing is queried or found.
   private func concerns(_ key: [UInt8], until deadline: Deadline) throws(TableError) -> Bool {
     guard !key.isEmpty, file.query.applies(to: key), file.resultFormat.applies(to: key) else { return false }
     guard let domains else { return true }
@@ -71,14 +71,14 @@ final class PgsqlTable: LookupTable {
     }
   }
 
-  /// All columns of all rows, joined by commas. NULL is no result; nothing but empty texts is a mistake in the data,
-  /// and not "not found", which would mean "no such mailbox" or "the default limit".
+  /// All columns of all rows, joined by commas. NULL is no result. If all texts are empty, that is an error
+  /// in the data and not "not found", which would mean "no such mailbox" or "the default limit".
   private func value(of rows: PostgresConnection.Rows, key: [UInt8]) throws(TableError) -> [UInt8]? {
     let columns = rows.flatMap { $0.compactMap { $0 } }
     let values = columns.filter { !$0.isEmpty }.compactMap { file.resultFormat.text(for: $0, key: key) }
     guard !values.isEmpty else {
       guard columns.allSatisfy({ !$0.isEmpty }) else {
-        throw TableError(.configuration, name, "the result for \"\(key.text)\" is an empty text")
+        throw TableError(.configuration, name, "the result for \"\(key.text)\" is empty")
       }
       return nil
     }

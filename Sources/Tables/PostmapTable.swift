@@ -3,16 +3,16 @@ import Configuration
 import Posix
 import Text
 
-/// Any other type of table, asked through Postfix's own `postmap -q` (postmap(1)): one process a question.
+/// Any other type of table, queried through Postfix's `postmap -q` (postmap(1)), one process per query.
 final class PostmapTable: LookupTable {
   private let reference: TableReference
   private let name: Path
 
-  /// The types that Postfix asks for whole addresses only.
+  /// The types in which Postfix looks up whole addresses only.
   private static let patternTypes: Set<String> = ["regexp", "pcre", "cidr", "tcp", "randmap", "fail"]
-  /// Where distributions put it; the search path of pipe(8) need not have it.
+  /// Where distributions install it; pipe(8)'s search path may not include it.
   private static let programs: [Path] = ["/usr/sbin/postmap", "/usr/local/sbin/postmap"]
-  /// Bytes: what Postfix's own tables can hold in a line.
+  /// Bytes: as much as a line of a Postfix table can hold.
   private static let longestOutput = 1 << 20
 
   var takesWholeAddressesOnly: Bool { Self.patternTypes.contains(reference.type) }
@@ -20,7 +20,7 @@ final class PostmapTable: LookupTable {
   init(_ reference: TableReference) throws(TableError) {
     self.reference = reference
     guard !reference.name.isEmpty, let name = Path(Array("\(reference.type):".utf8) + reference.name) else {
-      throw TableError(.configuration, reference.text, "the name is empty or holds NUL")
+      throw TableError(.configuration, reference.text, "the name is empty or contains NUL")
     }
     self.name = name
   }
@@ -34,12 +34,12 @@ final class PostmapTable: LookupTable {
     case 0:
       guard ending.output.count < Self.longestOutput else { throw failed("the result is too long") }
       guard ending.output.last == UInt8(ascii: "\n"), ending.output.count > 1 else {
-        throw TableError(.configuration, reference.text, "the result for \"\(key.bytes.text)\" is an empty text")
+        throw TableError(.configuration, reference.text, "the result for \"\(key.bytes.text)\" is empty")
       }
       return ending.output.dropLast()
-    // Status 1 means "not found", but with a complaint it means that there is no telling.
+    // Status 1 means "not found", but with a complaint the answer is unknown.
     case 1 where complaints.isEmpty && ending.output.isEmpty: return nil
-    default: throw failed(complaints.first?.text ?? ending.status.map { "status \($0)" } ?? "a signal ended it")
+    default: throw failed(complaints.first?.text ?? ending.status.map { "status \($0)" } ?? "killed by a signal")
     }
   }
 

@@ -2,12 +2,12 @@
 import Configuration
 import Text
 
-/// The `query` of a table file: SQL in which parts of the key are put in, each escaped.
+/// The `query` of a table file: SQL into which parts of the key are inserted, each escaped.
 struct QueryTemplate: Equatable, Sendable {
   private let parts: [TemplatePart]
 
-  /// - Throws: `ConfigurationError` also for an expansion that does not stand in an ordinary `'string'`: escaping makes
-  ///   a text harmless there and nowhere else, and the address comes from a stranger.
+  /// - Throws: `ConfigurationError`, also for an expansion outside an ordinary `'string'`: escaping makes a
+  ///   text harmless only there, and the address comes from a stranger.
   init(_ text: [UInt8], line: Int?) throws(ConfigurationError) {
     parts = try TemplatePart.parse(text, line: line)
     var state = SQLState.code
@@ -18,14 +18,14 @@ struct QueryTemplate: Equatable, Sendable {
       case .expansion:
         guard state == .string else {
           throw ConfigurationError(
-            line: line, "an expansion must stand between single quotes, such as '%s', or the sender could write SQL")
+            line: line, "an expansion must be inside single quotes, such as '%s', or the sender could inject SQL")
         }
         before.append(UInt8(ascii: "x"))
       }
     }
   }
 
-  /// The SQL for `key`, or nil when the key has no such part: then nothing is asked, and nothing found.
+  /// The SQL for `key`, or nil if the key lacks a part: then nothing is queried, and nothing is found.
   func sql<E: Error>(
     for key: [UInt8], escape: ([UInt8]) throws(E) -> [UInt8]
   ) throws(E) -> [UInt8]? {
@@ -42,31 +42,31 @@ struct QueryTemplate: Equatable, Sendable {
     return sql
   }
 
-  /// Whether `key` has all the parts that the query wants.
+  /// Whether `key` has all the parts that the query needs.
   func applies(to key: [UInt8]) -> Bool {
     sql(for: key) { $0 } != nil
   }
 }
 
-/// Where in PostgreSQL's SQL a place is.
+/// The lexical state at a position in PostgreSQL's SQL.
 private enum SQLState: Equatable {
   case code, string, identifier, lineComment
-  /// A string in which a backslash is special: `E'…'` and `U&'…'`. Escaping does not hold there.
+  /// A string in which a backslash is special: `E'…'` and `U&'…'`. Escaping is not safe there.
   case escapeString
-  /// Behind a quote in such a string: another one goes on with it, anything else was the end.
+  /// After a quote in such a string: another quote continues it, anything else means that it has ended.
   case escapeStringQuote
   case blockComment(depth: Int)
   case dollarString(tag: [UInt8])
 
-  /// Moves on over `text`.
+  /// Advances over `text`.
   ///
-  /// - Parameter before: what was read since the state changed; `text` is added to it.
+  /// - Parameter before: the text read since the state last changed; `text` is added to it.
   mutating func read(_ text: [UInt8], after before: inout [UInt8]) {
     for byte in text {
       before.append(byte)
       let old = self
       step(byte, before)
-      // A mark that has ended one state is no part of the next: `/*/` opens a comment and does not close it.
+      // The delimiter that ends a state is not part of the next: `/*/` opens a comment and does not close it.
       if self != old { before = [] }
     }
   }
@@ -74,7 +74,7 @@ private enum SQLState: Equatable {
   private mutating func step(_ byte: UInt8, _ text: [UInt8]) {
     switch self {
     case .code: stepInCode(byte, text)
-    // A doubled quote ends the string and begins it again, which comes to the same.
+    // A doubled quote ends the string and starts it again, which is equivalent.
     case .string: if byte == UInt8(ascii: "'") { self = .code }
     case .escapeString:
       let backslashes = text.dropLast().reversed().prefix { $0 == UInt8(ascii: "\\") }.count
@@ -124,7 +124,7 @@ extension BidirectionalCollection {
   }
 }
 
-/// The `result_format` of a table file: what becomes of each value.
+/// The `result_format` of a table file, applied to each value.
 struct ResultTemplate: Equatable, Sendable {
   private let parts: [TemplatePart]
 
@@ -132,7 +132,7 @@ struct ResultTemplate: Equatable, Sendable {
     parts = try TemplatePart.parse(text, line: line)
   }
 
-  /// Whether `key` has all the parts that the format takes from it; without them nothing is looked up (pgsql_table(5)).
+  /// Whether `key` has all the parts that the format uses; if not, nothing is looked up (pgsql_table(5)).
   func applies(to key: [UInt8]) -> Bool {
     let key = KeyParts(key)
     return parts.allSatisfy { part in
@@ -143,7 +143,7 @@ struct ResultTemplate: Equatable, Sendable {
     }
   }
 
-  /// Nil for a value that lacks a part: it is passed over.
+  /// Nil for a value that lacks a part; it is skipped.
   func text(for value: [UInt8], key: [UInt8]) -> [UInt8]? {
     let (value, key) = (KeyParts(value), KeyParts(key))
     var result: [UInt8] = []

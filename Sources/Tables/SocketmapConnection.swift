@@ -10,11 +10,11 @@ enum SocketmapServer: Sendable {
 
 enum SocketmapError: Error {
   case system(SystemError)
-  /// What came is no reply of the protocol, or more than one.
+  /// The bytes received are not exactly one reply of the protocol.
   case garbled
 }
 
-/// One connection to a socketmap server, for one question after the other.
+/// A connection to a socketmap server, for one request at a time.
 final class SocketmapConnection: Sendable {
   private let socket: StreamSocket
 
@@ -28,7 +28,7 @@ final class SocketmapConnection: Sendable {
     } catch { throw .system(error) }
   }
 
-  /// Sends the request and waits for the reply; nil when the server hangs up instead.
+  /// Sends the request and waits for the reply; nil if the server hangs up instead.
   func exchange(_ request: [UInt8], until deadline: Deadline) throws(SocketmapError) -> SocketmapReply? {
     var received: [UInt8] = []
     do {

@@ -5,21 +5,21 @@ import Socketmap
 import Synchronization
 import Text
 
-/// `socketmap:unix:/path:name` and `socketmap:inet:host:port:name`: a table behind a server (socketmap_table(5)), such
-/// as our own lookup service.
+/// `socketmap:unix:/path:name` and `socketmap:inet:host:port:name`: a table served over a socket
+/// (socketmap_table(5)), for instance by our lookup service.
 final class SocketmapTable: LookupTable {
   private let reference: String
   private let server: SocketmapServer
   private let map: [UInt8]
-  /// Open between two questions, nil while one is being asked.
+  /// The idle connection, nil while a request is using it.
   private let kept = Mutex<SocketmapConnection?>(nil)
 
-  /// Postfix asks these for whole addresses only.
+  /// Postfix looks up whole addresses only in these.
   var takesWholeAddressesOnly: Bool { true }
 
   init(_ reference: TableReference) throws(TableError) {
     self.reference = reference.text
-    // A map's name has no colon; a path, or an IPv6 address, may.
+    // A map's name has no colon; a path or an IPv6 address may have some.
     guard let colon = reference.name.lastIndex(of: UInt8(ascii: ":")), colon + 1 < reference.name.endIndex,
       let server = Self.server(reference.name[..<colon])
     else {
@@ -44,19 +44,19 @@ final class SocketmapTable: LookupTable {
 
   func lookup(_ key: [UInt8], until deadline: Deadline) throws(TableError) -> [UInt8]? {
     let request = SocketmapRequest(map: map, key: key).payload
-    // More than a server reads is no address. As with Postfix, it does not exist.
+    // A key too long for a server to read cannot be an address. It is not found, as in Postfix.
     guard request.count <= SocketmapRequest.longest else { return nil }
     switch try ask(request, until: deadline) {
     case .found(let value): return value
     case .notFound: return nil
     case .temporary(let reason): throw TableError(.temporary, reference, "the server has no answer: \(reason.text)")
-    case .permanent(let reason): throw TableError(.configuration, reference, "the server refuses: \(reason.text)")
+    case .permanent(let reason): throw TableError(.configuration, reference, "the server refused: \(reason.text)")
     }
   }
 
   private func ask(_ request: [UInt8], until deadline: Deadline) throws(TableError) -> SocketmapReply {
     let open = kept.withLock { $0.take() }
-    // A second time when the server hangs up without an answer: it may have been restarted since the last question.
+    // Try again on a new connection if the server hangs up: it may have been restarted since the last request.
     for kept in [open, nil] {
       do throws(SocketmapError) {
         let connection = if let kept { kept } else { try SocketmapConnection(to: server, until: deadline) }
@@ -67,18 +67,18 @@ final class SocketmapTable: LookupTable {
         switch error {
         case .system(let error): throw failure(error)
         case .garbled:
-          throw TableError(.temporary, reference, "the server's answer is not one of the socketmap protocol")
+          throw TableError(.temporary, reference, "the server's answer is not valid socketmap protocol")
         }
       }
     }
-    throw TableError(.temporary, reference, "the server hung up without an answer")
+    throw TableError(.temporary, reference, "the server closed the connection without an answer")
   }
 
   private func failure(_ error: SystemError) -> TableError {
     switch error.number {
-    // The last two: connect(2) on a Unix and on an Internet socket.
+    // connect(2) times out with EAGAIN on a Unix socket, and with EINPROGRESS on an Internet socket.
     case Errno.ETIMEDOUT, Errno.EAGAIN, Errno.EINPROGRESS:
-      TableError(.temporary, reference, "the server does not answer in time")
+      TableError(.temporary, reference, "the server did not answer in time")
     case Errno.EACCES:
       TableError(
         .configuration, reference,
@@ -89,7 +89,7 @@ final class SocketmapTable: LookupTable {
 }
 
 extension TableReference {
-  /// The map that the lookup service at `socket` offers for `parameter`.
+  /// The map that the lookup service at `socket` serves for `parameter`.
   package init(lookupService socket: [UInt8], _ parameter: Parameter) {
     self.init(type: "socketmap", name: Array("unix:".utf8) + socket + Array(":\(parameter.rawValue)".utf8))
   }

@@ -4,7 +4,7 @@ package import Posix
 package import Postgres
 import Text
 
-/// The database behind a `pgsql:` table, for questions that are not the table's own.
+/// The database of a `pgsql:` table, for queries other than the table's.
 package struct TableDatabase: Sendable {
   private let name: String
   private let file: PgsqlFile
@@ -16,7 +16,7 @@ package struct TableDatabase: Sendable {
     do { file = try PgsqlFile(parsing: text) } catch { throw PgsqlTable.mistake(error, in: reference) }
   }
 
-  /// What `connection` is asked for `key`, nil when the key lacks what the query wants.
+  /// The table's SQL for `key`, escaped for `connection`; nil if the key lacks a part that the query needs.
   package func statement(
     for key: [UInt8], on connection: PostgresConnection
   ) throws(PostgresError) -> [UInt8]? {
@@ -33,7 +33,7 @@ package struct TableDatabase: Sendable {
     throw failure
   }
 
-  /// The error of a question of one's own, `query` being the name of the parameter that has it.
+  /// The error of a query other than the table's; `query` is the name of the parameter that sets it.
   package func failure(_ error: PostgresError, query: String) -> TableError {
     if case .query(let text) = error { return TableError(.configuration, query, "\(text); see ullage.cf(5)") }
     return TableError(.temporary, name, error.shown)

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import Text
 
-/// A lookup that has no answer: neither "found" nor "not found". It always defers the message.
+/// A lookup without an answer, neither "found" nor "not found". It always defers the message.
 package struct TableError: ExplainedError, Equatable, Sendable {
   package enum Kind: Sendable {
-    /// The administrator must mend something (4.3.5).
+    /// The administrator must fix something (4.3.5).
     case configuration
     /// It may work later (4.3.0).
     case temporary

@@ -4,7 +4,7 @@ package import Posix
 import Synchronization
 import Text
 
-/// What happens during a lookup, for whoever wants to show it.
+/// A step of a lookup, for display.
 package enum LookupStep: Sendable {
   case asked(TableReference, key: [UInt8])
   /// The SQL that was sent, with the key in it.
@@ -12,7 +12,7 @@ package enum LookupStep: Sendable {
   case answered(Result<[UInt8]?, TableError>)
 }
 
-/// The tables that parameters name, each opened when it is first asked and only once.
+/// The tables that parameters name, each opened once, when it is first used.
 package final class TableSet: Sendable {
   package typealias Observer = @Sendable (LookupStep) -> Void
 
@@ -25,9 +25,9 @@ package final class TableSet: Sendable {
     self.observer = observer
   }
 
-  /// The first answer that one of `references` has for `key`, or nil when none has.
+  /// The first answer that one of `references` has for `key`, or nil if none has.
   ///
-  /// - Parameter isPartial: `key` is a part of an address, which some kinds of table are not asked for.
+  /// - Parameter isPartial: `key` is a part of an address, which is not looked up in some types of table.
   package func lookup(
     _ key: [UInt8], isPartial: Bool = false, in references: [TableReference], until deadline: Deadline
   ) throws(TableError) -> [UInt8]? {
@@ -42,7 +42,7 @@ package final class TableSet: Sendable {
     return nil
   }
 
-  /// Asks one table as `postmap -q` does: for the key in lower case, unless the table matches patterns.
+  /// Queries one table as `postmap -q` does: with the key in lower case, unless the table matches patterns.
   package func query(
     _ key: [UInt8], in reference: TableReference, until deadline: Deadline
   ) throws(TableError) -> [UInt8]? {
@@ -50,7 +50,7 @@ package final class TableSet: Sendable {
     return try lookup(foldsItself ? key : foldCase(key), in: [reference], until: deadline)
   }
 
-  /// Opens `references` now, so that what is wrong with them shows before somebody asks.
+  /// Opens `references` now, so that errors show before the first lookup.
   package func open(_ references: [TableReference], until deadline: Deadline) throws(TableError) {
     for reference in references { _ = try table(reference, until: deadline) }
   }
@@ -70,7 +70,7 @@ package final class TableSet: Sendable {
     case "pgsql": return try PgsqlTable(reference, pool: pool, tables: self, observer: observer, until: deadline)
     case "socketmap": return try SocketmapTable(reference)
     case "proxy":
-      // proxymap(8) serves Postfix only; here the table itself is asked.
+      // proxymap(8) serves Postfix only; here the table itself is queried.
       guard let inner = TableReference(reference.name), inner.type != "proxy" else {
         throw TableError(.configuration, reference.text, "expected proxy: and a table, such as proxy:pgsql:/file")
       }
@@ -80,7 +80,7 @@ package final class TableSet: Sendable {
   }
 }
 
-/// Reads a table's own file, telling who could not and how to let him.
+/// Reads a table's file. If permission is denied, the error names our user and a command that lets it in.
 func readTableFile(
   _ reference: TableReference, limit: Int, until deadline: Deadline
 ) throws(TableError) -> [UInt8] {
@@ -98,9 +98,9 @@ func readTableFile(
 }
 
 private func cure(for error: SystemError, _ file: String) -> String {
-  if error.number == Errno.EBUSY { return "; it was changed again and again while it was read" }
-  guard error.number == Errno.EACCES else { return "; it must be a file; make it, or correct its name in ullage.cf" }
+  if error.number == Errno.EBUSY { return "; it kept changing while it was read" }
+  guard error.number == Errno.EACCES else { return "; it must be a file: create it, or correct its name in ullage.cf" }
   let user = CurrentProcess.effectiveUser
   return " (as uid \(user)); let that user read it, for instance: setfacl -m u:\(user):r \(file)"
-    + " (and u:\(user):x on a directory above that is closed to others)"
+    + " (and u:\(user):x on parent directories that are closed to that user)"
 }

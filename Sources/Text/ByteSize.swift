@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// A number of bytes as people read it.
+/// A number of bytes in a readable form.
 package enum ByteSize {
   private static let units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"]
 
@@ -18,7 +18,7 @@ package enum ByteSize {
     return "\(bytes < 0 ? "-" : "")\(whole)\(fraction) \(units[unit])"
   }
 
-  /// The same with a plus sign where it is one.
+  /// The same, with a plus sign if it is positive.
   package static func signed(_ bytes: Int64) -> String { (bytes > 0 ? "+" : "") + text(bytes) }
 
   /// The bytes that `text` stands for, nil when it is no size: a whole number, optionally followed by `K`, `M`, `G` or

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// `text` as one word of a command that is printed to be pasted: addresses and paths may hold anything.
+/// `text` as one word of a shell command printed for pasting: addresses and paths may contain anything.
 package func shellWord(_ text: String) -> String {
   let isPlain =
     !text.isEmpty

@@ -34,7 +34,7 @@ struct DeliveryProgram {
 
   /// Reads ullage.cf, and opens the log it names even if other settings are invalid.
   private func configure(_ name: [UInt8], _ log: inout DeliveryLog) throws(ProgramError) -> Settings {
-    guard let path = Path(name) else { throw .configuration(file: name, line: nil, message: "the name holds NUL") }
+    guard let path = Path(name) else { throw .configuration(file: name, line: nil, message: "the name contains NUL") }
     let text: [UInt8]
     do { text = try File.contents(of: path, limit: 1 << 20, until: .never) } catch {
       throw .unreadableConfiguration(error)

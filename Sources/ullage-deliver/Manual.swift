@@ -22,12 +22,12 @@ enum Manual {
         argv=/usr/libexec/ullage/ullage-deliver --sender=${sender} --recipient=${recipient}
         --original-recipient=${original_recipient} --queue-id=${queue_id} --size=${size}
 
-    Tried by hand, as the mail user:
+    To try it by hand, as the mail user:
 
       ullage-deliver --config=/tmp/ullage.cf --sender=me@example.org --recipient=you@example.org < message; echo $?
 
     exit status: 0 delivered, 75 try again, 67 no such mailbox, 69 over quota for good.
-    See ullage-deliver(8) and ullage.cf(5). What happened stands in the mail log.
+    See ullage-deliver(8) and ullage.cf(5). What happened is in the mail log.
 
     """
 }

@@ -18,7 +18,7 @@ enum ProgramError: ExplainedError {
     case .configuration(let file, let line, let message):
       file + Array("\(line.map { ", line \($0)" } ?? ""): \(message)".utf8)
     case .unreadableConfiguration(let error): error.sentence + Array(Self.remedy(for: error.number).utf8)
-    case .startedAsRoot: Array("started as root; give the entry in master.cf a mail user: user=vmail".utf8)
+    case .startedAsRoot: Array("started as root; set the mail user in master.cf, such as user=vmail".utf8)
     case .belowMinimumUser(let user):
       Array("started as uid \(user), below virtual_minimum_uid; change user= in master.cf or that parameter".utf8)
     }
@@ -27,7 +27,7 @@ enum ProgramError: ExplainedError {
   private static func remedy(for number: Int32) -> String {
     switch number {
     case Errno.EACCES: " (as uid \(CurrentProcess.effectiveUser)); let the mail user read it"
-    case Errno.EBUSY: "; it was changed again and again while it was read"
+    case Errno.EBUSY: "; it kept changing while it was read"
     default: "; it must be a file of at most 1 MB; see --config= in master.cf"
     }
   }

@@ -8,14 +8,14 @@ import Posix
 struct AuditCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "audit",
-    abstract: "Look at all mailboxes for what is wrong, and mend it if asked to.",
+    abstract: "Check all mailboxes for faults, and repair them on request.",
     usage: """
       ullage audit [--level LEVEL] [--share 1/N] [--repair] [--clean-tmp] [OPTIONS]
       """,
     discussion: """
       The mailboxes are those of mailbox_list_query. Level 0 compares every maildirsize with the limit in the list. \
-      Level 1 also counts a share of the mailboxes, another one each night, and whatever looks odd. Level 2 also asks \
-      each file of those for its size. Nothing is written without --repair or --clean-tmp.
+      Level 1 also counts a share of the mailboxes, another one each night, and any that look odd. Level 2 also checks \
+      the size of each of their files. Nothing is written without --repair or --clean-tmp.
 
       EXAMPLES:
         ullage audit
@@ -23,9 +23,9 @@ struct AuditCommand: ParsableCommand {
         ullage audit --level 1 --quiet --state /var/lib/ullage/audit.state
         ullage audit --level 0 --nagios
 
-      EXIT STATUS: 0 nothing found, 1 findings, 2 some mailboxes could not be audited, 64 wrong call, 67 no mailbox of \
+      EXIT STATUS: 0 nothing found, 1 findings, 2 some mailboxes not audited, 64 usage error, 67 no mailbox in \
       the domain, 75 try again, \
-      78 something has to be mended first. With --nagios: 0 OK, 1 warning, 2 critical, 3 unknown.
+      78 something must be corrected first. With --nagios: 0 OK, 1 warning, 2 critical, 3 unknown.
       """)
 
   @Option(help: "0, 1 or 2.")
@@ -36,17 +36,17 @@ struct AuditCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Which share is due, when not the one of today: a number that grows by one each night.", valueName: "number"))
+      "Which share is due, by default today's: a number that grows by one each night.", valueName: "number"))
   var night: Int?
 
-  @Flag(help: "Mend what is counted and found wrong, as \"ullage recompute\" does.")
+  @Flag(help: "Repair what is counted and found wrong, as \"ullage recompute\" does.")
   var repair = false
 
   @Flag(name: .customLong("clean-tmp"), help: "Remove files in tmp/ that are older than 36 hours.")
   var cleansTmp = false
 
   @Option(
-    help: ArgumentHelp("Only the mailboxes of a domain, and no search for Maildirs without one.", valueName: "domain"))
+    help: ArgumentHelp("Only a domain's mailboxes, and no search for Maildirs without a mailbox.", valueName: "domain"))
   var domain: String?
 
   @Option(
@@ -56,20 +56,20 @@ struct AuditCommand: ParsableCommand {
 
   @Option(
     name: .customLong("max-rate"),
-    help: ArgumentHelp("No more mailboxes a second than that, to leave the disks to others.", valueName: "number"))
+    help: ArgumentHelp("The most mailboxes a second, to spare the disks.", valueName: "number"))
   var rate: Int?
 
   @Option(
-    help: ArgumentHelp("Mailboxes at a time; as many as there are processors when not given.", valueName: "number"))
+    help: ArgumentHelp("Mailboxes at a time; by default as many as there are processors.", valueName: "number"))
   var jobs: Int?
 
   @Option(
     help: ArgumentHelp(
-      "Remember in a file how far it is: a run that was broken off is gone on with. Removed at the end.",
+      "Keep the progress in a file, to resume an interrupted run. Removed at the end.",
       valueName: "file"))
   var state: String?
 
-  @Flag(name: .shortAndLong, help: "Write nothing when nothing was found.")
+  @Flag(name: .shortAndLong, help: "Write nothing if nothing was found.")
   var quiet = false
 
   @Flag(help: "One line for a check plugin.")
@@ -107,7 +107,7 @@ struct AuditCommand: ParsableCommand {
     var hasReported = false
     guard nagios else { return try perform { try audit(&hasReported) } }
     do { try perform { try audit(&hasReported) } } catch let status as ExitCode where status.rawValue > 3 {
-      if !hasReported { try? Output.print("ULLAGE UNKNOWN - the audit could not be made; see standard error\n") }
+      if !hasReported { try? Output.print("ULLAGE UNKNOWN - the audit failed; see standard error\n") }
       throw ExitCode(3)
     }
   }
@@ -124,7 +124,7 @@ struct AuditCommand: ParsableCommand {
     var status: Int32 = 0
     if let begun = try store?.load(options: options.fingerprint) {
       status = try audit(settings, options, begun, store, &hasReported)
-      // An audit of an earlier night has counted that night's share.
+      // The audit of an earlier night counted the share of that night only.
       if begun.night == today || Interruption.received != 0 { return status }
     }
     return max(status, try audit(settings, options, fresh, store, &hasReported))
@@ -134,7 +134,7 @@ struct AuditCommand: ParsableCommand {
     _ settings: Settings, _ options: AuditOptions, _ state: AuditState, _ store: AuditStateFile?,
     _ hasReported: inout Bool
   ) throws -> Int32 {
-    // Whether it can be written shows now, and not when it is needed.
+    // Fail early if the state cannot be written.
     try store?.save(state)
     let run = try AuditRun(settings, options, state, waiting: sayThatItWaits)
     let report = AuditReport(format: format, nagios: nagios, quiet: quiet)
@@ -155,7 +155,7 @@ struct AuditCommand: ParsableCommand {
     if !wasInterrupted, let domain, run.state.mailboxes == 0 { throw CommandError.noMailboxes(in: domain) }
     try report.finish(run.state, seconds: meter.elapsed, isComplete: !wasInterrupted)
     guard wasInterrupted else { return report.status(run.state) }
-    let next = store == nil ? "" : "; the same command goes on from there"
+    let next = store == nil ? "" : "; the same command resumes there"
     StandardStream.writeError("ullage: audit: interrupted after \(run.state.mailboxes) mailboxes\(next)\n")
     return nagios ? 3 : ExitStatus.signal(Interruption.received)
   }

@@ -13,7 +13,7 @@ final class AuditReport {
   private let style = Terminal.style
   private var writer: RecordWriter
   private var problems = 0
-  /// The sum has been written.
+  /// The summary has been written.
   private(set) var isFinished = false
 
   init(format: OutputFormat, nagios: Bool, quiet: Bool) {
@@ -23,7 +23,7 @@ final class AuditReport {
     writer = RecordWriter(format, output)
   }
 
-  /// Findings are written as they come; a table waits for the end, because the sum stands first.
+  /// Findings are written as they come, except in a table, which starts with the summary.
   var writesAtOnce: Bool { format != .table }
 
   func write(_ finding: Finding) throws {
@@ -37,7 +37,7 @@ final class AuditReport {
       ]))
   }
 
-  /// Each is named: those that the table has no room for at once, on standard error.
+  /// Every problem is named: those that the table does not list go to standard error at once.
   func write(problem: String) {
     problems += 1
     if writesAtOnce || nagios || problems > AuditState.keptProblems {
@@ -72,7 +72,7 @@ final class AuditReport {
         "Audit of \(Self.mailboxes(state.mailboxes)), \(grouped(state.counted)) counted, in \(tenths / 10).\(tenths % 10) s",
         .bold)
         + "\n")
-    if !isComplete { try output.write(style("Not complete: it was broken off.", .red) + "\n") }
+    if !isComplete { try output.write(style("Incomplete: it was interrupted.", .red) + "\n") }
     try output.write(sum(state) + "\n")
     let findings = state.sortedFindings()
     let kinds = findings.reduce(into: [Finding.Kind]()) { if !$0.contains($1.kind) { $0.append($1.kind) } }
@@ -94,11 +94,11 @@ final class AuditReport {
       let text = "\(count == 0 ? "no" : grouped(count)) \(severity.rawValue)\(count == 1 ? "" : "s")"
       return style(text, count > 0 ? severity.colour : nil)
     }
-    let mended = state.mended > 0 ? "; " + style("\(grouped(state.mended)) mended", .green) : ""
+    let mended = state.mended > 0 ? "; " + style("\(grouped(state.mended)) repaired", .green) : ""
     return parts.joined(separator: ", ") + mended
   }
 
-  /// One kind of finding: its mailboxes, and what they have in common only once.
+  /// One kind of finding: its mailboxes, and what they have in common, written once.
   private func write(_ kind: Finding.Kind, _ findings: [Finding], of count: Int) throws {
     let severity = findings.first?.severity ?? .notice
     try output.write("\n" + style("\(kind.rawValue): \(grouped(count))", severity.colour) + "\n")
@@ -107,7 +107,7 @@ final class AuditReport {
     for finding in findings {
       let padding = String(repeating: " ", count: max(0, width - finding.mailbox.count))
       let cause = causes.count > 1 && !finding.cause.isEmpty ? " (\(finding.cause))" : ""
-      let mended = finding.isMended ? style(" [mended]", .green) : ""
+      let mended = finding.isMended ? style(" [repaired]", .green) : ""
       try output.write("  \(finding.mailbox)\(padding)  \(finding.evidence)\(cause)\(mended)\n")
     }
     try writeRest(count - findings.count)
@@ -133,7 +133,7 @@ final class AuditReport {
     return state.count() > 0 ? ("WARNING", 1) : ("OK", 0)
   }
 
-  /// The state, a sentence, and the figures behind a bar (the Monitoring Plugins' guidelines).
+  /// The state, a sentence, and the figures after a bar (Monitoring Plugins guidelines).
   private func nagiosLine(_ state: AuditState, seconds: Double, isComplete: Bool) -> String {
     let kinds = Finding.Kind.allCases.filter { state.count($0) > 0 }
     let found = kinds.map { "\(state.count($0)) \($0.rawValue)" }.joined(separator: ", ")
@@ -141,7 +141,7 @@ final class AuditReport {
       isComplete
       ? "\(Self.mailboxes(state.mailboxes)) audited, \(found.isEmpty ? "nothing found" : found)"
         + (state.notAuditedCount > 0 ? ", \(state.notAuditedCount) not audited" : "")
-      : "broken off after \(Self.mailboxes(state.mailboxes))"
+      : "interrupted after \(Self.mailboxes(state.mailboxes))"
     let figures =
       [("mailboxes", state.mailboxes), ("counted", state.counted)]
       + Finding.Severity.allCases.map { ("\($0.rawValue)s", state.count(nil, $0)) }

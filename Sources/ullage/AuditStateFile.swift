@@ -4,7 +4,7 @@ import Foundation
 import Posix
 import Text
 
-/// The file in which an audit remembers how far it is. It always holds a whole state: a new one takes its place at once.
+/// The file in which an audit stores its progress. Replaced atomically, so it always holds a whole state.
 final class AuditStateFile {
   private let name: String
   private let path: Path
@@ -12,14 +12,14 @@ final class AuditStateFile {
 
   init(_ name: String) throws {
     guard let path = Path(name.utf8) else {
-      throw CommandError(status: ExitStatus.usage, text: "--state: the name holds NUL")
+      throw CommandError(status: ExitStatus.usage, text: "--state: the name contains NUL")
     }
     self.name = name
     self.path = path
   }
 
-  /// The state of a run that was broken off, nil when there is none. One of a run with other options is set
-  /// aside with a word.
+  /// The state of an interrupted run, nil if there is none. That of a run with other options is reported and
+  /// ignored.
   func load(options: String) throws -> AuditState? {
     guard FileManager.default.fileExists(atPath: name) else { return nil }
     let data: Data
@@ -27,7 +27,7 @@ final class AuditStateFile {
       throw CommandError(status: ExitStatus.configuration, text: error.shown)
     }
     guard !data.isEmpty else { return nil }
-    // It may be anything, most likely something that is still needed.
+    // Do not overwrite a file that is not ours.
     guard let state = try? JSONDecoder().decode(AuditState.self, from: data) else {
       throw CommandError(
         status: ExitStatus.configuration,
@@ -35,15 +35,15 @@ final class AuditStateFile {
     }
     guard state.options == options else {
       StandardStream.writeError(
-        "ullage: audit: \(name) is of an audit with other options (\(state.options)); this one begins anew\n")
+        "ullage: audit: \(name) belongs to an audit with other options (\(state.options)); starting over\n")
       return nil
     }
     StandardStream.writeError(
-      "ullage: audit: going on with the one that was broken off after \(state.mailboxes) mailboxes; see \(name)\n")
+      "ullage: audit: resuming the audit that was interrupted after \(state.mailboxes) mailboxes; see \(name)\n")
     return state
   }
 
-  /// - Parameter seconds: nothing is written when less has passed since the last time.
+  /// - Parameter seconds: nothing is written if less time has passed since the last call that wrote.
   func save(_ state: AuditState, atMostEvery seconds: Int = 0) throws {
     guard ContinuousClock.now - saved >= .seconds(seconds) else { return }
     saved = .now

@@ -17,15 +17,15 @@ struct CheckCommand: ParsableCommand {
       ullage check --defaults
       """,
     discussion: """
-      Looks at ullage.cf, the tables and their databases, Postfix's entry, the first mailboxes of the list, the IMAP \
-      server's configuration, locks and clocks, and says of each mistake what to do. Nothing is changed. Run it as root: \
-      it looks with the mail user's eyes where that matters.
+      Checks ullage.cf, the tables and their databases, Postfix's entry, the first mailboxes of the list, the IMAP \
+      server's configuration, locks and clocks, and says how to correct each mistake. Nothing is changed. Run it as root: \
+      it acts as the mail user where that matters.
 
       EXAMPLES:
         ullage check
         ullage check --postfix /etc/postfix-in --format json
 
-      EXIT STATUS: 0 nothing but notices, 1 warnings, 2 errors, 64 wrong call, 75 try again.
+      EXIT STATUS: 0 nothing but notices, 1 warnings, 2 errors, 64 usage error, 75 try again.
       """)
 
   @Option(help: ArgumentHelp("The directory with main.cf and master.cf.", valueName: "dir"))
@@ -41,10 +41,10 @@ struct CheckCommand: ParsableCommand {
   @Option(help: ArgumentHelp("The mail user; by default that of the entry in master.cf.", valueName: "name"))
   var user: String?
 
-  @Option(help: ArgumentHelp("How many mailboxes of the list are looked at.", valueName: "number"))
+  @Option(help: ArgumentHelp("How many mailboxes of the list are checked.", valueName: "number"))
   var mailboxes = 100
 
-  @Option(help: ArgumentHelp("Leave a kind of finding out; may be given several times.", valueName: "kind"))
+  @Option(help: ArgumentHelp("A kind of finding to leave out; may be given several times.", valueName: "kind"))
   var ignore: [Diagnosis.Kind] = []
 
   @Flag(help: "List all parameters of ullage.cf with their defaults, and do nothing else.")

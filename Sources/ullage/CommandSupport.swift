@@ -10,7 +10,7 @@ import Reports
 import Tables
 import Text
 
-/// Exit statuses (sysexits(3)); those of a check plugin and of the audit stand with their commands.
+/// Exit statuses (sysexits(3)); those of a check plugin and of the audit are defined by their commands.
 enum ExitStatus {
   static let done: Int32 = 0
   static let incomplete: Int32 = 2
@@ -19,7 +19,7 @@ enum ExitStatus {
   static let inputOutput: Int32 = 74
   static let tryAgain: Int32 = 75
   static let configuration: Int32 = 78
-  /// As a shell gives it for a program that SIGINT or SIGTERM ended.
+  /// The status that a shell reports for a program ended by SIGINT or SIGTERM.
   static func signal(_ number: Int32) -> Int32 { 128 + number }
 }
 
@@ -31,9 +31,9 @@ struct CommandError: Error {
 }
 
 extension CommandError {
-  /// Most likely a spelling mistake.
+  /// No mailbox in the domain: most likely a spelling mistake.
   static func noMailboxes(in domain: String) -> CommandError {
-    CommandError(status: ExitStatus.noUser, text: "--domain \(domain): mailbox_list_query lists no mailbox of it")
+    CommandError(status: ExitStatus.noUser, text: "--domain \(domain): mailbox_list_query lists no mailbox in it")
   }
 }
 
@@ -57,10 +57,10 @@ extension ParsableCommand {
     if status != 0 { throw ExitCode(status) }
   }
 
-  /// The database does not answer, and is asked again for half a minute.
+  /// Reports that the database does not answer and is tried again for half a minute.
   func sayThatItWaits(_ error: TableError) {
     let name = Self.configuration.commandName ?? ""
-    StandardStream.writeError("ullage: \(name): \(error.shown); asking again for half a minute\n")
+    StandardStream.writeError("ullage: \(name): \(error.shown); retrying for half a minute\n")
   }
 
   private static func failure(_ error: any Error) -> CommandError {
@@ -88,12 +88,12 @@ struct ConfigurationOption: ParsableArguments {
 
   func settings() throws -> Settings { try SettingsFile(file).settings.get() }
 
-  /// For work on a directory: without a configuration file the defaults hold.
+  /// For work on a directory: without a configuration file the defaults apply.
   func settingsOrDefaults() throws -> Settings {
     guard file == Ullage.configurationFile, let path = Path(file.utf8), (try? stat(path)) == nil else {
       return try settingsWithLedger()
     }
-    StandardStream.writeError("ullage: warning: there is no \(file); what counts is the default, without .Trash\n")
+    StandardStream.writeError("ullage: warning: there is no \(file); the defaults apply, and .Trash does not count\n")
     let required = "virtual_mailbox_base = /\nvirtual_mailbox_maps = static:/\n"
     return try Settings(ConfigurationFile(parsing: Array(required.utf8)))
   }
@@ -114,13 +114,13 @@ extension OutputFormat: ExpressibleByArgument {}
 
 /// Which mailboxes a command is about.
 struct MailboxSelection: ParsableArguments {
-  @Argument(help: "Mailboxes by their addresses.")
+  @Argument(help: "The addresses of mailboxes.")
   var addresses: [String] = []
 
-  @Option(help: ArgumentHelp("All mailboxes of a domain, by mailbox_list_query.", valueName: "domain"))
+  @Option(help: ArgumentHelp("All mailboxes of a domain that mailbox_list_query lists.", valueName: "domain"))
   var domain: String?
 
-  @Flag(help: "All mailboxes, by mailbox_list_query.")
+  @Flag(help: "All mailboxes that mailbox_list_query lists.")
   var all = false
 
   var isEmpty: Bool { addresses.isEmpty && domain == nil && !all }
@@ -130,9 +130,9 @@ struct MailboxSelection: ParsableArguments {
     guard kinds.count <= 1 else { throw ValidationError("give either addresses, --domain or --all") }
   }
 
-  /// The mailboxes of the addresses, and those addresses that have none.
+  /// The mailboxes of the addresses, and the addresses that have none.
   func lookUp(_ settings: Settings, _ maker: JobMaker) throws -> (jobs: [MailboxJob], unknown: [String]) {
-    // What was changed a moment ago shall show.
+    // Bypass the cache, so that a change made a moment ago shows.
     let directory = MailboxLookup(settings, prefersTables: true)
     var jobs: [MailboxJob] = []
     var unknown: [String] = []
@@ -142,7 +142,7 @@ struct MailboxSelection: ParsableArguments {
         mailbox = try directory.mailbox(
           of: Array(address.utf8), for: nil, until: Deadline(secondsFromNow: 20))
       } catch {
-        // What is wrong with one mailbox leaves the others alone.
+        // One bad mailbox must not stop the rest.
         guard error.isOfOneMailbox else {
           throw CommandError(status: error.status, text: "\(Self.shown(address)): \(error.shown)")
         }
@@ -160,7 +160,7 @@ struct MailboxSelection: ParsableArguments {
       jobs.append(maker.job(row, components: mailbox.components, limit: mailbox.quota.limit))
     }
     if let failure = directory.serviceFailure {
-      StandardStream.writeError("ullage: warning: asked without the lookup service: \(failure)\n")
+      StandardStream.writeError("ullage: warning: queried without the lookup service: \(failure)\n")
     }
     return (jobs, unknown)
   }
@@ -184,13 +184,13 @@ extension MailboxError {
 }
 
 extension MailboxReport.State {
-  /// A sentence for people, nil when all went well.
+  /// A sentence for people, nil if all went well.
   var problem: String? {
     switch self {
     case .examined: nil
     case .absent: "there is no Maildir"
     case .broken(let text): text
-    case .foreign(0): "it belongs to root: nothing is done there with root's rights; give it to the mail user"
+    case .foreign(0): "it belongs to root: nothing is done there as root; make the mail user its owner"
     case .foreign(let user) where CurrentProcess.effectiveUser == 0:
       "it belongs to \(User.name(of: user)) (uid \(user)), which is below virtual_minimum_uid"
     case .foreign(let user):

@@ -35,7 +35,7 @@ struct DiagnosisReport {
       let some = diagnoses.filter { $0.area == area }
       guard !some.isEmpty else { continue }
       try output.write("\n" + style(area.title, .bold) + "\n")
-      // The worst first; what is right last.
+      // The worst first, what is right last.
       for severity in Diagnosis.Severity.allCases {
         for diagnosis in some where diagnosis.severity == severity { try write(diagnosis) }
       }
@@ -58,7 +58,7 @@ struct DiagnosisReport {
     try write("to do", diagnosis.remedy, isCommand: true)
   }
 
-  /// - Parameter isCommand: it is copied from the screen, so it stays on one line.
+  /// - Parameter isCommand: for copying from the screen, so it stays on one line.
   private func write(_ title: String, _ text: String, isCommand: Bool = false) throws {
     guard !text.isEmpty else { return }
     let margin = String(repeating: " ", count: 18)

@@ -10,21 +10,21 @@ import Text
 struct MapCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "map",
-    abstract: "Ask a table for a key, as postmap -q does.",
+    abstract: "Look up a key in a table, as postmap -q does.",
     usage: """
       ullage map KEY TABLE [--all-steps] [--config FILE]
       """,
     discussion: """
-      TABLE is type:name, and is asked for the key as it is, in lower case. Or it is the name of a parameter of \
-      ullage.cf that takes tables: then KEY is an address, and all happens as in a delivery. The lookup service or \
-      the tables are asked, for the whole address, the address without its extension, and @domain.
+      TABLE is type:name, and is queried for the key itself, in lower case. Or it is the name of a parameter of \
+      ullage.cf that takes tables: then KEY is an address, looked up as in a delivery. The lookup service or \
+      the tables are queried, for the whole address, the address without its extension, and @domain.
 
       EXAMPLES:
         ullage map you@example.org pgsql:/etc/postfix/pgsql/limits.cf
         ullage map you+lists@example.org virtual_mailbox_maps --all-steps
 
-      EXIT STATUS: 0 found, 1 not found, 64 wrong call, 75 no answer now, 78 \
-      something has to be mended first.
+      EXIT STATUS: 0 found, 1 not found, 64 usage error, 75 no answer now, 78 \
+      something must be corrected first.
       """)
 
   @Argument(help: "An address, or any other key.")
@@ -36,16 +36,17 @@ struct MapCommand: ParsableCommand {
   @Flag(
     name: .customLong("all-steps"),
     help:
-      "Show each step: the key, the SQL that was sent, the answer, the time. A type:name is then asked for all keys of an address."
+      "Show each step: the key, the SQL that was sent, the answer, the time. A type:name is then queried for all keys of an address."
   )
   var showsSteps = false
 
   @Option(
     name: .customLong("config"),
-    help: ArgumentHelp("Where parameters are looked up, recipient_delimiter among them.", valueName: "file"))
+    help: ArgumentHelp(
+      "The configuration file: parameters that name tables, and recipient_delimiter.", valueName: "file"))
   var configurationFile = Ullage.configurationFile
 
-  /// What is asked.
+  /// What is queried.
   enum Question: ExpressibleByArgument {
     case table(TableReference)
     case parameter(Parameter)
@@ -61,7 +62,7 @@ struct MapCommand: ParsableCommand {
     }
   }
 
-  /// Seconds, as many as a delivery has for its lookups.
+  /// Seconds, the same as a delivery has for its lookups.
   private static let patience: Int64 = 20
 
   func run() throws {
@@ -72,10 +73,10 @@ struct MapCommand: ParsableCommand {
     }
   }
 
-  /// A table can be asked also where there is no ullage.cf.
+  /// Empty without a usable ullage.cf, since a table can be queried without one.
   private var recipientDelimiter: [UInt8] {
     do { return try SettingsFile(configurationFile).settings.get().recipientDelimiter } catch {
-      StandardStream.writeError("ullage: map: warning: no extension is taken off the address: \(error.shown)\n")
+      StandardStream.writeError("ullage: map: warning: no extension is removed from the address: \(error.shown)\n")
       return []
     }
   }
@@ -93,7 +94,7 @@ struct MapCommand: ParsableCommand {
       let lookup = AddressLookup(try SettingsFile(configurationFile).settings.get(), tables)
       let value = try lookup.value(of: parameter, for: key, until: deadline)
       if let failure = lookup.serviceFailure {
-        StandardStream.writeError("ullage: map: warning: asked without the lookup service: \(failure)\n")
+        StandardStream.writeError("ullage: map: warning: queried without the lookup service: \(failure)\n")
       }
       return value
     }

@@ -12,19 +12,19 @@ import Text
 struct MigrateCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "migrate",
-    abstract: "Make ullage.cf of a Postfix that was configured for VDA.",
+    abstract: "Make ullage.cf from a Postfix that was configured for VDA.",
     usage: """
       ullage migrate --from DIR [--to FILE] [--dry-run] [OPTIONS]
       """,
     discussion: """
-      Writes the configuration file, and prints what changed on the way, what will not be as it was, and the commands for \
+      Writes the configuration file, and prints what changed on the way, what will be different, and the commands for \
       Postfix with the way back. Postfix's own files are read and never written.
 
       EXAMPLES:
         ullage migrate --from /etc/postfix --dry-run
         ullage migrate --from /etc/postfix
 
-      EXIT STATUS: 0 done, 1 done, but something has to be solved before mail can flow, 64 wrong call, 78 nothing was \
+      EXIT STATUS: 0 done, 1 done, but something has to be solved before mail can flow, 64 usage error, 78 nothing was \
       written.
       """)
 
@@ -33,7 +33,7 @@ struct MigrateCommand: ParsableCommand {
 
   @Option(
     name: .customLong("to"),
-    help: ArgumentHelp("The file to write. One that has settings is left alone, but for --force.", valueName: "file"))
+    help: ArgumentHelp("The file to write. One that has settings is left alone without --force.", valueName: "file"))
   var target = Ullage.configurationFile
 
   @Flag(name: .customLong("dry-run"), help: "Print the file instead of writing it.")
@@ -43,7 +43,7 @@ struct MigrateCommand: ParsableCommand {
   var force = false
 
   @Option(
-    help: ArgumentHelp("Whom the Maildirs belong to; by default the user of virtual_uid_maps.", valueName: "name"))
+    help: ArgumentHelp("The owner of the Maildirs; by default the user of virtual_uid_maps.", valueName: "name"))
   var user: String?
 
   @Option(help: ArgumentHelp("The name of the new transport.", valueName: "name"))
@@ -57,7 +57,7 @@ struct MigrateCommand: ParsableCommand {
 
   func run() throws {
     try perform {
-      // What root has in his environment does not hold for deliveries.
+      // Root's environment does not apply to deliveries.
       PostgresConnection.removeEnvironment()
       let plan: MigrationPlan
       do {
@@ -86,7 +86,7 @@ struct MigrateCommand: ParsableCommand {
     }
   }
 
-  /// An entry of that name that does something else must not be replaced.
+  /// Refuses to replace an entry of that name that runs another program.
   private func refuseOther(_ postfix: PostfixDirectory) throws {
     guard let entry = postfix.master.transport(transport), entry.program.first?.hasSuffix("/ullage-deliver") != true
     else { return }
@@ -98,16 +98,16 @@ struct MigrateCommand: ParsableCommand {
   }
 
   private func write(_ plan: MigrationPlan) throws {
-    // What a symlink leads to is written, not the link.
+    // Write the target of a symlink, and keep the link.
     guard let path = Path(URL(fileURLWithPath: target).resolvingSymlinksInPath().path.utf8) else {
-      throw CommandError(status: ExitStatus.usage, text: "--to: the name holds NUL")
+      throw CommandError(status: ExitStatus.usage, text: "--to: the name contains NUL")
     }
     let old: [UInt8]?
     do { old = try File.contents(of: path, limit: 1 << 20, until: .never) } catch {
       guard error.number == Errno.ENOENT else { throw failure(error) }
       old = nil
     }
-    // The package's own file has nothing but comments.
+    // The file in the package has comments only.
     let hasSettings = old.map { !LogicalLine.split($0).isEmpty } ?? false
     guard !hasSettings || force || old == plan.configuration else {
       throw CommandError(
@@ -119,12 +119,12 @@ struct MigrateCommand: ParsableCommand {
       if hasSettings, let old, old != plan.configuration {
         try File.replace(try Self.free(path), with: old, mode: 0o640, group: group(plan))
       }
-      // No password is in it, but what mail goes where is nobody else's business.
+      // It contains no password, but where mail goes is private.
       try File.replace(path, with: plan.configuration, mode: 0o640, group: group(plan))
     } catch { throw failure(error) }
   }
 
-  /// `FILE.old`, or `FILE.old2` and so on: what was kept once is not lost by a second time.
+  /// `FILE.old`, or `FILE.old2` and so on, so that no earlier copy is overwritten.
   private static func free(_ path: Path) throws(SystemError) -> Path {
     for ending in [".old"] + (2..<100).map({ ".old\($0)" }) {
       if let name = Path(path.bytes + Array(ending.utf8)), (try? stat(name)) == nil { return name }
@@ -132,7 +132,7 @@ struct MigrateCommand: ParsableCommand {
     throw SystemError(.open, path.bytes + Array(".old".utf8), Errno.EEXIST)
   }
 
-  /// The mail user's, so that he can read the file; only root can give it to others.
+  /// The mail user's group, so that deliveries can read the file; nil unless we are root.
   private func group(_ plan: MigrationPlan) -> UInt32? {
     guard CurrentProcess.effectiveUser == 0 else { return nil }
     return User(ofEntry: plan.user)?.group
@@ -141,9 +141,9 @@ struct MigrateCommand: ParsableCommand {
   private func failure(_ error: SystemError) -> CommandError {
     let cure =
       switch error.number {
-      case Errno.ENOENT: "make the directory, or name another file with --to"
+      case Errno.ENOENT: "create the directory, or name another file with --to"
       case Errno.EACCES: "run it as root, or name another file with --to"
-      case Errno.EINVAL, Errno.EISDIR: "that is no file; name one with --to"
+      case Errno.EINVAL, Errno.EISDIR: "that is not a file; name one with --to"
       default: "name a file on another disk with --to, or try again"
       }
     return CommandError(

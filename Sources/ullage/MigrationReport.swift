@@ -28,7 +28,7 @@ struct MigrationReport {
         try output.write(line.isEmpty ? "\n" : "    \(printable(String(decoding: line, as: UTF8.self)))\n")
       }
     } else {
-      try output.write(style("\(to) is written, from \(count) of \(from).", .bold) + "\n")
+      try output.write(style("\(to) was written from \(count) of \(from).", .bold) + "\n")
     }
     try write("Solve this first", plan.obstacles, .red)
     try write("What changed on the way", plan.changes)
@@ -47,7 +47,7 @@ struct MigrationReport {
     for remark in remarks {
       try output.write("  \(style(printable(remark.subject), .bold))\n")
       for line in wrapped(printable(remark.text), width: 74) { try output.write("      \(line)\n") }
-      // On one line, to be copied.
+      // On one line, for copying.
       if let line = remark.line { try output.write("        \(printable(line))\n") }
     }
   }

@@ -4,12 +4,12 @@ import Posix
 import Reports
 import Text
 
-/// How data is written.
+/// The format of the output.
 enum OutputFormat: String, CaseIterable, Sendable {
   case table, json, jsonl, csv
 }
 
-/// Standard output, written in large pieces. A reader that has gone (`| head`) ends the program quietly.
+/// Standard output, written in large pieces. If the reader has gone (`| head`), the program ends quietly.
 final class Output {
   private var buffer: [UInt8] = []
   private let encoder = JSONEncoder()
@@ -18,7 +18,7 @@ final class Output {
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
   }
 
-  /// Writes a text at once.
+  /// Writes a text without delay.
   static func print(_ text: String) throws {
     let output = Output()
     try output.write(text)
@@ -44,7 +44,7 @@ final class Output {
   }
 }
 
-/// Records as they come, in the format that was asked for. A table is the command's own affair.
+/// Writes records as they come, in the chosen format. Tables are printed by the commands themselves.
 struct RecordWriter {
   let format: OutputFormat
   let output: Output
@@ -78,7 +78,7 @@ struct RecordWriter {
 }
 
 extension Terminal {
-  /// Colours on standard output (no-color.org).
+  /// Colours for standard output (no-color.org).
   static var style: Style {
     Style(
       colours: Terminal.hasOutput && CurrentProcess.environment("NO_COLOR").isEmpty
@@ -86,7 +86,7 @@ extension Terminal {
   }
 }
 
-/// Shows on standard error how far the work is, where that is a terminal.
+/// Shows the progress of the work on standard error, if that is a terminal.
 final class ProgressMeter {
   private let progress: ProgressLine
   private let isOn = Terminal.hasError && CurrentProcess.environment("TERM") != "dumb"
@@ -94,7 +94,7 @@ final class ProgressMeter {
   private var shown: ContinuousClock.Instant?
   var done = 0
 
-  /// - Parameter total: asked only where it is shown; nil when nobody knows.
+  /// - Parameter total: called only if progress is shown; returns nil if unknown.
   init(_ unit: String, total: () throws -> Int?) rethrows {
     progress = ProgressLine(of: isOn ? try total() : nil, unit)
   }
@@ -102,7 +102,7 @@ final class ProgressMeter {
   /// Seconds since the start.
   var elapsed: Double { (ContinuousClock.now - start) / .seconds(1) }
 
-  /// Not for work that is done in a moment, and not more often than eyes can follow.
+  /// Shows nothing for work that takes only a moment, and updates no more often than is readable.
   func show() {
     let now = ContinuousClock.now
     guard isOn, now - start > .milliseconds(500), shown.map({ now - $0 > .milliseconds(200) }) ?? true else { return }

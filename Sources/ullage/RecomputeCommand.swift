@@ -13,38 +13,38 @@ import Text
 struct RecomputeCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "recompute",
-    abstract: "Count messages, and mend maildirsize where it is wrong.",
+    abstract: "Count messages, and correct maildirsize where it is wrong.",
     usage: """
       ullage recompute ADDRESS... [OPTIONS]
       ullage recompute --domain DOMAIN | --all [OPTIONS]
       ullage recompute --maildir DIR... [--limit BYTES] [OPTIONS]
       """,
     discussion: """
-      Mail may be delivered and read meanwhile: nobody's entry is lost. What maildirsize says too little is added at \
-      once. What it says too much is taken off only while the mailbox is at rest, that is when nothing in it has changed \
-      for a minute; else the result is "busy, not lowered". A missing or broken maildirsize is written anew.
+      Mail may be delivered and read meanwhile: no entry is lost. Where maildirsize is too low, it is raised at \
+      once. Where it is too high, it is lowered only while the mailbox is at rest, that is when nothing in it has changed \
+      for a minute; otherwise the result is "busy, not lowered". A missing or broken maildirsize is rewritten.
 
-      As root, each Maildir's work is done with its owner's rights.
+      As root, the work in each Maildir is done with its owner's rights.
 
       EXAMPLES:
         ullage recompute you@example.org
         ullage recompute --all --dry-run
         ullage recompute --maildir /var/vmail/example.org/you --limit 1G
 
-      EXIT STATUS: 0 done, 2 some mailboxes could not be recomputed, 64 wrong call, 67 unknown address, 75 try again, \
-      78 something has to be mended first.
+      EXIT STATUS: 0 done, 2 some mailboxes could not be recomputed, 64 usage error, 67 unknown address, 75 try again, \
+      78 something must be corrected first.
       """)
 
   @OptionGroup var selection: MailboxSelection
 
   @Option(
     name: .customLong("maildir"), parsing: .upToNextOption,
-    help: ArgumentHelp("Maildirs by their directories, without asking any table.", valueName: "dir"))
+    help: ArgumentHelp("The directories of Maildirs; no table is queried.", valueName: "dir"))
   var maildirs: [String] = []
 
   @Option(
     help: ArgumentHelp(
-      "With --maildir: the limit in bytes, perhaps with K, M, G or T; 0 for none. Without it the one in maildirsize stays.",
+      "With --maildir: the limit in bytes, optionally with K, M, G or T; 0 for none. By default the one in maildirsize stays.",
       valueName: "bytes"))
   var limit: ByteCount?
 
@@ -52,11 +52,11 @@ struct RecomputeCommand: ParsableCommand {
   var isDryRun = false
 
   @Flag(
-    help: "Write a wrong maildirsize anew, although the mailbox may be in use: entries of other programs can get lost.")
+    help: "Rewrite a wrong maildirsize even if the mailbox may be in use: entries of other programs can be lost.")
   var force = false
 
   @Option(
-    help: ArgumentHelp("Mailboxes at a time; as many as there are processors when not given.", valueName: "number"))
+    help: ArgumentHelp("Mailboxes at a time; by default as many as there are processors.", valueName: "number"))
   var jobs: Int?
 
   @Option(help: "table (only what differs, unless addresses are given), json, jsonl or csv.")
@@ -77,7 +77,7 @@ struct RecomputeCommand: ParsableCommand {
     guard selection.isEmpty != maildirs.isEmpty else {
       throw ValidationError("give addresses, --domain, --all or --maildir, and only one of these")
     }
-    guard limit == nil || !maildirs.isEmpty else { throw ValidationError("--limit goes with --maildir only") }
+    guard limit == nil || !maildirs.isEmpty else { throw ValidationError("--limit needs --maildir") }
     if let jobs, !(1...256).contains(jobs) { throw ValidationError("--jobs must be from 1 to 256") }
   }
 
@@ -100,7 +100,7 @@ struct RecomputeCommand: ParsableCommand {
             try report.add(job.row, result)
           }, idle: meter.show)
       } catch {
-        // What was done is shown.
+        // Show what was done.
         meter.clear()
         _ = try report.finish(seconds: meter.elapsed)
         throw error
@@ -146,11 +146,11 @@ struct RecomputeCommand: ParsableCommand {
   ) throws -> MailboxJob {
     let parts = name.split(separator: "/")
     guard let last = parts.last.flatMap({ Path($0.utf8) }) else {
-      throw CommandError(status: ExitStatus.usage, text: "--maildir \(name): that is no Maildir")
+      throw CommandError(status: ExitStatus.usage, text: "--maildir \(name): that is not a Maildir")
     }
     let above = (name.hasPrefix("/") ? "/" : "./") + parts.dropLast().joined(separator: "/")
     guard let base = Path(above.utf8) else {
-      throw CommandError(status: ExitStatus.usage, text: "--maildir: the name holds NUL")
+      throw CommandError(status: ExitStatus.usage, text: "--maildir: the name contains NUL")
     }
     let isFolder = last.bytes.first == UInt8(ascii: ".") && Self.exists("\(name)/maildirfolder")
     guard !isFolder else {

@@ -6,7 +6,7 @@ import Quota
 import Reports
 import Text
 
-/// What `ullage recompute` shows: a row for each mailbox, and the sum of it.
+/// What `ullage recompute` prints: a row for each mailbox, and a summary.
 struct RecomputeReport {
   private let format: OutputFormat
   private let showsAll: Bool
@@ -37,7 +37,7 @@ struct RecomputeReport {
     unknown = addresses
     for address in addresses {
       StandardStream.writeError(
-        "ullage: recompute: \(address): no such mailbox; ullage map tells which table was asked\n")
+        "ullage: recompute: \(address): no such mailbox; ullage map shows which table was queried\n")
     }
   }
 
@@ -62,7 +62,7 @@ struct RecomputeReport {
     try output.write(lines)
   }
 
-  /// Writes what is left, and a line with the sum to standard error.
+  /// Writes what is left, and a summary line to standard error.
   ///
   /// - Returns: the exit status.
   mutating func finish(seconds: Double) throws -> Int32 {
@@ -71,7 +71,7 @@ struct RecomputeReport {
     let total = counts.values.reduce(0, +)
     if !showsAll || total != 1 {
       let words = [
-        ("exact", "exact"), ("corrected", "corrected"), ("raised", "corrected in part"), ("replaced", "written anew"),
+        ("exact", "exact"), ("corrected", "corrected"), ("raised", "corrected in part"), ("replaced", "rewritten"),
         ("busy", "busy, not lowered"), ("absent", "without a Maildir"), ("failed", "failed"),
       ]
       let changes = ["corrected", "raised", "replaced"]
@@ -85,16 +85,16 @@ struct RecomputeReport {
         "\(grouped(total)) \(total == 1 ? "mailbox" : "mailboxes") \(what) in \(tenths / 10).\(tenths % 10) s\(sum)\n")
     }
     if Interruption.received != 0 {
-      StandardStream.writeError("ullage: recompute: interrupted; what was begun has been finished\n")
+      StandardStream.writeError("ullage: recompute: interrupted; work in progress was finished\n")
       return ExitStatus.signal(Interruption.received)
     }
     if !unknown.isEmpty { return ExitStatus.noUser }
     return failures > 0 ? ExitStatus.incomplete : ExitStatus.done
   }
 
-  /// - Parameter isMeant: the directory itself was named, so that it ought to be there.
+  /// - Parameter isMeant: the directory itself was named, so it ought to exist.
   private func result(of report: MailboxReport, isMeant: Bool) -> (key: String, text: String, colour: Style.Colour?) {
-    // Nothing has come yet, so there is nothing to count: no failure (of PostfixAdmin's hook, for instance).
+    // Without a Maildir there is nothing to count. That must not fail, in PostfixAdmin's hook for instance.
     if report.state == .absent, !isMeant { return ("absent", "no Maildir yet", nil) }
     guard let repair = report.repair else {
       return ("failed", report.state.problem ?? "not counted", .red)
@@ -109,7 +109,7 @@ struct RecomputeReport {
     case .busy: return ("busy", "busy, not lowered" + cause + trouble, .yellow)
     case .replaced:
       return (
-        "replaced", would + "written anew" + (repair.fault.map { ": it was \($0.phrase)" } ?? cause) + trouble,
+        "replaced", would + "rewritten" + (repair.fault.map { ": it was \($0.phrase)" } ?? cause) + trouble,
         .yellow
       )
     }
@@ -137,6 +137,6 @@ struct RecomputeReport {
 }
 
 extension MailboxReport {
-  /// Something was left out: a folder that may not be read, or what an error cut off.
+  /// Something was left out: a folder that we may not read, or what was left to do at an error.
   fileprivate var isIncomplete: Bool { !unreadable.isEmpty || repair != nil && state != .examined }
 }

@@ -25,8 +25,8 @@ struct StatusCommand: ParsableCommand {
         ullage status --all --over 90
         ullage status --domain example.org --top 20 --sort messages
 
-      EXIT STATUS: 0 shown, 2 some mailboxes could not be looked at, 64 wrong call, 67 unknown address, 75 try again, \
-      78 something has to be mended first.
+      EXIT STATUS: 0 shown, 2 some mailboxes could not be read, 64 usage error, 67 unknown address, 75 try again, \
+      78 something must be corrected first.
       """)
 
   @OptionGroup var selection: MailboxSelection
@@ -34,7 +34,7 @@ struct StatusCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Only those that hold more than this share of their limit.", valueName: "percent"))
   var over: Int64?
 
-  @Option(help: ArgumentHelp("Only the first so many, in the order of --sort.", valueName: "number"))
+  @Option(help: ArgumentHelp("At most this many, in the order of --sort.", valueName: "number"))
   var top: Int?
 
   @Option(help: "The order: percent, used, messages or address.")
@@ -77,7 +77,7 @@ struct StatusCommand: ParsableCommand {
       try StatusReport(format: format).write(lines)
       for address in unknown {
         StandardStream.writeError(
-          "ullage: status: \(address): no such mailbox; ullage map tells which table was asked\n")
+          "ullage: status: \(address): no such mailbox; ullage map shows which table was queried\n")
       }
       if Interruption.received != 0 { return ExitStatus.signal(Interruption.received) }
       if !unknown.isEmpty { return ExitStatus.noUser }
@@ -85,7 +85,7 @@ struct StatusCommand: ParsableCommand {
     }
   }
 
-  /// - Returns: what is to be shown, how many mailboxes there were, and how many of them could not be looked at.
+  /// - Returns: the lines to show, how many mailboxes there were, and how many of them could not be examined.
   private func collect(
     _ settings: Settings, _ next: () throws -> MailboxJob?
   ) throws -> (lines: [StatusLine], seen: Int, unknown: Int) {
@@ -102,14 +102,15 @@ struct StatusCommand: ParsableCommand {
         let line = StatusLine(row: job.row, report: report)
         if let over, !line.isOver(over) { return }
         lines.append(line)
-        // Twice as many as are wanted are kept, so that the best of them are looked for now and then only.
+        // Prune only when more than twice as many are held, because that sorts them all.
         if let top, lines.count >= 2 * top + 1000 { lines = Array(sorted(lines).prefix(top)) }
       }, idle: meter.show)
     meter.clear()
     return (Array(sorted(lines).prefix(top ?? .max)), meter.done, unknown)
   }
 
-  /// The fullest first; those without a limit behind, those of which nothing is known last.
+  /// Sorted by `sort`: numbers largest first, unknown usage last; by percent, those without a limit just
+  /// before those of unknown usage.
   private func sorted(_ lines: [StatusLine]) -> [StatusLine] {
     func key(_ line: StatusLine) -> (Int64, Int64) {
       let used = line.report.usage?.bytes ?? -2
@@ -131,7 +132,7 @@ struct StatusLine {
   let row: MailboxRow
   let report: MailboxReport
 
-  /// Nil without a limit, or where the usage is not known.
+  /// Nil without a limit, or if the usage is unknown.
   var percent: Int64? { report.usage.flatMap { row.limit.percent(of: $0) } }
 
   func isOver(_ percent: Int64) -> Bool {
@@ -140,6 +141,6 @@ struct StatusLine {
 }
 
 extension MailboxReport {
-  /// The mailbox could not be looked at. (One without a Maildir is known: nothing has come yet.)
+  /// The mailbox could not be examined. (One without a Maildir is known: it is empty.)
   var isUnknown: Bool { state != .examined && state != .absent }
 }

@@ -5,7 +5,7 @@ import Quota
 import Reports
 import Text
 
-/// What `ullage status` shows.
+/// What `ullage status` prints.
 struct StatusReport {
   let format: OutputFormat
   private let output = Output()
@@ -49,7 +49,7 @@ struct StatusReport {
     ]
   }
 
-  /// Why the usage is not known.
+  /// Why the usage is unknown.
   private func remark(_ report: MailboxReport) -> String {
     if let problem = report.state.problem { return problem }
     return report.fault.map { "maildirsize is \($0.phrase)" } ?? ""
@@ -58,7 +58,7 @@ struct StatusReport {
   /// `5 s`, `3 min`, `2 h`, `12 d`
   private static func age(_ seconds: Int64) -> String {
     switch seconds {
-    case ..<0: "in future"
+    case ..<0: "in the future"
     case ..<120: "\(seconds) s"
     case ..<7200: "\(seconds / 60) min"
     case ..<172_800: "\(seconds / 3600) h"

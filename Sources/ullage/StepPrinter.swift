@@ -36,7 +36,7 @@ final class StepPrinter: Sendable {
     }
   }
 
-  /// Control characters are shown and not sent to the terminal.
+  /// Control characters are shown in escaped form, not sent to the terminal.
   private static func text(_ bytes: [UInt8]) -> String {
     escaped(bytes, limit: 2000).text
   }

@@ -7,7 +7,7 @@ import Posix
 @main
 enum Program {
   static func main() {
-    // Not a subcommand, so that neither help nor completions name it.
+    // Not a subcommand, so that neither help nor completions list it.
     if CurrentProcess.arguments == [Array(Worker.argument.bytes)] { Worker.run() }
     UllageTool.main()
   }

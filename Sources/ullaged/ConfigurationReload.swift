@@ -7,7 +7,7 @@ import ServiceLifecycle
 import Text
 import UnixSignals
 
-/// Reads ullage.cf and the table files again at SIGHUP. What cannot be used leaves everything as it was.
+/// Rereads ullage.cf and the table files on SIGHUP. If they are invalid, nothing changes.
 struct ConfigurationReload: Service {
   private let file: String
   private let service: LookupService
@@ -24,9 +24,9 @@ struct ConfigurationReload: Service {
       ServiceManager.notify(.reloading)
       do throws(SettingsError) {
         try service.reload(try SettingsFile(file).settings.get())
-        logger.notice("\(file) and its tables were read again")
+        logger.notice("\(file) and its tables were reloaded")
       } catch {
-        logger.error("the configuration stays as it was: \(error.shown)")
+        logger.error("the old configuration stays in effect: \(error.shown)")
       }
       ServiceManager.notify(.ready)
     }

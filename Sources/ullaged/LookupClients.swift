@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 import NIOCore
 
-/// The clients of the lookup service that are connected now, or wait for an answer. All of it happens on the event loop.
+/// The clients of the lookup service that are connected or wait for an answer. Used on the event loop only.
 final class LookupClients {
   private var clients: [ObjectIdentifier: LookupHandler] = [:]
   private var whenAllGone: EventLoopPromise<Void>?
   private(set) var isDraining = false
-  /// Connections, so that a thousand of a hostile client need no thousand descriptors: more than the 300 processes that
-  /// a busy Postfix has, less than the 1024 descriptors that a process may have.
+  /// The most connections, so that a hostile client cannot use up our descriptors: more than the 300
+  /// processes of a busy Postfix, fewer than the 1024 descriptors that a process may have.
   private static let most = 512
 
-  /// Makes room for one more: the client goes that has asked nothing for the longest time. Its program connects again
-  /// when it has a question (`SocketmapTable`, Postfix's dict_sockmap).
+  /// Adds a client; if there are too many, closes the one that has been idle longest. Its program reconnects
+  /// for its next request (`SocketmapTable`, Postfix's dict_sockmap).
   func add(_ client: LookupHandler) {
-    // Before it is closed: that removes it at once.
+    // Before a close, which removes it at once.
     clients[ObjectIdentifier(client)] = client
     guard !isDraining else { return client.close() }
     guard clients.count > Self.most else { return }
@@ -26,13 +26,13 @@ final class LookupClients {
     if clients.isEmpty { whenAllGone?.succeed() }
   }
 
-  /// Lets those go who wait for nothing; the others go when they have their answer.
+  /// Closes idle clients now, and the others after their answer.
   func drain() {
     isDraining = true
     for client in clients.values where !client.isAnswering { client.close() }
   }
 
-  /// Succeeds when the last client is gone. Asked once.
+  /// Succeeds when the last client is gone. Call it only once.
   func allGone(_ eventLoop: any EventLoop) -> EventLoopFuture<Void> {
     guard !clients.isEmpty else { return eventLoop.makeSucceededVoidFuture() }
     let promise = eventLoop.makePromise(of: Void.self)

@@ -16,15 +16,15 @@ struct LookupCommand: AsyncParsableCommand {
     abstract: "Answer ullage-deliver and Postfix from the tables of ullage.cf.",
     discussion: """
       One process keeps a few connections to the database, and answers on the Unix socket that lookup_socket names \
-      or that systemd hands over. It speaks Postfix's socketmap protocol; the maps are called like the parameters of \
+      or that systemd passes to it. It speaks Postfix's socketmap protocol; the maps are named after the parameters of \
       ullage.cf that take tables, and the keys are addresses:
 
         table=socketmap:unix:/run/ullage/lookup:virtual_mailbox_maps
         postmap -q you@example.org $table
 
-      SIGHUP reads ullage.cf and the table files again. SIGTERM answers what was asked, and ends.
+      SIGHUP reads ullage.cf and the table files again. SIGTERM answers pending queries and ends.
 
-      EXIT STATUS: 0 ended by a signal, 64 wrong call, 71 the socket cannot be used, 78 something has to be mended first.
+      EXIT STATUS: 0 ended by a signal, 64 usage error, 71 the socket is unusable, 78 something must be corrected first.
       """)
 
   @Option(name: .customLong("config"), help: ArgumentHelp("The configuration.", valueName: "file"))
@@ -57,7 +57,7 @@ struct LookupCommand: AsyncParsableCommand {
     ).run()
   }
 
-  /// Says why the service ends, to the log and to whoever started it.
+  /// Reports why the service ends, in the log and on standard error.
   private func end(_ status: Int32, _ text: String, _ logger: Logger) -> ExitCode {
     logger.error("\(text)")
     if !Terminal.hasError { StandardStream.writeError("ullaged: \(text)\n") }

@@ -5,7 +5,7 @@ import NIOPosix
 import Posix
 import Socketmap
 
-/// One client of the lookup service: netstrings in, netstrings out, one question after the other.
+/// One client of the lookup service: netstrings in, netstrings out, one request at a time.
 final class LookupHandler: ChannelInboundHandler {
   typealias InboundIn = ByteBuffer
   typealias OutboundOut = ByteBuffer
@@ -15,12 +15,12 @@ final class LookupHandler: ChannelInboundHandler {
   private let clients: LookupClients
   private var context: ChannelHandlerContext?
   private var received = ByteBuffer()
-  /// A thread is asking the tables for this client.
+  /// A thread is querying the tables for this client.
   private(set) var isAnswering = false
   private(set) var lastUse = NIODeadline.now()
-  /// Seconds from a question to its answer, with the time that it waits for a thread: less than the 10 after which
-  /// `ullage-deliver` with `lookup_fallback` asks the tables itself (`AddressLookup`), so that a database that is slow
-  /// does not get its connections on top.
+  /// Seconds from a request to its answer, including the wait for a thread: less than the 10 after which
+  /// `ullage-deliver` with `lookup_fallback` queries the tables itself (`AddressLookup`), so that a slow
+  /// database does not get those connections as well.
   private static let patience: Int64 = 8
 
   init(_ service: LookupService, _ threads: NIOThreadPool, _ clients: LookupClients) {
@@ -42,7 +42,7 @@ final class LookupHandler: ChannelInboundHandler {
   func channelInactive(context: ChannelHandlerContext) {
     self.context = nil
     received.clear()
-    // It counts until its answer is there, or who hangs up at once could make the tables' queue grow without end.
+    // Count it until it is answered, or clients that hang up at once could grow the queue without bound.
     if !isAnswering { clients.remove(self) }
   }
 
@@ -55,7 +55,7 @@ final class LookupHandler: ChannelInboundHandler {
     proceed(context)
   }
 
-  /// A client that does not read its answers is not read from.
+  /// Reads nothing more from a client that does not read its answers.
   func channelWritabilityChanged(context: ChannelHandlerContext) {
     if context.channel.isWritable { proceed(context) }
   }
@@ -64,7 +64,7 @@ final class LookupHandler: ChannelInboundHandler {
     context.close(promise: nil)
   }
 
-  /// Answers what has been asked so far, and reads on.
+  /// Answers the requests received so far, and reads on.
   private func proceed(_ context: ChannelHandlerContext) {
     while !isAnswering, context.channel.isWritable {
       switch Netstring.parse(received.readableBytesView, limit: SocketmapRequest.longest) {

@@ -8,8 +8,8 @@ import Posix
 import ServiceLifecycle
 import Text
 
-/// The lookup service's socket: one event loop moves bytes and answers from memory, as many threads as there may be
-/// connections to databases ask those and wait.
+/// The lookup service's socket: one event loop moves bytes and answers from the cache; the threads that
+/// query databases and wait are as many as there may be connections.
 struct LookupServer: Service {
   enum Failure: Error, CustomStringConvertible {
     case noSocket
@@ -21,7 +21,7 @@ struct LookupServer: Service {
       case .noSocket: "there is nothing to listen on; set lookup_socket in ullage.cf, such as /run/ullage/lookup"
       case .isServed(let path): "\(path) is served by another process; stop that one first"
       case .cannotListen(let path, let error):
-        "cannot listen on \(path): \(error); its directory must exist, and this user be able to write to it"
+        "cannot listen on \(path): \(error); its directory must exist and be writable by this user"
       }
     }
   }
@@ -36,7 +36,7 @@ struct LookupServer: Service {
     self.logger = logger
   }
 
-  /// Serves until the group is told to shut down; then answers what was asked, and ends.
+  /// Serves until the group shuts down, then answers the pending requests and ends.
   func run() async throws {
     let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     let threads = NIOThreadPool(numberOfThreads: settings.lookupService.connections)
@@ -58,7 +58,7 @@ struct LookupServer: Service {
   ) async throws {
     let bootstrap = ServerBootstrap(group: group)
       .serverChannelOption(.backlog, value: 1024)
-      // A client is read from only when its last question has been answered.
+      // Read from a client only after its last request has been answered.
       .childChannelOption(.autoRead, value: false)
       .childChannelInitializer { [service] channel in
         channel.eventLoop.makeCompletedFuture {
@@ -67,7 +67,7 @@ struct LookupServer: Service {
       }
     let (listening, place) = try await listen(bootstrap)
     ServiceManager.notify(.ready)
-    logger.notice("answers on \(place)")
+    logger.notice("listening on \(place)")
     try await withGracefulShutdownHandler {
       try await listening.closeFuture.get()
       try await group.next().flatSubmit { clients.value.allGone(group.next()) }.get()
@@ -80,14 +80,14 @@ struct LookupServer: Service {
 
   private func listen(_ bootstrap: ServerBootstrap) async throws -> (any Channel, String) {
     if let descriptor = ServiceManager.takeListeningSocket(named: "lookup")?.release() {
-      return (try await bootstrap.withBoundSocket(descriptor).get(), "the socket of the service manager")
+      return (try await bootstrap.withBoundSocket(descriptor).get(), "the service manager's socket")
     }
     guard let socket = settings.lookupService.socket, let path = Path(socket) else { throw Failure.noSocket }
     do {
       _ = try StreamSocket(unix: path, until: Deadline(secondsFromNow: 5))
       throw Failure.isServed(socket.text)
     } catch let error as SystemError {
-      // What a killed process left behind is replaced; a process that only does not answer is not.
+      // Replace the socket of a killed process, but not that of a process that merely does not answer.
       guard [Errno.ECONNREFUSED, Errno.ENOENT].contains(error.number) else {
         throw Failure.cannotListen(socket.text, error.shown)
       }

@@ -4,7 +4,7 @@ import Logging
 import Lookup
 import Posix
 
-/// Sends log lines where the mail system's other lines go, and to a terminal that somebody started us from.
+/// Sends log lines to the mail system's log, and to standard error if that is a terminal.
 struct SystemLogHandler: LogHandler {
   var metadata: Logger.Metadata = [:]
   var logLevel = Logger.Level.info
@@ -35,12 +35,12 @@ struct SystemLogHandler: LogHandler {
 extension Logger {
   func report(_ event: LookupEvent) {
     switch event {
-    case .outage(let parameter, let reason): warning("\(parameter.rawValue) has no answers: \(reason)")
+    case .outage(let parameter, let reason): warning("\(parameter.rawValue) lookups fail: \(reason)")
     case .stale(let parameter):
-      warning("\(parameter.rawValue): meanwhile old answers are given, no older than lookup_stale_time")
+      warning("\(parameter.rawValue): giving old answers meanwhile, no older than lookup_stale_time")
     case .recovered(let parameter, let unanswered, let stale):
       notice(
-        "\(parameter.rawValue) has answers again; \(unanswered) questions had none, \(stale) were answered from memory")
+        "\(parameter.rawValue) lookups work again; \(unanswered) had no answer, \(stale) were answered from memory")
     }
   }
 }

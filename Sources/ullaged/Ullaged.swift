@@ -6,7 +6,7 @@ import Configuration
 struct Ullaged: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "ullaged",
-    abstract: "Services around the mailboxes of ullage.cf.",
+    abstract: "Services for the mailboxes of ullage.cf.",
     discussion: "See ullaged(8).",
     version: "ullaged \(Ullage.version)",
     subcommands: [LookupCommand.self])

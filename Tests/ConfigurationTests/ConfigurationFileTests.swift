@@ -11,7 +11,7 @@ private func trashName(_ text: String) throws -> String {
 }
 
 struct LogicalLineTests {
-  @Test("Lines that begin with white space continue the one before, also across comments and blank lines (postconf(5))")
+  @Test("Lines that begin with white space continue the one before, even across comments and blank lines (postconf(5))")
   func continuation() {
     let text = "# comment\n\na = 1\n  2\n# between\n\n\t3  \nb = 4 # data\n   # comment\nc=5"
     #expect(
@@ -20,7 +20,7 @@ struct LogicalLineTests {
       ])
   }
 
-  @Test("A name and a value part at the first =")
+  @Test("The first = separates name and value")
   func assignment() throws {
     let line = try #require(splitAssignment(Array(" name =  a = b ".utf8)))
     #expect(line.name.text == "name" && line.value.text == "a = b")
@@ -30,13 +30,13 @@ struct LogicalLineTests {
 }
 
 struct ConfigurationFileTests {
-  @Test("A log socket that is no path keeps no mail back: the default takes its place")
+  @Test("An invalid log_socket defers no mail: the default is used instead")
   func logSocket() throws {
     let text = "virtual_mailbox_base = /srv\nvirtual_mailbox_maps = static:x/\nlog_socket = relative\n"
     #expect(String(decoding: try Settings(file(text)).logSocket, as: UTF8.self) == "/dev/log")
   }
 
-  @Test("Names are told apart: unknown ones, one's own, those without meaning, those whose values were quoted")
+  @Test("Unknown, user-defined, ignored and quoted names are distinguished")
   func names() {
     let names = file("mine = 1\nvirtual_trash_name = \"$mine\"\nmydomain = x\nno_such = 1\nother = $mydomain$other\n")
     #expect(names.unknownNames.map(\.text) == ["no_such"])
@@ -47,7 +47,7 @@ struct ConfigurationFileTests {
   private let base = "virtual_mailbox_base = /m\nvirtual_mailbox_maps = static:x/\n"
 
   @Test(
-    "$name and its relatives are replaced (postconf(5))",
+    "$name, ${name}, $(name) and conditionals are expanded (postconf(5))",
     arguments: [
       ("virtual_trash_name = $t", ".Bin"), ("virtual_trash_name = a${t}b", "a.Binb"),
       ("virtual_trash_name = $(t)", ".Bin"),
@@ -63,7 +63,7 @@ struct ConfigurationFileTests {
   }
 
   @Test(
-    "What cannot be expanded is an error with its line",
+    "A value that cannot be expanded is an error with its line number",
     arguments: [
       "$missing", "${t", "$", "$ t", "${t==x}", "${}", "$virtual_trash_name",
     ])
@@ -74,7 +74,7 @@ struct ConfigurationFileTests {
   }
 
   @Test(
-    "One pair of double quotes around the whole value goes; others stay",
+    "One pair of double quotes around the whole value is removed; others stay",
     arguments: [
       ("\".Trash\"", ".Trash"), ("\"a\" \"b\"", "\"a\" \"b\""), ("\"", "\""), ("\"\"", ""), ("a\"b\"", "a\"b\""),
     ])
@@ -82,12 +82,12 @@ struct ConfigurationFileTests {
     #expect(try trashName("virtual_trash_name = \(value)") == result)
   }
 
-  @Test("The last line of a name holds")
+  @Test("The last assignment of a name wins")
   func duplicates() throws {
     #expect(try trashName("virtual_trash_name = a\nvirtual_trash_name = b\n") == "b")
   }
 
-  @Test("An unknown name is an error, but for the administrator's own macro and for Postfix's and VDA's other names")
+  @Test("An unknown name is an error, except user-defined macros and the other names of Postfix and VDA")
   func unknownNames() throws {
     #expect(throws: ConfigurationError.self) { try Settings(file(base + "virtual_trash_nam = x\n")) }
     _ = try Settings(
@@ -109,7 +109,7 @@ struct ConfigurationFileTests {
   }
 
   @Test(
-    "virtual_trash_name may list several folders; one plain name means what it did, with blanks and commas",
+    "virtual_trash_name may list several folders; a single name may still contain blanks and commas",
     arguments: [
       (".Trash", [".Trash"]), (".Deleted Items", [".Deleted Items"]),
       (".Trash, .Deleted Items", [".Trash", ".Deleted Items"]),
@@ -124,7 +124,7 @@ struct ConfigurationFileTests {
         .uncountedFolders == [])
   }
 
-  @Test("maildir_count_profile takes the names in the manual and no other")
+  @Test("maildir_count_profile accepts only the names in the manual")
   func countProfile() throws {
     #expect(try Settings(file(base + "maildir_count_profile = courier\n")).countingRule.profile == .courier)
     #expect {
@@ -135,7 +135,7 @@ struct ConfigurationFileTests {
   }
 
   @Test(
-    "Times take seconds, minutes and hours within their bounds",
+    "Times may be in seconds, minutes or hours, within their bounds",
     arguments: [
       ("90", 90), ("90s", 90), ("2m", 120), ("900", 900), ("1", 1), ("15m", 900),
       ("901", nil), ("16m", nil), ("1h", nil), ("0", nil), ("-1", nil), ("", nil), ("s", nil),
@@ -147,7 +147,7 @@ struct ConfigurationFileTests {
   }
 
   @Test(
-    "A limit takes the full range of Int64 and nothing else",
+    "A limit is a whole number from 0 to the largest Int64",
     arguments: [
       ("0", 0), ("9223372036854775807", .max), ("9223372036854775808", nil), ("-1", nil), ("10M", nil), ("+1", nil),
     ] as [(String, Int64?)])
@@ -156,7 +156,7 @@ struct ConfigurationFileTests {
     #expect((try? Settings(file(lines)))?.limitRule.fallback == bytes)
   }
 
-  @Test("Tables are parted by blanks and commas, but not inside braces")
+  @Test("Tables are separated by blanks and commas, except inside braces")
   func tables() throws {
     let lines =
       "virtual_mailbox_base = /m\nvirtual_mailbox_maps = pgsql:/a.cf, inline:{ a=b, {c = d e} }\n  texthash:/b\n"
@@ -175,7 +175,7 @@ struct ConfigurationFileTests {
         letters[Int.random(in: letters.indices, using: &generator)]
       }
       let file = ConfigurationFile(parsing: Array("virtual_trash_name = ".utf8) + noise)
-      // Either outcome is right: the parser must come back.
+      // Either outcome is right: the parser must return.
       do { #expect(try file.value(of: .virtual_trash_name).count < 100_000) } catch { #expect(!error.message.isEmpty) }
       #expect(throws: ConfigurationError.self) { try Settings(file) }
     }

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 import Text
 
-/// What no administrator and no sender should do, and the answer that neither loses nor bounces the mail.
+/// Bad configuration, arguments and input: none of it loses mail, or bounces it by mistake.
 struct BadInputTests {
   private func expectDeferred(
     _ delivery: MailHost.Delivery, _ code: String, log part: String, _ location: SourceLocation = #_sourceLocation
@@ -16,7 +16,7 @@ struct BadInputTests {
   }
 
   @Test(
-    "A wrong command line defers with 4.3.5: pipe(8) bounces exit status 64", .takesRoot,
+    "A wrong command line defers with 4.3.5: pipe(8) would bounce on exit status 64", .takesRoot,
     arguments: [
       (["--bogus=1"], "unknown option --bogus"), (["-x"], "unknown option -x"),
       (["--sender", "a@b"], "unknown option"),
@@ -26,11 +26,11 @@ struct BadInputTests {
     ])
   func usage(extra: [String], log: String) throws {
     let host = try MailHost()
-    // A command line that cannot be read names no configuration, so what is logged goes to the standard socket.
+    // An invalid command line names no configuration, so the log goes to the default socket.
     let ownLog = "mount -t tmpfs none /dev\nln -s \(host.logSocket) /dev/log"
     let delivery = try host.deliver(bytes: 10, behind: ownLog, arguments: host.arguments + extra)
     expectDeferred(delivery, "4.3.5", log: log)
-    #expect(delivery.log.first?.hasPrefix("4Abc: to=<you@example.org>, ") == true, "what could be read is logged")
+    #expect(delivery.log.first?.hasPrefix("4Abc: to=<you@example.org>, ") == true, "parsed options are logged")
     #expect(host.new == [])
   }
 
@@ -42,7 +42,7 @@ struct BadInputTests {
     #expect(delivery.status == 75 && delivery.output.hasPrefix("4.3.5 "))
   }
 
-  @Test("Started as root, it refuses to run", .takesRoot)
+  @Test("It refuses to run as root", .takesRoot)
   func root() throws {
     let host = try MailHost()
     let ending = try Command.run(host.arguments, input: .bytes(MailHost.message(10)))
@@ -51,14 +51,14 @@ struct BadInputTests {
     #expect(host.new == [])
   }
 
-  @Test("Below virtual_minimum_uid it refuses to run")
+  @Test("It refuses to run with a uid below virtual_minimum_uid")
   func minimumUser() throws {
     let host = try MailHost("virtual_minimum_uid = \(MailUser.id + 1)")
     expectDeferred(try host.deliver(bytes: 10), "4.3.5", log: "below virtual_minimum_uid")
   }
 
   @Test(
-    "What is wrong in ullage.cf is named with file and line",
+    "An error in ullage.cf is logged with file and line",
     arguments: [
       ("virtual_mailbox_limits = 5", "line 6: unknown parameter virtual_mailbox_limits"),
       ("virtual_trash_count = maybe", "line 6: virtual_trash_count must be yes or no"),
@@ -85,7 +85,7 @@ struct BadInputTests {
     #expect(try host.deliver(bytes: 10).output.hasPrefix("4.3.5 "))
   }
 
-  @Test("A table that is being written in place is waited for: half of it would say that somebody has no mailbox")
+  @Test("A delivery waits for a table that is being written: half of it would lose mailboxes")
   func tableBeingWritten() throws {
     let host = try MailHost()
     try host.sandbox.write(
@@ -99,7 +99,7 @@ struct BadInputTests {
     for delivery in deliveries { #expect(delivery.wait().status == 0) }
   }
 
-  @Test("A text table that is empty is rather one that somebody has begun to write than one without anybody")
+  @Test("An empty text table is taken for one that is still being written, and defers")
   func emptyTable() throws {
     let host = try MailHost()
     try host.sandbox.write("users", "")
@@ -107,7 +107,7 @@ struct BadInputTests {
     expectDeferred(try host.deliver(bytes: 10), "4.3.0", log: "the file is empty")
   }
 
-  @Test("A byte order mark is named: nobody sees it, and it is a part of the first name or key")
+  @Test("A byte order mark is reported: it is invisible, and part of the first name or key")
   func byteOrderMark() throws {
     let host = try MailHost()
     try host.sandbox.write("limits", "\u{FEFF}you@example.org 1000\n")
@@ -117,7 +117,7 @@ struct BadInputTests {
     expectDeferred(try host.deliver(bytes: 10), "4.3.5", log: "line 1: the file begins with a byte order mark")
   }
 
-  @Test("A table file that is missing is not called unreadable")
+  @Test("A missing table file is not reported as unreadable")
   func missingTable() throws {
     let host = try MailHost("virtual_mailbox_limit_maps = texthash:/nonexistent/limits")
     let delivery = try host.deliver(bytes: 10)
@@ -125,7 +125,7 @@ struct BadInputTests {
     #expect(!delivery.warning.contains("setfacl"))
   }
 
-  @Test("A table file that the mail user cannot read: the log names file, uid and cure")
+  @Test("If the mail user cannot read a table file, the log names file, uid and remedy")
   func unreadableTable() throws {
     let host = try MailHost()
     try host.sandbox.write("limits.cf", "dbname = x\nquery = SELECT 1 WHERE '%s' = ''\n", mode: 0)
@@ -136,22 +136,22 @@ struct BadInputTests {
   }
 
   @Test(
-    "A limit that is not one whole number is an error, never unlimited",
+    "A limit that is not a single whole number is an error, never unlimited",
     arguments: [
       "10M", "1e9", "9223372036854775808", "", "100,200", "-", "0x10",
     ])
   func badLimit(value: String) throws {
     let host = try MailHost("virtual_mailbox_limit_maps = inline:{ {you@example.org = \(value)} }")
-    expectDeferred(try host.deliver(bytes: 10), "4.3.5", log: "which is not one whole number")
+    expectDeferred(try host.deliver(bytes: 10), "4.3.5", log: "which is not a whole number")
     #expect(host.new == [])
   }
 
   @Test(
-    "A path that leads elsewhere, or is no Maildir, is named",
+    "A path that leaves the base, or names no Maildir, defers and is logged",
     arguments: [
-      ("example.org/../../etc/", "must not hold .."), ("example.org/you", "must end in /"),
-      ("../x/", "must not hold .."),
-      ("/", "must lead below virtual_mailbox_base"), ("./", "must lead below"),
+      ("example.org/../../etc/", "must not contain .."), ("example.org/you", "must end in /"),
+      ("../x/", "must not contain .."),
+      ("/", "must be below virtual_mailbox_base"), ("./", "must be below"),
     ])
   func badPath(path: String, log: String) throws {
     let host = try MailHost()
@@ -160,7 +160,7 @@ struct BadInputTests {
     #expect(host.sandbox.list("base") == ["example.org"])
   }
 
-  @Test("A symlink of the mail user's below the base is not followed, one of root's is", .takesRoot)
+  @Test("A symlink below the base is followed only if root owns it", .takesRoot)
   func symlinkBelowBase() throws {
     let host = try MailHost()
     try host.sandbox.makeDirectory("other/you")
@@ -169,7 +169,7 @@ struct BadInputTests {
     #expect(try host.deliver(bytes: 10).status == 0)
     #expect(host.sandbox.list("other/you/new").count == 1)
     try Command.check(["chown", "-h", "\(MailUser.id)", host.sandbox("base/example.org")])
-    expectDeferred(try host.deliver(bytes: 10), "4.3.5", log: "symlink not owned by root on the way: example.org")
+    expectDeferred(try host.deliver(bytes: 10), "4.3.5", log: "symlink not owned by root in the path: example.org")
     #expect(host.sandbox.list("other/you/new").count == 1)
   }
 
@@ -187,7 +187,7 @@ struct BadInputTests {
     #expect(host.sandbox.list("elsewhere/new") == [] && host.sandbox.list("elsewhere/cur") == [])
   }
 
-  @Test("A symlink to a file in the Maildir, such as Sieve's, is nobody's business")
+  @Test("A symlink to a file in the Maildir, such as Sieve's, is ignored")
   func sieveSymlink() throws {
     let host = try MailHost("virtual_mailbox_limit = 1000")
     try host.makeMaildir()
@@ -196,7 +196,7 @@ struct BadInputTests {
   }
 
   @Test(
-    "Strange recipients are looked up literally or not found",
+    "Unusual recipients are looked up literally",
     arguments: [
       "o'brien@example.org", "a\\b@example.org", "%s@example.org", "-x@example.org", "a/../b@example.org",
       "a b@example.org", "\"q\"@example.org", String(repeating: "x", count: 65_000) + "@example.org", "@",
@@ -213,7 +213,7 @@ struct BadInputTests {
     #expect(host.sandbox.list("base") == ["example.org"])
   }
 
-  @Test("A recipient that is not UTF-8 is not found, and harmless in the log")
+  @Test("A recipient that is not UTF-8 is not found, and is escaped in the log")
   func invalidUTF8() throws {
     let host = try MailHost()
     try host.configure("", maps: "static:example.org/you/")
@@ -224,7 +224,7 @@ struct BadInputTests {
     #expect(refused.log.first?.contains(#"to=<a\377@example.org>"#) == true)
   }
 
-  @Test("Control characters of a recipient are escaped in the log")
+  @Test("Control characters in a recipient are escaped in the log")
   func controlCharacters() throws {
     let host = try MailHost()
     let arguments = host.arguments.map { $0.hasPrefix("--recipient=") ? "--recipient=a\n4Abc: to=<x>@y" : $0 }
@@ -232,7 +232,7 @@ struct BadInputTests {
     #expect(log.count == 1 && log[0].contains(#"to=<a\0124Abc: to=<x>@y>"#))
   }
 
-  @Test("An empty message defers and leaves nothing")
+  @Test("An empty message defers and leaves no file")
   func emptyInput() throws {
     let host = try MailHost()
     expectDeferred(try host.deliver([]), "4.3.0", log: "the message is empty")
@@ -241,7 +241,7 @@ struct BadInputTests {
     #expect(host.new == [] && host.tmp == [])
   }
 
-  @Test("A Maildir of somebody else's is left alone", .takesRoot)
+  @Test("A Maildir of another user is left alone", .takesRoot)
   func wrongOwner() throws {
     let host = try MailHost("virtual_mailbox_limit = 1000")
     try host.makeMaildir()
@@ -260,7 +260,7 @@ struct BadInputTests {
     #expect(host.new == [] && host.tmp == [])
   }
 
-  @Test("A base that is missing or empty, as an unmounted volume is, is never filled")
+  @Test("A missing or empty base, such as an unmounted volume, defers")
   func base() throws {
     let host = try MailHost()
     try Command.check(["rmdir", host.sandbox("base/example.org")])
@@ -271,7 +271,7 @@ struct BadInputTests {
     expectDeferred(try host.deliver(bytes: 10), "4.3.5", log: "virtual_mailbox_base does not exist")
   }
 
-  @Test("virtual_uid_maps and virtual_gid_maps must name the user that runs us")
+  @Test("virtual_uid_maps and virtual_gid_maps must name the user that the delivery runs as")
   func otherUser() throws {
     let host = try MailHost("virtual_uid_maps = static:1234")
     expectDeferred(
@@ -280,7 +280,7 @@ struct BadInputTests {
     #expect(try host.deliver(bytes: 10).status == 0)
   }
 
-  @Test("The over-quota text is plain text, masked and cut")
+  @Test("The over-quota text is plain text, with control characters masked and its length limited")
   func limitMessage() throws {
     let host = try MailHost("virtual_mailbox_limit = 1\nvirtual_maildir_limit_message = 100%s %n %m\u{1}\u{7F} ümlaut")
     #expect(try host.deliver(bytes: 10).output == "5.2.2 maildir delivery failed: 100%s %n %m?? ümlaut")
@@ -290,7 +290,7 @@ struct BadInputTests {
     #expect(output == "5.2.2 maildir delivery failed: x" + String(repeating: "ä", count: 199))
   }
 
-  @Test("VDA's block of lines moves over unchanged: it delivers, leaves .Trash out, and prints the text without quotes")
+  @Test("VDA's lines work unchanged: .Trash is not counted, and the text is printed without its quotes")
   func vdaLines() throws {
     let host = try MailHost()
     let lines = linesOfVDA(limits: "texthash:\(host.sandbox("limits"))")

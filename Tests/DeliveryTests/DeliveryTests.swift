@@ -5,7 +5,7 @@ import Testing
 
 /// The real program, started as pipe(8) starts it.
 struct DeliveryTests {
-  @Test("A message that fits is in new/ byte for byte, with nothing said and status 0 (pipe(8))")
+  @Test("A message that fits arrives in new/ byte for byte, with no output and status 0 (pipe(8))")
   func delivers() throws {
     let host = try MailHost("virtual_mailbox_limit = 100000")
     let message = MailHost.message(5000)
@@ -20,7 +20,7 @@ struct DeliveryTests {
   }
 
   @Test(
-    "8-bit, NUL, very long lines and a missing last newline arrive as they were sent",
+    "8-bit bytes, NUL, very long lines and a missing last newline arrive unchanged",
     arguments: [
       Array("no final newline".utf8), [0, 1, 2, 255, 10, 0, 13, 10], [UInt8](repeating: 65, count: 200_000) + [10],
       (0..<100_000).map { UInt8(truncatingIfNeeded: $0 &* 7919) }, [10],
@@ -31,7 +31,7 @@ struct DeliveryTests {
     #expect(host.newMessages() == [message])
   }
 
-  @Test("50 MB arrive as they were sent")
+  @Test("A message of 50 MB arrives unchanged")
   func large() throws {
     let host = try MailHost("virtual_mailbox_limit = 60000000")
     try host.sandbox.write("big", (0..<50_000_000).map { UInt8(truncatingIfNeeded: $0 &* 31) })
@@ -42,7 +42,7 @@ struct DeliveryTests {
     #expect(name.hasSuffix(",S=50000000"))
   }
 
-  @Test("The name holds time, microseconds, process, device, inode, host and size, and is safe in a Maildir")
+  @Test("The name contains time, microseconds, process, device, inode, host and size, and is safe in a Maildir")
   func name() throws {
     let host = try MailHost()
     try #require(try host.deliver(bytes: 100).status == 0)
@@ -51,7 +51,7 @@ struct DeliveryTests {
     #expect(name.wholeMatch(of: pattern) != nil)
   }
 
-  @Test("A file is 0600 and a directory 0700 whatever the umask")
+  @Test("Files have mode 0600 and directories 0700, whatever the umask")
   func modes() throws {
     let host = try MailHost("virtual_mailbox_limit = 1000")
     let shell = ["sh", "-c", "umask 0; exec \"$@\"", "sh"]
@@ -64,7 +64,7 @@ struct DeliveryTests {
     }
   }
 
-  @Test("What fills the quota to the byte is delivered, one byte more is deferred with VDA's text")
+  @Test("A message that fills the quota exactly is delivered; one byte more is deferred with VDA's text")
   func exactFit() throws {
     let host = try MailHost("virtual_mailbox_limit = 1000\nvirtual_maildir_limit_message = Full.")
     #expect(try host.deliver(bytes: 600).status == 0)
@@ -80,7 +80,7 @@ struct DeliveryTests {
     #expect(host.ledgerTotal == [1000, 2])
   }
 
-  @Test("virtual_overquota_bounce = yes refuses for good")
+  @Test("virtual_overquota_bounce = yes refuses instead of deferring")
   func bounce() throws {
     let host = try MailHost("virtual_mailbox_limit = 1000\nvirtual_overquota_bounce = yes")
     #expect(try host.deliver(bytes: 1000).status == 0)
@@ -90,7 +90,7 @@ struct DeliveryTests {
     #expect(host.new.count == 1 && host.tmp == [])
   }
 
-  @Test("A message larger than the whole quota is refused for good though virtual_overquota_bounce = no, full or not")
+  @Test("A message larger than the whole quota is refused even with virtual_overquota_bounce = no, mailbox full or not")
   func largerThanQuota() throws {
     let host = try MailHost("virtual_mailbox_limit = 1000")
     #expect(try host.deliver(bytes: 1001).output.hasPrefix("5.2.2 maildir delivery failed: "))
@@ -101,7 +101,7 @@ struct DeliveryTests {
     #expect(host.new.count == 1 && host.tmp == [])
   }
 
-  @Test("A limit on the number of messages holds, and stands in the ledger as Courier and Dovecot read it")
+  @Test("A limit on the number of messages is enforced, and written to the ledger as Courier and Dovecot read it")
   func messageLimit() throws {
     let host = try MailHost("virtual_mailbox_message_limit_maps = static:2")
     #expect(try host.deliver(bytes: 10).status == 0)
@@ -121,7 +121,7 @@ struct DeliveryTests {
     #expect(refused.log == ["4Abc: to=<nobody@example.org>, dsn=5.1.1, status=refused"])
   }
 
-  @Test("Missing parts of a Maildir are made again", arguments: ["tmp", "new", "cur"])
+  @Test("Missing directories of a Maildir are recreated", arguments: ["tmp", "new", "cur"])
   func missingPart(name: String) throws {
     let host = try MailHost("virtual_mailbox_limit = 1000")
     try #require(try host.deliver(bytes: 10).status == 0)
@@ -131,7 +131,7 @@ struct DeliveryTests {
     #expect(host.new.count == (name == "new" ? 1 : 2))
   }
 
-  @Test("The folder named virtual_trash_name does not count, one with a longer name does")
+  @Test("The folder virtual_trash_name is not counted; one with a longer name is")
   func trash() throws {
     let host = try MailHost("virtual_mailbox_limit = 1000")
     try host.store("a,S=900:2,S", bytes: 900, folder: ".Trash")
@@ -142,7 +142,7 @@ struct DeliveryTests {
     #expect(try host.deliver(bytes: 1).status == 75)
   }
 
-  @Test("virtual_trash_count = yes counts it")
+  @Test("virtual_trash_count = yes counts the trash")
   func countedTrash() throws {
     let host = try MailHost("virtual_mailbox_limit = 1000\nvirtual_trash_count = yes")
     try host.store("a,S=900:2,S", bytes: 900, folder: ".Trash")
@@ -161,7 +161,7 @@ struct DeliveryTests {
     #expect(host.ledger == "1000S\n5000 5\n")
   }
 
-  @Test("An unlimited mailbox gets its mail whatever the ledger is, and a sound ledger gets the entry")
+  @Test("An unlimited mailbox gets its mail whatever the ledger contains; a valid ledger gets the entry")
   func unlimited() throws {
     let host = try MailHost()
     #expect(try host.deliver(bytes: 10).status == 0)
@@ -173,21 +173,21 @@ struct DeliveryTests {
     let delivery = try host.deliver(bytes: 30)
     #expect(delivery.status == 0)
     #expect(host.ledger == "garbage\n")
-    #expect(delivery.warning.contains("maildirsize was of no use"))
+    #expect(delivery.warning.contains("maildirsize was unusable"))
   }
 
-  @Test("A full mailbox stores nothing: no file is opened for the message")
+  @Test("Nothing is stored in a full mailbox: no file is opened for the message")
   func fullStoresNothing() throws {
     let host = try MailHost("virtual_mailbox_limit = 1000")
     try host.store("a,S=1000:2,S", bytes: 1000)
     try host.setLedger("1000S\n1000 1\n")
-    // Without tmp/ a message could not be stored without making it again.
+    // To store a message, the delivery would have to recreate tmp/.
     try Command.check(["rmdir", host.sandbox("\(host.maildir)/tmp")])
     #expect(try host.deliver(bytes: 500).output.hasPrefix("4.2.2 "))
     #expect(host.sandbox.status("\(host.maildir)/tmp") == nil)
   }
 
-  @Test("Where there are no unnamed files a named one in tmp/ does, and nothing of it remains")
+  @Test("Without O_TMPFILE a named file in tmp/ is used, and none remains")
   func namedFile() throws {
     let host = try MailHost("virtual_mailbox_limit = 1000")
     let network = ["ULLAGE_FILE_SYSTEM": "nfs"]

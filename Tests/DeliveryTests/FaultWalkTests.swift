@@ -4,10 +4,10 @@ import TestSupport
 import Testing
 import Text
 
-/// Each system call of a delivery failed in turn, and the process killed at each: what remains is one of the states of
-/// ARCHITECTURE.md. The program is the debug build, whose fault plan fails the call that the test names.
+/// Fails each system call of a delivery in turn, and kills the process at each: what remains is one of the
+/// states in ARCHITECTURE.md. Uses the debug build, whose fault plan fails the call that the test names.
 struct FaultWalkTests {
-  /// How the mailbox is before the delivery.
+  /// The state of the mailbox before the delivery.
   enum Scene: String, CaseIterable, Sendable {
     case nothing, sound, noLedger, longLedger, full, network
 
@@ -35,7 +35,7 @@ struct FaultWalkTests {
     var messagesBefore: Int { self == .nothing ? 0 : 1 }
   }
 
-  /// Fails call 0, 1, 2 … until the plan is no longer reached, and checks what each leaves.
+  /// Fails call 0, 1, 2 … until the plan is no longer reached, and checks what remains after each.
   private func walk(_ scene: Scene, _ action: String, _ check: (MailHost, MailHost.Delivery, String) throws -> Void)
     throws
   {
@@ -56,10 +56,10 @@ struct FaultWalkTests {
     let messages = host.newMessages()
     switch delivery.status {
     case 0:
-      // S5: the message is there, once, equal, and counted.
+      // S5: the message is there exactly once, unchanged and counted.
       #expect(messages == [MailHost.message(100)], "\(what)")
     default:
-      // S0: nothing is there, but for a message that could not be taken back.
+      // S0: nothing is there, except a message that could not be removed again.
       #expect(delivery.status == 75, "\(what)")
       let mayStay = delivery.log.contains { $0.contains("possible duplicate") }
       #expect(messages == [] || mayStay && messages == [MailHost.message(100)], "\(what)")
@@ -69,7 +69,7 @@ struct FaultWalkTests {
     #expect(delivery.errors == "", "\(what)")
   }
 
-  /// Absent, or never below what is there.
+  /// The ledger is absent, or its total is at least what is there.
   private func expectLedger(_ host: MailHost, _ scene: Scene, _ what: String) {
     guard let total = host.ledgerTotal else { return }
     let held = scene.messagesBefore * 500 + host.new.count * 100
@@ -77,7 +77,7 @@ struct FaultWalkTests {
   }
 
   @Test(
-    "Any system call that fails: delivered whole or deferred with nothing left (STYLE.md, fault walk)",
+    "If any system call fails, a message is delivered whole, or deferred with nothing left (STYLE.md, fault walk)",
     arguments: Scene.allCases, ["EIO", "ENOSPC", "EDQUOT"])
   func errors(scene: Scene, action: String) throws {
     try walk(scene, action) { host, delivery, what in
@@ -91,37 +91,37 @@ struct FaultWalkTests {
     try walk(scene, action) { host, delivery, what in
       expectWhole(host, delivery, scene, what)
       #expect(host.tmp == [], "\(what)")
-      // A short append to the ledger is the one that cannot go on: the half line makes every reader count.
+      // Only a short append to the ledger cannot be continued: the half line makes every reader recount.
       let isAppend = delivery.log.contains { $0.contains("only a part was written") }
       #expect(delivery.status == (scene == .full || isAppend ? 75 : 0), "\(what)")
     }
   }
 
   @Test(
-    "Killed at any system call: nothing, or the whole message, and never a total too low", arguments: Scene.allCases)
+    "A kill at any system call leaves nothing or the whole message, never a total too low", arguments: Scene.allCases)
   func kill(scene: Scene) throws {
     try walk(scene, "KILL") { host, delivery, what in
       #expect(delivery.status == -SIGKILL, "\(what)")
       let messages = host.newMessages()
       #expect(messages == [] || messages == [MailHost.message(100)], "\(what)")
       expectLedger(host, scene, what)
-      // The retry that Postfix makes finds a mailbox that works.
+      // Postfix's retry finds a working mailbox.
       let retry = try host.deliver(MailHost.message(100))
       #expect(retry.status == (scene == .full ? 75 : 0), "\(what) \(retry.log)")
       if scene == .network { #expect(host.tmp.count <= 1, "\(what)") }
     }
   }
 
-  @Test("An fsync of new/ that fails while an IMAP server has taken the message: it stays counted, and the log says so")
+  @Test("If fsync of new/ fails after an IMAP server moved the message, it stays counted, and the log says so")
   func syncFailsAfterMove() throws {
     let host = try Scene.sound.host()
-    // The parent moves the message to cur/ while the delivery is stopped in front of its last sync.
-    let trace = ["strace", "-f", "-o", "/dev/null", "-e", "inject=fsync:error=EIO:delay_enter=700000:when=2"]
-    let delivery = try Command(trace + host.arguments, input: .bytes(MailHost.message(100)), asMailUser: true)
-    let name = try waitUntil("the publishing of the message") { host.new.first }
+    // The message is moved to cur/ after it was published, before the last fsync.
+    let delivery = try StoppedCommand(
+      host.arguments, at: "linkat", failing: "fsync", input: .bytes(MailHost.message(100)))
+    let name = try #require(host.new.first)
     try Command.check(
       ["mv", host.sandbox("\(host.maildir)/new/\(name)"), host.sandbox("\(host.maildir)/cur/\(name):2,S")])
-    let ending = delivery.wait()
+    let ending = try delivery.resume()
     #expect(ending.status == 75 && ending.output.hasPrefix("4.3.0 "))
     #expect(host.log.lines().contains { $0.contains("possible duplicate") })
     #expect(host.ledgerTotal == [600, 2])

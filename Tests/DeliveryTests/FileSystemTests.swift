@@ -5,7 +5,7 @@ import Testing
 
 /// Real file systems that are full, over their own quota, read-only or broken.
 struct FileSystemTests {
-  @Test("A full disk defers with 4.3.1 and leaves nothing", .takesRoot)
+  @Test("A full disk defers with 4.3.1 and leaves no file", .takesRoot)
   func fullDisk() throws {
     let disk = try LoopDisk("mkfs.ext4 -q", megabytes: 8)
     let host = try MailHost("virtual_mailbox_limit = 100000000", below: disk.path)
@@ -17,7 +17,7 @@ struct FileSystemTests {
     #expect(try host.deliver(bytes: 1000).status == 0)
   }
 
-  @Test("The file system's own quota is no reason to bounce: 4.3.1 (btrfs qgroup)", .takesRoot)
+  @Test("A file system over its own quota defers with 4.3.1 (btrfs qgroup)", .takesRoot)
   func fileSystemQuota() throws {
     let disk = try LoopDisk("mkfs.btrfs -q", megabytes: 160)
     try Command.check(["btrfs", "quota", "enable", disk.path])
@@ -33,7 +33,7 @@ struct FileSystemTests {
   }
 
   @Test(
-    "A full mailbox on a read-only file system is deferred, not refused: nothing there can be relied on", .takesRoot)
+    "Mail for a full mailbox on a read-only file system is deferred, not refused: its state is unreliable", .takesRoot)
   func fullAndReadOnly() throws {
     let disk = try LoopDisk("mkfs.ext4 -q", megabytes: 8)
     let host = try MailHost("virtual_mailbox_limit = 1000\nvirtual_overquota_bounce = yes", below: disk.path)
@@ -46,7 +46,7 @@ struct FileSystemTests {
     #expect(try host.deliver(bytes: 10).status == 69)
   }
 
-  @Test("A read-only file system is a matter of configuration: 4.3.5", .takesRoot)
+  @Test("A read-only file system defers as a configuration error: 4.3.5", .takesRoot)
   func readOnly() throws {
     let disk = try LoopDisk("mkfs.ext4 -q", megabytes: 8)
     let host = try MailHost("virtual_mailbox_limit = 1000", below: disk.path)
@@ -60,7 +60,7 @@ struct FileSystemTests {
   }
 
   @Test(
-    "An append to the ledger that fails publishes nothing (strace injects the error)",
+    "If the append to the ledger fails, nothing is published (strace injects the error)",
     arguments: [
       "ENOSPC", "EIO", "EDQUOT",
     ])
@@ -75,7 +75,7 @@ struct FileSystemTests {
     #expect(host.ledger == "1000S\n0 0\n")
   }
 
-  @Test("xfs and btrfs serve as ext4 does", .takesRoot, arguments: ["mkfs.xfs -q", "mkfs.btrfs -q"])
+  @Test("xfs and btrfs work like ext4", .takesRoot, arguments: ["mkfs.xfs -q", "mkfs.btrfs -q"])
   func otherFileSystems(mkfs: String) throws {
     let disk = try LoopDisk(mkfs, megabytes: 320)
     let host = try MailHost("virtual_mailbox_limit = 1000", below: disk.path)

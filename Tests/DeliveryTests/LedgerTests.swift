@@ -6,13 +6,13 @@ import Text
 
 /// The ledger as other programs, crashes and administrators leave it.
 struct LedgerTests {
-  /// Each with a mailbox that holds 500 of 1000 bytes in truth.
+  /// Each in a mailbox that really holds 500 of 1000 bytes.
   static let broken: [(name: String, prepare: String)] = [
     ("missing", "rm -f maildirsize"),
     ("empty", ": > maildirsize"),
     ("header only", "printf '1000S\\n' > maildirsize"),
     ("torn", "printf '1000S\\n1 1\\n2' > maildirsize"),
-    ("torn behind a blank", "printf '1000S\\n1 ' > maildirsize"),
+    ("torn after a blank", "printf '1000S\\n1 ' > maildirsize"),
     ("NUL", "printf '1000S\\n1 1\\n\\0\\0\\0\\n' > maildirsize"),
     ("CR LF", "printf '1000S\\r\\n1 1\\r\\n' > maildirsize"),
     ("longer than 5120 bytes", "(echo 1000S; yes '0 0' | head -n 1400) > maildirsize"),
@@ -34,7 +34,7 @@ struct LedgerTests {
     return host
   }
 
-  @Test("A ledger that is of no use makes the messages be counted, within 5 s", arguments: broken.map(\.prepare))
+  @Test("An unusable ledger makes the delivery count, within 5 s", arguments: broken.map(\.prepare))
   func counted(prepare: String) throws {
     let host = try host(prepare)
     let start = Date()
@@ -45,7 +45,7 @@ struct LedgerTests {
     #expect(host.sandbox.status("\(host.maildir)/maildirsize")?.st_mode == S_IFREG | 0o600)
   }
 
-  @Test("A ledger that is of no use never means 'no quota': a full mailbox refuses", arguments: broken.map(\.prepare))
+  @Test("An unusable ledger never means 'no quota': a full mailbox defers", arguments: broken.map(\.prepare))
   func full(prepare: String) throws {
     let host = try host(prepare)
     let start = Date()
@@ -54,7 +54,7 @@ struct LedgerTests {
     #expect(host.new == [] && host.tmp == [])
   }
 
-  @Test("A directory called maildirsize: what is full refuses, the rest defers and the log names it")
+  @Test("If maildirsize is a directory, a full mailbox is over quota; other mail defers, and the log names it")
   func directory() throws {
     let host = try host("mkdir maildirsize")
     #expect(try host.deliver(bytes: 501).output.hasPrefix("4.2.2 maildir delivery failed: "))
@@ -64,9 +64,9 @@ struct LedgerTests {
     #expect(host.new == [])
   }
 
-  @Test("A total counted less than 15 minutes ago refuses at once; an older one, or several lines, only after a count")
+  @Test("A total counted less than 15 minutes ago decides at once; an older one, or several lines, only after a count")
   func recountBeforeRefusal() throws {
-    // 500 bytes are there. Each ledger says 900.
+    // The mailbox holds 500 bytes. Each ledger says 900.
     let stale = try host("printf '1000S\\n900 1\\n' > maildirsize; touch -d '901 seconds ago' maildirsize")
     #expect(try stale.deliver(bytes: 500).status == 0)
     let severalLines = try host("printf '1000S\\n900 1\\n0 0\\n' > maildirsize")
@@ -78,7 +78,7 @@ struct LedgerTests {
     #expect(fresh.ledger == "1000S\n900 1\n")
   }
 
-  @Test("After a count of ours, small mail in between does not make every large message count again")
+  @Test("After a count, small messages in between do not make every large one count again")
   func noStormOfCounts() throws {
     let host = try host("rm -f maildirsize")
     #expect(try host.deliver(bytes: 400).status == 0)
@@ -89,14 +89,14 @@ struct LedgerTests {
     #expect(host.ledger == "1000S\n 500 1\n400 1\n10 1\n")
   }
 
-  @Test("A file of our making that was restored from a backup with its old time is not taken for a fresh count")
+  @Test("Our ledger, restored from a backup with its old mtime, is not taken for a fresh count")
   func restoredFile() throws {
     let host = try host("printf '1000S\\n 900 1\\n5 1\\n' > maildirsize; touch -d '1 day ago' maildirsize")
     #expect(try host.deliver(bytes: 400).status == 0)
     #expect(host.ledger == "1000S\n 500 1\n400 1\n")
   }
 
-  @Test("A backup that was put back brings old totals in new files: they refuse nobody")
+  @Test("Old totals in the new files of a restored backup refuse no mail")
   func restoredBackup() throws {
     let host = try host("printf '1000S\\n 900 1\\n' > maildirsize; touch -d '30 days ago' maildirsize")
     try host.configure("virtual_mailbox_limit = 1000\nvirtual_overquota_bounce = yes")
@@ -105,14 +105,14 @@ struct LedgerTests {
     #expect(host.ledger == "1000S\n 518 2\n300 1\n")
   }
 
-  @Test("A directory whose time lies in the future does not keep a mailbox from being counted")
+  @Test("A directory with an mtime in the future does not prevent a count")
   func futureDirectory() throws {
     let host = try host("mkdir -p .A/cur .A/new; touch -d 2040-01-01 .A/cur cur; touch -d 2041-01-01 .")
     #expect(try host.deliver(bytes: 501).output.hasPrefix("4.2.2 "))
     #expect(try host.deliver(bytes: 500).status == 0)
   }
 
-  @Test("From 3600 bytes on the entries are added up, and the sum is not taken for a count")
+  @Test("From 3600 bytes on, the ledger is compacted, and the sum is not taken for a count")
   func compaction() throws {
     let host = try host("(echo 1000000S; echo ' 500 1'; yes '1 0' | head -n 900) > maildirsize")
     try host.configure("virtual_mailbox_limit = 1000000")
@@ -121,7 +121,7 @@ struct LedgerTests {
     #expect(host.tmp == [])
   }
 
-  @Test("After compaction a drifted total refuses nobody before the messages were counted")
+  @Test("After compaction a drifted total refuses no mail before the messages are counted")
   func compactionThenRefusal() throws {
     let host = try host("(echo 1000S; echo ' 500 1'; yes '1 0' | head -n 400; yes '0 0' | head -n 600) > maildirsize")
     try host.configure("virtual_mailbox_limit = 1000\nvirtual_overquota_bounce = yes")
@@ -131,7 +131,7 @@ struct LedgerTests {
     #expect(host.ledger == "1000S\n 590 2\n400 1\n")
   }
 
-  @Test("The real deliverquota counts, too, before it refuses by a compacted total (maildrop)")
+  @Test("The real deliverquota also counts before a compacted total makes it refuse (maildrop)")
   func deliverquotaAfterCompaction() throws {
     let host = try host("(echo 1000S; echo ' 500 1'; yes '1 0' | head -n 400; yes '0 0' | head -n 600) > maildirsize")
     #expect(try host.deliver(bytes: 90).status == 0)
@@ -141,7 +141,7 @@ struct LedgerTests {
     #expect(ending.status == 0)
   }
 
-  @Test("A limit changed in the tables holds at once, and stands in a ledger of our making at once")
+  @Test("A limit changed in the tables applies at once, and is written at once to a ledger made by Ullage")
   func changedLimit() throws {
     let host = try host("rm -f maildirsize")
     #expect(try host.deliver(bytes: 100).status == 0)
@@ -154,14 +154,14 @@ struct LedgerTests {
     #expect(host.ledger?.hasPrefix("0S\n") == true)
   }
 
-  /// Makes files look as if they had been made on the first day of 2020, which only the file system's own tool can.
+  /// Sets the birth time of files to 2020-01-01, which only debugfs(8) can do.
   private func age(_ disk: LoopDisk, _ host: MailHost, _ names: [String]) throws {
     let inside = host.sandbox.path.dropFirst(disk.path.count)
     try disk.edit(
       names.map { "set_inode_field \(inside)/\(host.maildir)/\($0) crtime 20200101000000" }.joined(separator: "\n"))
   }
 
-  @Test("After an hour another program's limit is corrected, once", .takesRoot)
+  @Test("Another program's limit is corrected after an hour, once", .takesRoot)
   func foreignLimitAfterAnHour() throws {
     let disk = try LoopDisk("mkfs.ext4 -q", megabytes: 16)
     let host = try MailHost("virtual_mailbox_limit = 1000", below: disk.path)
@@ -170,25 +170,25 @@ struct LedgerTests {
     try age(disk, host, ["maildirsize"])
     #expect(try host.deliver(bytes: 100).status == 0)
     #expect(host.ledger == "1000S\n 500 1\n0 0\n100 1\n")
-    // The IMAP server puts its own limit back: the next hour begins.
+    // The IMAP server writes its own limit again: the next hour begins.
     try host.setLedger("5000S\n600 2\n")
     #expect(try host.deliver(bytes: 100).status == 0)
     #expect(host.ledger == "5000S\n600 2\n100 1\n")
   }
 
-  @Test("A count of ours that is older than 15 minutes refuses nobody", .takesRoot)
+  @Test("After 15 minutes our own count no longer decides that a mailbox is full", .takesRoot)
   func oldCount() throws {
     let disk = try LoopDisk("mkfs.ext4 -q", megabytes: 16)
     let host = try MailHost("virtual_mailbox_limit = 1000", below: disk.path)
     try host.store("a,S=500:2,S", bytes: 500)
     try host.setLedger("1000S\n 900 1\n0 1\n")
-    #expect(try host.deliver(bytes: 400).output.hasPrefix("4.2.2 "), "a young file of our making is believed")
+    #expect(try host.deliver(bytes: 400).output.hasPrefix("4.2.2 "), "a recent count is trusted")
     try age(disk, host, ["maildirsize"])
     #expect(try host.deliver(bytes: 400).status == 0)
     #expect(host.ledger == "1000S\n 500 1\n400 1\n")
   }
 
-  @Test("Another program's limit is left in its file for an hour, and decided against all the same")
+  @Test("Another program's limit stays in the ledger for an hour, but the tables' limit is enforced")
   func foreignLimit() throws {
     let host = try host("printf '5000S\\n500 1\\n' > maildirsize")
     #expect(try host.deliver(bytes: 100).status == 0)
@@ -197,7 +197,7 @@ struct LedgerTests {
     #expect(try host.deliver(bytes: 301).output.hasPrefix("4.2.2 "))
   }
 
-  @Test("0S,5C of another program is a limit on messages, not unlimited")
+  @Test("Another program's 0S,5C is a limit on messages, not unlimited")
   func countOnlyHeader() throws {
     let host = try host("printf '0S,5C\\n500 1\\n' > maildirsize")
     try host.configure("virtual_mailbox_message_limit_maps = static:5")
@@ -205,7 +205,7 @@ struct LedgerTests {
     #expect(host.ledger == "0S,5C\n500 1\n100 1\n")
   }
 
-  @Test("A ledger with a second link, as a backup makes, is noticed to be replaced by its name")
+  @Test("Replacing a ledger that has a second link, as from a backup, is detected by its name")
   func hardLink() throws {
     let host = try host("printf '1000S\\n500 1\\n' > maildirsize; ln maildirsize backup")
     let delivery = try host.start(.pipe)
@@ -220,7 +220,7 @@ struct LedgerTests {
     #expect(host.sandbox.text("\(host.maildir)/backup") == "1000S\n500 1\n")
   }
 
-  @Test("The Maildir swapped while the body is read: nothing is delivered into the old one")
+  @Test("If the Maildir is swapped while the body is read, nothing is delivered into the old one")
   func swappedMaildir() throws {
     let host = try host("printf '1000S\\n500 1\\n' > maildirsize")
     let delivery = try host.start(.pipe)
@@ -235,7 +235,7 @@ struct LedgerTests {
     #expect(try host.deliver(bytes: 10).status == 0)
   }
 
-  @Test("A program that flips flags all the time does not make a count wrong")
+  @Test("A program that keeps changing flags does not make a count wrong")
   func flagFlipping() throws {
     let host = try MailHost("virtual_mailbox_limit = 30000")
     for number in 0..<300 { try host.store("\(number),S=100:2,", bytes: 100) }
@@ -250,7 +250,7 @@ struct LedgerTests {
       _ = flipping.wait()
     }
     for _ in 0..<10 {
-      // Full by a byte: a count that misses one message would let it in. Being unsettled may defer it.
+      // Exactly full: a count that missed a message would let this in. An unsettled count defers it, too.
       let delivery = try host.deliver(bytes: 1)
       #expect(delivery.status == 75, "\(delivery.output)")
       try Command.check(["rm", "-f", host.sandbox("\(host.maildir)/maildirsize")])
@@ -258,13 +258,13 @@ struct LedgerTests {
     #expect(host.new == [])
   }
 
-  @Test("On ext4 with inodes of 128 bytes, whose stamps are whole seconds, counts are exact", .takesRoot)
+  @Test("Counts are exact on ext4 with 128-byte inodes, whose timestamps are whole seconds", .takesRoot)
   func wholeSecondStamps() throws {
     let disk = try LoopDisk("mkfs.ext4 -q -I 128", megabytes: 16)
     let host = try MailHost("virtual_mailbox_limit = 1000", below: disk.path)
     try host.store("a,S=500:2,S", bytes: 500)
     #expect(try host.deliver(bytes: 300).status == 0)
-    // A change in the same second as the count's look.
+    // A change in the same second in which the count read the directory.
     try host.store("b,S=150:2,S", bytes: 150)
     try Command.check(["rm", host.sandbox("\(host.maildir)/maildirsize")])
     #expect(try host.deliver(bytes: 51).output.hasPrefix("4.2.2 "))

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 import Text
 
-/// What the process does with its parent, its descriptors, its signals and its time.
+/// How the process handles its parent, its descriptors, its signals and its time limit.
 struct ProcessTests {
   /// A parent that writes a message into a pipe, as pipe(8) does, and is killed in the middle of it.
   private static let dyingParent = """
@@ -19,7 +19,7 @@ struct ProcessTests {
     os.kill(os.getpid(), 9)
     """
 
-  @Test("A parent killed in mid-message, 200 times: never a cut message in new/ (pipe(8))")
+  @Test("Killing the parent in mid-message, 200 times, never leaves a cut message in new/ (pipe(8))")
   func parentKilled() throws {
     let host = try MailHost("virtual_mailbox_limit = 100000000")
     for _ in 0..<40 {
@@ -39,7 +39,7 @@ struct ProcessTests {
     #expect(host.new == [] && host.tmp == [])
   }
 
-  @Test("A parent that is gone before the start is noticed; input from a file needs none")
+  @Test("A parent that exited before the start is noticed; input from a file needs no parent")
   func orphan() throws {
     let host = try MailHost()
     try host.sandbox.write("message", MailHost.message(100))
@@ -55,7 +55,7 @@ struct ProcessTests {
   }
 
   @Test(
-    "Descriptors 0 to 2 closed at the start: nothing is written where it does not belong",
+    "With any of descriptors 0 to 2 closed at the start, nothing is written where it does not belong",
     arguments: [
       "<&-", ">&-", "2>&-", "<&- >&- 2>&-", ">&- 2>&-",
     ])
@@ -68,7 +68,7 @@ struct ProcessTests {
     #expect(host.newMessages() == (hasInput ? [MailHost.message(100)] : []))
   }
 
-  @Test("A refusal that cannot be said is a deferral: pipe(8) would make up a text of its own")
+  @Test("A refusal whose text cannot be written becomes a deferral: pipe(8) would invent a text")
   func unsaidRefusal() throws {
     let host = try MailHost("virtual_mailbox_limit = 10")
     let shell = ["sh", "-c", "exec \"$@\" >/dev/full", "sh"]
@@ -86,7 +86,7 @@ struct ProcessTests {
     #expect(host.new == [] && host.tmp == [])
   }
 
-  @Test("delivery_time_limit ends a delivery whose input trickles, so that no read ever waits for long")
+  @Test("delivery_time_limit ends a delivery whose input trickles, although no single read waits long")
   func tricklingInput() throws {
     let host = try MailHost("delivery_time_limit = 2s")
     let delivery = try host.start(.pipe)
@@ -98,7 +98,7 @@ struct ProcessTests {
     #expect(host.new == [] && host.tmp == [])
   }
 
-  @Test("SIGALRM blocked and ignored by whoever starts us does not switch the deadline off")
+  @Test("A parent that blocks and ignores SIGALRM does not disable the deadline")
   func blockedAlarm() throws {
     let host = try MailHost("delivery_time_limit = 1s")
     let starter = """
@@ -113,7 +113,7 @@ struct ProcessTests {
     #expect(delivery.wait().status == 75)
   }
 
-  @Test("A Maildir that somebody keeps locked is waited for, and then the message is deferred")
+  @Test("A delivery waits for a locked Maildir, and then defers")
   func lockedMaildir() throws {
     let host = try MailHost("virtual_mailbox_limit = 1000\ndelivery_time_limit = 2s")
     try #require(try host.deliver(bytes: 10).status == 0)
@@ -126,7 +126,7 @@ struct ProcessTests {
     #expect(try host.deliver(bytes: 10).status == 0)
   }
 
-  @Test("A count that somebody else keeps from beginning defers a full mailbox with 4.2.2, never bounces it")
+  @Test("If another process blocks the count, mail for a full mailbox is deferred with 4.2.2, never bounced")
   func lockedCount() throws {
     let host = try MailHost(
       "virtual_mailbox_limit = 1000\nvirtual_overquota_bounce = yes\ndelivery_time_limit = 2s")
@@ -145,7 +145,7 @@ struct ProcessTests {
     _ = holder.wait()
   }
 
-  /// Starts 32 deliveries, lets each read its message, and ends all of them at once, so that they decide together.
+  /// Starts 32 deliveries, lets each read its message, then ends all inputs, so that they decide together.
   private func deliverTogether(_ host: MailHost, environment: [String: String] = [:]) throws -> [Int32] {
     let deliveries = try (0..<32).map { _ in try host.start(.pipe, environment: environment) }
     for delivery in deliveries { try delivery.write(MailHost.message(100)) }
@@ -155,7 +155,7 @@ struct ProcessTests {
   }
 
   @Test(
-    "32 processes at once into a mailbox with room for 10 messages leave exactly 10, and the ledger equals the files",
+    "32 parallel deliveries into a mailbox with room for 10 messages leave exactly 10, and the ledger matches",
     arguments: 1...8)
   func concurrency(round: Int) throws {
     let host = try MailHost("virtual_mailbox_limit = 1000")
@@ -165,7 +165,7 @@ struct ProcessTests {
     #expect(host.ledgerTotal == [1000, 10])
   }
 
-  @Test("On a network file system the lock file does the same", arguments: 1...4)
+  @Test("On a network file system the lock file has the same effect", arguments: 1...4)
   func concurrencyOnNetwork(round: Int) throws {
     let host = try MailHost("virtual_mailbox_limit = 1000")
     let statuses = try deliverTogether(host, environment: ["ULLAGE_FILE_SYSTEM": "nfs"])
@@ -173,7 +173,7 @@ struct ProcessTests {
     #expect(host.new.count == 10 && host.ledgerTotal == [1000, 10])
   }
 
-  @Test("Messages that exceed the room together are never both delivered, however their bytes arrive")
+  @Test("Messages that together exceed the room are never all delivered, however their bytes arrive")
   func interleavedBodies() throws {
     let host = try MailHost("virtual_mailbox_limit = 1000")
     let deliveries = try (0..<4).map { _ in try host.start(.pipe) }
@@ -185,7 +185,7 @@ struct ProcessTests {
     #expect(host.ledgerTotal == [800, 2])
   }
 
-  @Test("--help and --version speak to a terminal, or with nothing to read, and never into pipe(8)'s pipe")
+  @Test("--help and --version print on a terminal or with /dev/null as input, never under pipe(8)")
   func help() throws {
     let version = try Command.run(["script", "-qec", "\(MailHost.program) --version", "/dev/null"])
     #expect(version.status == 0 && version.output.hasPrefix("ullage-deliver 0."))
@@ -201,14 +201,14 @@ struct ProcessTests {
         ])
   }
 
-  @Test("A log socket that is absent, full or no socket delays nothing", arguments: ["absent", "full", "file"])
+  @Test("A log socket that is absent, full or not a socket delays nothing", arguments: ["absent", "full", "file"])
   func logSocket(kind: String) throws {
     let host = try MailHost()
     try host.sandbox.write("file", "")
     let text = try #require(host.sandbox.text("ullage.cf"))
     switch kind {
     case "full":
-      // Nobody reads it; more than its queue holds.
+      // The socket is not read: this is more than its queue holds.
       for _ in 0..<30 {
         #expect(try Command.run(host.arguments, input: .bytes([65, 10]), asMailUser: true).status == 0)
       }
@@ -219,7 +219,7 @@ struct ProcessTests {
     }
   }
 
-  @Test("The size in Postfix's queue is logged, and decides nothing")
+  @Test("The size in Postfix's queue is only logged")
   func queueSize() throws {
     let host = try MailHost("virtual_mailbox_limit = 1000")
     let delivery = try host.deliver(MailHost.message(10), arguments: host.arguments + ["--size=99999\u{7}"])
@@ -238,7 +238,7 @@ struct ProcessTests {
 }
 
 extension MailHost {
-  /// The next line of the log that tells how a delivery ended.
+  /// The next line of the log that says how a delivery ended.
   func nextEnding() throws -> String {
     try waitUntil("the end of a delivery") { log.lines().first { $0.contains("status=") } }
   }

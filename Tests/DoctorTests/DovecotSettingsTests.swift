@@ -2,7 +2,7 @@
 import Doctor
 import Testing
 
-/// What `doveconf -n` prints, of a Dovecot that is not here: 2.4 has other names than 2.3.
+/// Output of `doveconf -n`, also from Dovecot 2.4, which is not installed here; its names differ from 2.3.
 struct DovecotSettingsTests {
   private static let new = """
     # 2.4.1 (abcdef): /etc/dovecot/dovecot.conf
@@ -36,7 +36,7 @@ struct DovecotSettingsTests {
     #expect(settings.controlDirectory == nil && settings.layout == nil)
   }
 
-  @Test("Dovecot 2.4: no driver is count; mail_control_path and mailbox_list_layout")
+  @Test("Dovecot 2.4: the default driver is count; mail_control_path and mailbox_list_layout are read")
   func places24() {
     let text =
       Self.new.replacing("  driver = maildir\n", with: "")

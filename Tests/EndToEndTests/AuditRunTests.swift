@@ -4,9 +4,9 @@ import TestSupport
 import Testing
 import Text
 
-/// How `ullage audit` goes: breaks, rates, statuses, errors, memory, what a terminal shows.
+/// How `ullage audit` runs: interruptions, rates, statuses, errors, memory, terminal output.
 struct AuditRunTests {
-  @Test("--nagios: one line with figures, and the plugin's exit statuses")
+  @Test("--nagios prints one line with figures, and uses a plugin's exit statuses")
   func nagios() throws {
     let site = try AuditSite()
     try site.add("a")
@@ -26,7 +26,7 @@ struct AuditRunTests {
     for ending in [clean, warning, unknown] { #expect(ending.output.filter { $0 == "\n" }.count == 1) }
   }
 
-  @Test("Permission denied on one of 10,000: it is named, the rest is done, exit 2")
+  @Test("Permission denied on one of 10,000 mailboxes: it is named, the rest are audited, exit 2")
   func notAudited() throws {
     let site = try AuditSite(
       """
@@ -49,24 +49,24 @@ struct AuditRunTests {
     #expect(ending.output.contains("  u7@example.org: ") && ending.output.contains("Permission denied"))
   }
 
-  @Test("--max-rate holds the rate", arguments: [40])
+  @Test("--max-rate limits the rate", arguments: [40])
   func rate(rate: Int) throws {
     let site = try AuditSite()
     for number in 0..<60 { try site.add("u\(number)") }
     let start = ContinuousClock.now
     #expect(try site.audit("--level=0", "--max-rate=\(rate)").status == 0)
     let seconds = (ContinuousClock.now - start) / .seconds(1)
-    // The last batch, two mailboxes, may be handed out when its time begins.
+    // The last batch, two mailboxes, may start at the beginning of its time slot.
     #expect(seconds >= Double(60 - 2) / Double(rate), "\(seconds) s")
   }
 
-  @Test("On a terminal: a bar with rate and time left, and colours unless NO_COLOR is set; elsewhere neither")
+  @Test("A terminal shows a bar with rate and time left, and colours unless NO_COLOR is set; a pipe gets neither")
   func terminal() throws {
     let site = try AuditSite()
     for number in 0..<60 { try site.add("u\(number)", ledger: "") }
     func audit(_ variables: String) throws -> String {
       let command = site.host.toolArguments(["audit", "--level=0", "--max-rate=40"]).joined(separator: " ")
-      // script(1) runs it on a terminal of its own.
+      // script(1) runs it on its own terminal.
       return try Command.check(
         MailUser.drop + ["env", "TERM=xterm", "script", "-qec", "\(variables) \(command) || true", "/dev/null"])
     }
@@ -81,7 +81,7 @@ struct AuditRunTests {
     #expect(!(piped.output + piped.errors).contains("\u{1B}") && piped.errors == "")
   }
 
-  @Test("What was seen and mended before an error stays in the report")
+  @Test("Findings and repairs made before an error stay in the report")
   func partly() throws {
     let site = try AuditSite()
     try site.add("a", ledger: "1000000S\n 100 1\n")
@@ -89,12 +89,12 @@ struct AuditRunTests {
     try site.host.sandbox.write("base/example.org/a/maildirfolder", "")
     let ending = try site.audit("--share=1", "--repair")
     #expect(site.ledger("a") == "1000000S\n 100 1\n400 0\n")
-    for text in ["drift: 1", "[mended]", "stray-maildirfolder: 1", "tmp has mode 0"] {
+    for text in ["drift: 1", "[repaired]", "stray-maildirfolder: 1", "tmp has mode 0"] {
       #expect(ending.output.contains(text), "\(text): \(ending)")
     }
   }
 
-  @Test("A break among the rows without a path makes no Maildir an orphan; the base / is not searched at its top")
+  @Test("An interruption among the rows without a path makes no Maildir an orphan")
   func resumeAtTheEnd() throws {
     let site = try AuditSite()
     try site.add("a")
@@ -103,7 +103,7 @@ struct AuditRunTests {
     let options = ["audit", "--level=0", "--format=jsonl", "--state=\(state)"]
     let run = try Command(site.host.toolArguments(options + ["--max-rate=2"]), input: .bytes([]), asMailUser: true)
     try waitUntil("a row without a path") {
-      // Written at the interruption, and before that after five seconds.
+      // Written at the interruption, or before that after five seconds.
       (try? String(contentsOfFile: state, encoding: .utf8))?.contains("null-in-list") == true ? () : nil
     }
     run.kill(SIGTERM)
@@ -113,7 +113,7 @@ struct AuditRunTests {
     #expect(first.status == 143 && rest.status == 1 && !kinds.contains("maildir-without-mailbox"), "\(first) \(rest)")
   }
 
-  @Test("More mailboxes than the table has room for could not be audited: each is named")
+  @Test("Every mailbox that could not be audited is named, even if the table has no room for them all")
   func manyNotAudited() throws {
     let site = try AuditSite(
       """
@@ -129,7 +129,7 @@ struct AuditRunTests {
     }
   }
 
-  @Test("The memory that an audit takes does not grow with the mailboxes, nor with what it finds")
+  @Test("The memory of an audit grows neither with the mailboxes nor with the findings")
   func memory() throws {
     let site = try AuditSite()
     try site.make("example.org/x")
@@ -156,7 +156,7 @@ struct AuditRunTests {
     #expect(Double(large) <= 1.2 * Double(small), "\(small) KiB, \(large) KiB")
   }
 
-  @Test("--state never takes the place of a file that is something else; --nagios keeps to its statuses")
+  @Test("--state never overwrites a file that is no audit state; --nagios keeps its exit statuses")
   func mistakenFiles() throws {
     let site = try AuditSite()
     try site.add("a")
@@ -170,7 +170,7 @@ struct AuditRunTests {
     let command = site.host.toolArguments(["audit", "--nagios"]).joined(separator: " ")
     let full = try Command.run(["sh", "-c", "\(command) >/dev/full"], asMailUser: true)
     #expect(full.status == 3 && !full.errors.contains("SystemError"), "\(full)")
-    // A directory that only a person can remove.
+    // This directory can only be removed by hand.
     try site.add("dir", ledger: nil)
     try site.host.sandbox.makeDirectory("base/example.org/dir/maildirsize")
     for options in [[], ["--repair"], ["--share=1"]] {
@@ -179,7 +179,7 @@ struct AuditRunTests {
     }
   }
 
-  @Test("A run that was interrupted is gone on with, and both together find everything once")
+  @Test("An interrupted run is resumed, and both parts together find everything once")
   func resume() throws {
     let site = try AuditSite()
     for number in 100..<400 { try site.add("u\(number)", ledger: number % 10 == 0 ? "" : "1000000S\n 500 1\n") }
@@ -197,19 +197,19 @@ struct AuditRunTests {
     #expect(interrupted.status == 130 && interrupted.errors.contains("interrupted after"), "\(interrupted)")
     #expect(FileManager.default.fileExists(atPath: state))
     let second = try site.host.ullage(options)
-    #expect(second.status == 1 && second.errors.contains("going on with the one that was broken off"), "\(second)")
+    #expect(second.status == 1 && second.errors.contains("resuming the audit that was interrupted"), "\(second)")
     #expect(second.output.hasPrefix("Audit of 300 mailboxes") && second.output.contains("broken-ledger: 30\n"))
     #expect(second.output.contains("maildir-without-mailbox: 1\n"))
     #expect(!FileManager.default.fileExists(atPath: state) && !FileManager.default.fileExists(atPath: state + ".new"))
   }
 
-  @Test("The database goes away in mid-run: asked again; if it stays away, a clear end and a run to go on with")
+  @Test("If the database goes down in mid-run, it is retried; if it stays down, the run ends and can be resumed")
   func databaseLost() throws {
     let cluster = try PostgresCluster()
     try cluster.makePostfixAdmin(quota: 0)
     let site = try AuditSite(cluster: cluster)
     try cluster.sql("GRANT SELECT ON ALL TABLES IN SCHEMA public TO postfix")
-    // More than two pieces of the list.
+    // More rows than two fetches of the list.
     try site.configure(
       """
       mailbox_list_query = SELECT 'u' || i || '@example.org', 'example.org/u' || i || '/', 1000000 \
@@ -232,7 +232,7 @@ struct AuditRunTests {
       if comesBack {
         #expect(ending.status == 1 && ending.output.hasPrefix("Audit of 10,000 mailboxes"), "\(ending)")
       } else {
-        #expect(ending.status == 75 && ending.output.contains("Not complete: it was broken off."), "\(ending)")
+        #expect(ending.status == 75 && ending.output.contains("Incomplete: it was interrupted."), "\(ending)")
         #expect(ending.errors.contains("pgsql:") && FileManager.default.fileExists(atPath: state), "\(ending)")
         try cluster.start()
         let rest = try site.host.ullage(options)
@@ -242,7 +242,7 @@ struct AuditRunTests {
     }
   }
 
-  @Test("An empty base, as an unmounted volume is, is no thousand lost mailboxes")
+  @Test("An empty base, such as an unmounted volume, is one error, not a thousand lost mailboxes")
   func emptyBase() throws {
     let site = try AuditSite()
     try site.list("a@example.org", "example.org/a/")
@@ -252,8 +252,8 @@ struct AuditRunTests {
   }
 
   @Test(
-    "As root, each Maildir is looked at as its owner, and repaired as its owner",
-    .enabled(if: geteuid() == 0, "takes root: run scripts/test"))
+    "As root, each Maildir is audited and repaired as its owner",
+    .enabled(if: geteuid() == 0, "needs root: run scripts/test"))
   func root() throws {
     let site = try AuditSite()
     for (name, owner) in [("a", "1234:1234"), ("b", "65534:65534"), ("c", "0:0")] {

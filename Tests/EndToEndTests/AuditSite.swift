@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 import Text
 
-/// A host whose mailboxes are rows of a table of its own in the shared cluster.
+/// A host whose mailboxes are rows of its own table in the shared cluster.
 final class AuditSite {
   let host: MailHost
   let cluster: PostgresCluster
@@ -29,10 +29,10 @@ final class AuditSite {
     try host.sandbox.write("limits.cf", cluster.tableFile("SELECT bytes FROM \(table) WHERE address = '%s'"))
   }
 
-  /// What a table with many rows needs.
+  /// The index that a table with many rows needs.
   func makeIndex() throws { try cluster.sql("CREATE INDEX ON \(table) (address)") }
 
-  /// Lists a mailbox; NULL is nil.
+  /// Adds a mailbox to the list; nil becomes NULL.
   func list(_ address: String?, _ path: String?, bytes: String? = "1000000", messages: Int = 0) throws {
     func value(_ text: String?) -> String { text.map { "'\($0)'" } ?? "NULL" }
     try cluster.sql("INSERT INTO \(table) VALUES (\(value(address)), \(value(path)), \(value(bytes)), \(messages))")
@@ -45,7 +45,7 @@ final class AuditSite {
     if let ledger { try host.sandbox.write("base/\(name)/maildirsize", ledger) }
   }
 
-  /// Both.
+  /// Lists a mailbox and makes its Maildir.
   func add(_ name: String, ledger: String? = "1000000S\n 500 1\n", bytes: String? = "1000000") throws {
     try list("\(name)@example.org", "example.org/\(name)/", bytes: bytes)
     try make("example.org/\(name)", ledger: ledger)
@@ -53,13 +53,14 @@ final class AuditSite {
 
   func ledger(_ name: String) -> String? { host.sandbox.text("base/example.org/\(name)/maildirsize") }
 
-  /// Runs the tool with a clock that is ahead: the ages of files are what they are.
+  /// Runs the tool with a clock that is ahead; the times of files stay real, so that files look older.
   func ullage(_ arguments: [String], clockAhead: String) throws -> Command.Ending {
     let clock = [
       "LD_PRELOAD=/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1", "FAKETIME=+\(clockAhead)", "NO_FAKE_STAT=1",
       "FAKETIME_DISABLE_SHM=1",
     ]
-    // The library changes the environment of the first program that loads it, and Swift finds its arguments beside that.
+    // libfaketime changes the environment of the first program that loads it, and Swift finds its arguments
+    // next to the environment. So the first program is a shell.
     let shell = ["sh", "-c", "exec \"$@\"", "sh"]
     return try Command.run(MailUser.drop + ["env"] + clock + shell + host.toolArguments(arguments))
   }

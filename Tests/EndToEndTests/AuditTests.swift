@@ -4,9 +4,9 @@ import TestSupport
 import Testing
 import Text
 
-/// What `ullage audit` finds and mends, over the mailboxes of a real database.
+/// What `ullage audit` finds and repairs in the mailboxes of a real database.
 struct AuditTests {
-  @Test("Nothing found: exit 0, a word, and none with --quiet")
+  @Test("With nothing found: exit 0 and a summary, or no output with --quiet")
   func clean() throws {
     let site = try AuditSite()
     try site.add("a")
@@ -20,10 +20,10 @@ struct AuditTests {
     #expect(try site.audit("--level=0", "--format=json").output == "[]\n")
   }
 
-  @Test("Every kind of finding, each with evidence, cause, remedy and severity; one broken mailbox stops none")
+  @Test("Every kind is found, with evidence, cause, remedy and severity; a broken mailbox stops no other")
   func kinds() throws {
     let site = try AuditSite()
-    // Of the ledger.
+    // Findings in ledgers.
     try site.add("drift", ledger: "1000000S\n 700 2\n")
     try site.add("header", ledger: "2000S\n500 1\n")
     try site.add("changed", ledger: "2000S\n 500 1\n")
@@ -33,7 +33,7 @@ struct AuditTests {
     try site.add("fifo", ledger: nil)
     try Command.check(["mkfifo", site.host.sandbox("base/example.org/fifo/maildirsize")], asMailUser: true)
     try site.add("over", ledger: "400S\n 500 1\n", bytes: "400")
-    // Of the files.
+    // Findings in files.
     try site.add("mark")
     try site.host.sandbox.write("base/example.org/mark/maildirfolder", "")
     try site.add("mode")
@@ -43,7 +43,7 @@ struct AuditTests {
     try site.host.sandbox.write("base/example.org/size/maildirsize", "1000000S\n 507 2\n")
     try site.add("nocur")
     try Command.check(["rm", "-r", site.host.sandbox("base/example.org/nocur/cur")])
-    // Of the list.
+    // Findings in the list.
     try site.list("absent@example.org", "example.org/absent/")
     try site.add("twice")
     try site.list("twice@example.org", "example.org/other/")
@@ -57,7 +57,7 @@ struct AuditTests {
     try site.list("dots@example.org", "../dots/")
     try site.list("mbox@example.org", "example.org/mbox")
     try site.configure("virtual_mailbox_limit = 51200000")
-    // Of the base.
+    // Findings in the base.
     try site.make("example.org/orphan")
     try site.make("gone.example/orphan")
     let found = try site.findings("--level=2", "--share=1")
@@ -74,26 +74,27 @@ struct AuditTests {
       "path-outside-base nopath@example.org", "size-in-name size@example.org", "stray-maildirfolder mark@example.org",
       "wrong-owner-or-mode mode@example.org",
     ]
-    // Of "twice" and "shared", the one that comes second is named.
+    // Of "twice" and "shared", the one listed second is reported.
     #expect(
       found.map { $0 == "duplicate-path shared@example.org" ? "duplicate-path twice@example.org" : $0 } == expected)
 
     let ending = try site.audit("--level=2", "--share=1")
     #expect(ending.status == 1 && ending.errors == "")
     for text in [
-      "maildirsize says 700 bytes in 2 messages, there are 500 bytes in 1 message (+200, +1)",
-      "maildirsize has 2,000 bytes, the database 1,000,000 bytes (VDA wrote it before, or the IMAP server has another limit",
-      "(the limit was changed, and no mail has come since)", "it holds 500 bytes in 1 message and may hold 400 bytes",
-      "a name tells another size than the file has (b,S=7:2,S: 8 bytes)", "listed 2 times", "its limit is -1 bytes",
-      "everybody may write to maildirsize, mode 666", "to do:  ullage recompute ADDRESS", "there is no cur",
+      "maildirsize says 700 bytes in 2 messages, but there are 500 bytes in 1 message (+200, +1)",
+      "maildirsize has 2,000 bytes, the database 1,000,000 bytes (VDA wrote it earlier, or the IMAP server has another limit",
+      "(the limit changed, and no mail has arrived since)",
+      "it holds 500 bytes in 1 message, and its limit is 400 bytes",
+      "a name states a size other than the file's (b,S=7:2,S: 8 bytes)", "listed 2 times", "its limit is -1 bytes",
+      "anyone can write to maildirsize, mode 666", "to do:  ullage recompute ADDRESS", "there is no cur",
     ] { #expect(ending.output.contains(text), "\(text): \(ending.output)") }
-    // Errors stand before warnings, and those before notices.
+    // Errors come before warnings, and warnings before notices.
     let order = ["broken-ledger: 2", "drift: 1", "mailbox-without-maildir: 2"]
     let places = order.compactMap { ending.output.range(of: $0)?.lowerBound }
     #expect(places.count == 3 && places == places.sorted())
   }
 
-  @Test("--repair mends what recompute would, and says so; without it nothing is written; --ignore leaves kinds out")
+  @Test("--repair fixes what recompute would, and reports it; without it nothing is written; --ignore omits kinds")
   func repair() throws {
     let site = try AuditSite()
     try site.add("low", ledger: "1000000S\n 100 1\n")
@@ -104,15 +105,15 @@ struct AuditTests {
     #expect(try site.findings("--share=1").count == 4)
     #expect(["low", "torn", "high", "header"].map { site.ledger($0) } == before)
     let ending = try site.audit("--share=1", "--repair")
-    #expect(ending.status == 1 && ending.output.contains("; 2 mended"), "\(ending)")
+    #expect(ending.status == 1 && ending.output.contains("; 2 repaired"), "\(ending)")
     #expect(site.ledger("low") == "1000000S\n 100 1\n400 0\n" && site.ledger("torn") == "1000000S\n 500 1\n")
     #expect(site.ledger("high") == "1000000S\n 900 2\n" && site.ledger("header") == "2000S\n500 1\n")
-    // Another program's young file is left as it is, so that the two do not correct each other for ever.
+    // Another program's recent file is left alone, so that the two do not correct each other forever.
     #expect(try site.findings("--share=1") == ["drift high@example.org", "header-limit header@example.org"])
     #expect(try site.audit("--share=1", "--ignore=drift", "--ignore=header-limit").status == 0)
   }
 
-  @Test("Level 0 counts nothing; level 1 counts each mailbox once in so many nights, and what looks odd each night")
+  @Test("Level 0 counts nothing; level 1 counts each mailbox once in 7 nights, and suspicious ones every night")
   func levels() throws {
     let site = try AuditSite()
     for number in 0..<40 { try site.add("u\(number)", ledger: "1000000S\n 600 1\n") }
@@ -127,7 +128,7 @@ struct AuditTests {
     #expect(seen.sorted() == (0..<40).map { "drift u\($0)@example.org" }.sorted())
   }
 
-  @Test("Stale files in tmp/ are found with a count, and removed with --clean-tmp; younger ones stay")
+  @Test("Stale files in tmp/ are found when a mailbox is counted, and removed with --clean-tmp; younger ones stay")
   func staleFiles() throws {
     let site = try AuditSite()
     try site.add("a")
@@ -141,11 +142,11 @@ struct AuditTests {
     #expect(try audit("--clean-tmp", "--level=0", hours: 35).status == 0)
     #expect(site.host.sandbox.list("base/example.org/a/tmp") == ["old"])
     let cleaned = try audit("--clean-tmp", "--level=0", hours: 37)
-    #expect(cleaned.status == 1 && cleaned.output.contains("[mended]"), "\(cleaned)")
+    #expect(cleaned.status == 1 && cleaned.output.contains("[repaired]"), "\(cleaned)")
     #expect(site.host.sandbox.list("base/example.org/a/tmp") == [])
   }
 
-  @Test("A mailbox at rest for a minute is lowered; one in whose tmp/ another program writes is not")
+  @Test("The total of a mailbox at rest for a minute is lowered; that of one with a file in tmp/ is not")
   func atRest() throws {
     let site = try AuditSite()
     for name in ["rest", "busy"] {
@@ -163,8 +164,8 @@ struct AuditTests {
   }
 
   @Test(
-    "No false alarm: lost+found, a mailbox made meanwhile, a domain that root's symlink gives another name",
-    .enabled(if: geteuid() == 0, "takes root: run scripts/test"))
+    "No false alarm for lost+found, a mailbox made meanwhile, or a domain under a second name by root's symlink",
+    .enabled(if: geteuid() == 0, "needs root: run scripts/test"))
   func falseAlarms() throws {
     let site = try AuditSite()
     try site.list("a@new.example", "new.example/a/")
@@ -173,7 +174,7 @@ struct AuditTests {
     try Command.check(["chmod", "0", site.host.sandbox("base/lost+found")])
     try Command.check(["ln", "-s", "example.org", site.host.sandbox("base/new.example")])
     #expect(try site.audit("--share=1").output.hasSuffix("Nothing found.\n"))
-    // The list is asked for when the walk has begun; the Maildir is made later.
+    // The list has been read when the first worker runs; the Maildir is made after that.
     for number in 0..<20 { try site.list("u\(number)@example.org", "example.org/u\(number)/") }
     let run = try Command(
       site.host.toolArguments([
@@ -192,7 +193,7 @@ struct AuditTests {
         == ["a", "young"].map { "maildir-without-mailbox example.org/\($0)/" })
   }
 
-  @Test("A list limit that no table gives to deliveries does not hold, and is found")
+  @Test("A limit in the list that no table gives to deliveries is not enforced, and is reported")
   func unusedLimit() throws {
     let site = try AuditSite()
     try site.add("a", ledger: nil)
@@ -204,7 +205,7 @@ struct AuditTests {
     #expect(try site.findings("--level=0") == ["limit-not-enforced a@example.org"])
   }
 
-  @Test("Paths that the list writes in a strange way are one Maildir each, and none is taken for an orphan")
+  @Test("Paths that the list spells unusually name one Maildir each, and none is taken for an orphan")
   func strangePaths() throws {
     let site = try AuditSite("virtual_maildir_suffix = Maildir/")
     for (address, path) in [

@@ -3,13 +3,13 @@ import Foundation
 import TestSupport
 import Testing
 
-/// scripts/check sees each rule that is broken, in a copy of the project.
+/// scripts/check on copies of the project, each with one rule broken.
 struct CheckTests {
   private static let project = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
     .deletingLastPathComponent().path
 
   @Test(
-    "scripts/check fails on each rule that is broken, and names it",
+    "scripts/check fails on each broken rule, and names it",
     arguments: [
       ("format", "printf 'let  x=1\\n' >> Sources/Quota/QuotaLimit.swift", "format: run"),
       ("warnings", "sed -i 's/.strictMemorySafety(),//' Package.swift", "warnings: Package.swift lacks"),
@@ -61,7 +61,7 @@ struct CheckTests {
     #expect(ending.errors.contains(finding), "\(ending.errors)")
   }
 
-  /// The toolchain may stand outside of the standard path.
+  /// The toolchain may be outside the standard path.
   private static let environment: [String: String] = {
     let own = ProcessInfo.processInfo.environment
     return own.filter { ["PATH", "HOME"].contains($0.key) }

@@ -3,7 +3,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// A host, its Postfix files and its database, with which `ullage check` finds nothing wrong.
+/// A host, its Postfix files and its database, in which `ullage check` finds nothing wrong.
 class CheckupFixture {
   let site: AuditSite
   let files: PostfixFiles
@@ -24,7 +24,7 @@ class CheckupFixture {
     try lock()
   }
 
-  /// ullage.cf and the tables as an administrator has them: root's, and the mail user's group may read them.
+  /// Gives ullage.cf and the tables to root, readable for the mail user's group, as on a real host.
   func lock() throws {
     for name in ["ullage.cf", "list.cf", "limits.cf"] {
       try Command.check(["chown", "root:\(MailUser.group)", host.sandbox(name)])
@@ -46,7 +46,7 @@ class CheckupFixture {
       asMailUser: false)
   }
 
-  /// The findings, notices aside.
+  /// The findings, without notices.
   func findings(_ options: String...) throws -> [[String: String]] {
     let elsewhere = ["--dovecot=/nowhere", "--courier=/nowhere"]
     let ending = try host.ullage(

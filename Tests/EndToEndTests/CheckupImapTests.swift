@@ -3,9 +3,9 @@ import Foundation
 import TestSupport
 import Testing
 
-/// `ullage check` beside Dovecot's doveconf and Courier's maildirmake.
+/// `ullage check` with Dovecot's real doveconf and Courier's real maildirmake.
 final class CheckupImapTests: CheckupFixture {
-  @Test("Dovecot's namespaces of others have their own places; formats, patterns and a plugin without a root")
+  @Test("Dovecot: a public namespace may be elsewhere; other formats, patterns and a plugin without a root are found")
   func dovecotSpecials() throws {
     func kinds(_ settings: String) throws -> [String] {
       try host.sandbox.write("dovecot.conf", "ssl = no\nprotocols = imap\n" + settings, mode: 0o644)
@@ -32,10 +32,10 @@ final class CheckupImapTests: CheckupFixture {
     #expect(try kinds("mail_location = mdbox:~/mdbox\n" + right + "}\n") == ["folder-layout"])
     #expect(try kinds(location + right + "  quota_rule3 = Trash/*:ignore\n}\n" + shared) == ["trash"])
     #expect(try kinds(location + "mail_plugins = quota\n") == ["quota-driver"])
-    #expect(try kinds("protocols = lmtp\n") == [], "no IMAP, no matter")
+    #expect(try kinds("protocols = lmtp\n") == [], "without IMAP nothing is found")
   }
 
-  @Test("Dovecot: quota driver, control directory, folder layout and trash, by the real doveconf")
+  @Test("Dovecot: quota driver, control directory, folder layout and trash, as the real doveconf shows them")
   func dovecot() throws {
     func kinds(_ settings: String, _ configuration: String = "") throws -> [String] {
       try configure(configuration)
@@ -72,7 +72,7 @@ final class CheckupImapTests: CheckupFixture {
     #expect(try check("--dovecot=\(host.sandbox("dovecot.conf"))").output.contains("doveconf -n: "))
   }
 
-  @Test("Courier: its trash folder, how it was built (its own maildirmake counts), the counting profile")
+  @Test("Courier: trash folder, build option (shown by its own maildirmake) and counting profile")
   func courier() throws {
     let right = "IMAP_TRASHFOLDERNAME=Trash\nIMAP_EMPTYTRASH=Trash:7\n"
     func kinds(_ imapd: String, _ configuration: String, behind script: String? = nil) throws -> [String] {
@@ -91,7 +91,7 @@ final class CheckupImapTests: CheckupFixture {
     #expect(try kinds(right, "") == ["count-profile"])
     #expect(try kinds(right, "virtual_trash_count = yes") == ["trash", "count-profile"])
     #expect(try kinds("IMAP_TRASHFOLDERNAME=\"Deleted Items\"\n", "maildir_count_profile = courier") == ["trash"])
-    // A build --with-trashquota: whatever is in .Trash counts.
+    // A build --with-trashquota counts what is in .Trash.
     try host.sandbox.write(
       "maildirmake",
       """

@@ -4,9 +4,9 @@ import TestSupport
 import Testing
 import Text
 
-/// What `ullage check` finds in Postfix's files, by what a database and the real postconf say of them.
+/// What `ullage check` finds in Postfix's files, with a real database and the real postconf.
 final class CheckupPostfixTests: CheckupFixture {
-  @Test("Domains that transport_maps send elsewhere: to virtual, and to a transport that does not exist")
+  @Test("Domains that transport_maps sends elsewhere are found: to virtual, or to a transport that does not exist")
   func transports() throws {
     let main = try #require(files.text("main.cf"))
     try host.sandbox.write("transport", "example.org ullage:\n", mode: 0o644)
@@ -15,7 +15,7 @@ final class CheckupPostfixTests: CheckupFixture {
     try host.sandbox.write("transport", "example.org virtual:\n", mode: 0o644)
     let virtual = try #require(try findings().first)
     #expect(
-      virtual["kind"] == "no-mail" && virtual["finding"]?.contains("a domain goes to virtual(8) (example.org)") == true)
+      virtual["kind"] == "no-mail" && virtual["finding"]?.contains("a domain uses virtual(8) (example.org)") == true)
     try Command.check(["sh", "-c", try #require(virtual["remedy"])])
     #expect(try kinds() == [])
     try host.sandbox.write("transport", "example.org quota9:\n", mode: 0o644)
@@ -26,7 +26,7 @@ final class CheckupPostfixTests: CheckupFixture {
   }
 
   @Test(
-    "The commands that mend an entry of master.cf do, by the real postconf",
+    "The suggested commands repair an entry of master.cf, with the real postconf",
     arguments: [
       ("flags=DORXhu", "flags=DRFqhu"), ("null_sender= ", ""), ("user=nobody", "user=nosuchuser"),
       ("--recipient=${recipient}", "--recipient=${user}"), ("--size=${size}", "--sise=${size}"),
@@ -38,10 +38,10 @@ final class CheckupPostfixTests: CheckupFixture {
     let text = try #require(files.text("master.cf"))
     try files.set("master.cf", text.replacingOccurrences(of: old, with: new))
     #expect(try findings() != [])
-    // Another may show when the first is mended.
+    // Repairing the first may reveal another.
     for _ in 0..<3 {
       guard let remedy = try findings("--user=nobody").first?["remedy"] else { break }
-      // No Postfix runs from here that could be told.
+      // No Postfix runs from these files that could be reloaded.
       let command = remedy.components(separatedBy: " && postfix ")[0].replacingOccurrences(
         of: "user=vmail", with: "user=nobody")
       try Command.check(["sh", "-c", command])
@@ -52,7 +52,7 @@ final class CheckupPostfixTests: CheckupFixture {
     #expect(try findings() == [], "\(files.text("master.cf") ?? "")")
   }
 
-  @Test("An entry for each mail user: each is checked with its own file, and the other is only named")
+  @Test("With one entry per mail user, each is checked with its own file, and the other is only named")
   func twoEntries() throws {
     let second = PostfixInstance.entry(host, program: MailHost.program)
       .replacing("ullage.cf", with: "other.cf").replacing("user=nobody", with: "user=games:games")
@@ -66,7 +66,7 @@ final class CheckupPostfixTests: CheckupFixture {
   }
 
   @Test(
-    "What is no mistake is not found: a default limit of 1, a slash at the end of the base, $name, what -o said"
+    "No false alarm for a default limit of 1, a slash at the end of the base, $name, or a value given by -o"
   )
   func noFalseAlarm() throws {
     let main = try #require(files.text("main.cf"))
@@ -78,7 +78,7 @@ final class CheckupPostfixTests: CheckupFixture {
     try files.set(
       "master.cf", master.replacing("${sender}", with: "$sender").replacing("${recipient}", with: "$(recipient)"))
     #expect(try findings() == [])
-    // What virtual(8) was told by -o is what migrate took.
+    // The value that virtual(8) gets by -o is the one that migrate took.
     try files.set(
       "main.cf", main + "virtual_mailbox_base = /elsewhere\n")
     try files.set(
@@ -88,7 +88,7 @@ final class CheckupPostfixTests: CheckupFixture {
     #expect(try kinds() == ["warning other-value"])
   }
 
-  @Test("A program that others can replace is not run by root")
+  @Test("Root does not run a program that others can replace")
   func strangersProgram() throws {
     let program = host.sandbox("ullage-deliver")
     try Command.check([
@@ -101,7 +101,7 @@ final class CheckupPostfixTests: CheckupFixture {
     #expect(host.sandbox.text("ran") == nil)
   }
 
-  @Test("The entry's processes are compared with max_connections; the lookup service needs none of them")
+  @Test("The entry's process limit is compared with max_connections; a lookup service that is down is found")
   func connections() throws {
     let text = try #require(files.text("master.cf"))
     func limit(_ count: String) throws {
@@ -125,9 +125,9 @@ final class CheckupPostfixTests: CheckupFixture {
     withExtendedLifetime(daemon) {}
   }
 
-  @Test("Behind pgbouncer there is no telling how many connections there may be; a role's own limit counts")
+  @Test("Behind pgbouncer the connection limit is unknown; a role's own limit counts")
   func otherLimits() throws {
-    // Not the cluster that other tests ask, too.
+    // Not the shared cluster: this test changes a role.
     let cluster = try PostgresCluster()
     try cluster.makePostfixAdmin(quota: 0)
     let own = try CheckupPostfixTests(cluster: cluster)
@@ -155,7 +155,7 @@ final class CheckupPostfixTests: CheckupFixture {
       auth_type = any
       pool_mode = transaction
       """)
-    // Its clients are all one user of the server's.
+    // All its clients are the same user on the server.
     let pool = try Command(
       MailUser.drop + [
         "sh", "-c", "sed -i 's/^postgres = .*/& user=postgres/' $0; exec pgbouncer -q $0",

@@ -4,20 +4,20 @@ import TestSupport
 import Testing
 import Text
 
-/// `ullage check` beside a real PostgreSQL: tables, databases, mailboxes, the machine.
+/// `ullage check` with a real PostgreSQL: tables, databases, mailboxes, the machine.
 final class CheckupTests: CheckupFixture {
-  @Test("With everything right, exit 0, and each part says so")
+  @Test("With everything right it exits with 0, and each part says so")
   func right() throws {
-    // As in a delivery, what the administrator has in his environment has no say.
+    // As in a delivery, the administrator's environment has no effect.
     let ending = try check("--format=table", environment: ["PGSSLMODE": "require", "HOME": "/root"])
     #expect(ending.status == 0, "\(ending)")
     for text in [
       "ullage.cf is valid", "answers for virtual_mailbox_maps", "answers for virtual_mailbox_limit_maps",
-      "master.cf is right", "a mailbox looked at, 1 with a Maildir", "whose locks hold", "the database agree",
+      "master.cf is right", "a mailbox checked, 1 with a Maildir", "where locks work", "the database agree",
     ] { #expect(ending.output.contains(text), "\(text): \(ending.output)") }
   }
 
-  @Test("A table file is looked at with the mail user's eyes, and the command that is given mends it")
+  @Test("A table file is checked as the mail user, and the suggested command repairs its permissions")
   func tableRights() throws {
     try Command.check(["chown", "root:root", host.sandbox("limits.cf")])
     let closed = try #require(try findings().first)
@@ -38,7 +38,7 @@ final class CheckupTests: CheckupFixture {
     #expect(try findings() == [])
   }
 
-  @Test("A closed directory above a table: the command opens it")
+  @Test("The suggested command opens a closed directory above a table")
   func closedDirectory() throws {
     let text = try #require(host.sandbox.text("limits.cf"))
     try host.sandbox.write("sql/limits.cf", text, mode: 0o640)
@@ -52,7 +52,7 @@ final class CheckupTests: CheckupFixture {
     #expect(try !kinds().contains("error bad-table"))
   }
 
-  @Test("The database is asked as the mail user, by whose name PostgreSQL may let him in")
+  @Test("The database is queried as the mail user, whom PostgreSQL may admit by name (peer)")
   func peer() throws {
     let own = try PostgresCluster()
     let site = try AuditSite(Self.required, cluster: own)
@@ -80,7 +80,7 @@ final class CheckupTests: CheckupFixture {
         "Peer authentication failed"))
   }
 
-  @Test("With the lookup service it is its user who is let in, neither the mail user nor root")
+  @Test("With the lookup service, PostgreSQL need admit only the service's user, neither the mail user nor root")
   func peerOfService() throws {
     let own = try PostgresCluster()
     let socket = host.sandbox("lookup")
@@ -105,16 +105,16 @@ final class CheckupTests: CheckupFixture {
     let served = try site.host.ullage(
       "check", "--postfix=\(files.path)", "--format=jsonl", "--dovecot=/nowhere", "--courier=/nowhere",
       "--ignore=configuration-rights", asMailUser: false)
-    // The list is another matter: the audit asks the database itself.
+    // The mailbox list is different: the audit queries the database itself.
     #expect(
       try served.records.filter { $0["severity"] != "notice" }.compactMap { $0["kind"] } == ["mailbox-list"],
       "\(served)")
-    // So do commands by hand.
+    // By hand, the service answers when the tables do not.
     #expect(try site.host.ullage("status", "a@example.org", asMailUser: false).status == 0)
     withExtendedLifetime(daemon) {}
   }
 
-  @Test("A database that does not answer, and a query that it refuses")
+  @Test("A database that does not answer is found, and a query that fails")
   func database() throws {
     try host.sandbox.write("limits.cf", "hosts = unix:/nowhere\ndbname = x\nquery = SELECT 1 WHERE '%s' = ''\n")
     try lock()
@@ -125,33 +125,33 @@ final class CheckupTests: CheckupFixture {
     #expect(refused["finding"]?.contains("relation \"nowhere\" does not exist") == true, "\(refused)")
   }
 
-  @Test("A lookup without an index is found, one with it is not, however small the table")
+  @Test("A lookup without an index is found, however small the table; one with an index is not")
   func index() throws {
     let other = try AuditSite(Self.required)
     try other.list("x@example.org", "example.org/x/")
     try host.sandbox.write("limits.cf", try #require(other.host.sandbox.text("limits.cf")))
     try lock()
     let small = try check("--ignore=list-differs").records.filter { $0["kind"] == "no-index" }
-    #expect(small.count == 1 && small[0]["severity"] == "notice", "a small table takes no time, and may grow")
+    #expect(small.count == 1 && small[0]["severity"] == "notice", "a small table is fast, but may grow")
     try site.cluster.sql(
       "INSERT INTO \(other.table) SELECT n || '@example.org', n || '/', 1, 0 FROM generate_series(1, 2000) n")
     let found = try #require(try findings().first { $0["kind"] == "no-index" })
     #expect(
-      found["remedy"]?.contains("make an index on list_") == true && found["remedy"]?.contains("(address = ") == true,
+      found["remedy"]?.contains("add an index on list_") == true && found["remedy"]?.contains("(address = ") == true,
       "\(found)")
     try other.makeIndex()
     #expect(try !kinds().contains { $0.hasSuffix("no-index") })
-    // All of an index is read where its column stands in a function.
+    // An index is read completely if the query puts its column into a function.
     try host.sandbox.write(
       "limits.cf", site.cluster.tableFile("SELECT bytes FROM \(other.table) WHERE lower(address) = lower('%s')"))
     try lock()
     let whole = try #require(try findings().first { $0["kind"] == "no-index" })
     #expect(
-      whole["remedy"]?.contains("make an index on list_") == true && whole["remedy"]?.contains("lower(address)") == true
+      whole["remedy"]?.contains("add an index on list_") == true && whole["remedy"]?.contains("lower(address)") == true
     )
   }
 
-  @Test("A lookup that would defer a listed mailbox, and a list that says something else than the tables")
+  @Test("A lookup that would defer a listed mailbox is found, and a list that differs from the tables")
   func lookups() throws {
     try configure("virtual_uid_maps = static:1")
     let other = try #require(try findings().first)
@@ -165,17 +165,17 @@ final class CheckupTests: CheckupFixture {
     try lock()
     let number = try #require(try findings().first)
     #expect(
-      number["kind"] == "lookup" && number["finding"]?.contains("gives \"10M\", which is not one whole number") == true)
+      number["kind"] == "lookup" && number["finding"]?.contains("gives \"10M\", which is not a whole number") == true)
     #expect(number["remedy"] == "ullage map a@example.org virtual_mailbox_limit_maps --all-steps")
     try host.sandbox.write("limits.cf", "a@example.org 999\n")
     try lock()
     let limit = try #require(try findings().first)
     #expect(
       limit["kind"] == "list-differs"
-        && limit["finding"] == "its limit is 1000000 bytes by the list and 999 bytes for deliveries", "\(limit)")
+        && limit["finding"] == "its limit is 1000000 bytes in the list and 999 bytes for deliveries", "\(limit)")
   }
 
-  @Test("A nobody is told what he could not see, and no errors of his own")
+  @Test("An unprivileged user is told what could not be checked, and gets no false errors")
   func unprivileged() throws {
     let ending = try Command.run(
       ["setpriv", "--reuid=65533", "--regid=65533", "--clear-groups"]
@@ -191,23 +191,23 @@ final class CheckupTests: CheckupFixture {
           "check", "--postfix=\(files.path)", "--format=jsonl", "--dovecot=/nowhere", "--courier=/nowhere",
         ]))
     #expect(try reader.records.filter { $0["severity"] != "notice" } == [], "\(reader)")
-    #expect(reader.output.contains("only root can see with another user's eyes"))
+    #expect(reader.output.contains("only root can act as another user"))
   }
 
-  @Test("Nobody listens to the log: a warning")
+  @Test("A log socket without a listener is a warning")
   func log() throws {
     try configure("log_socket = /nowhere/log")
     #expect(try kinds() == ["warning log-socket"])
   }
 
-  @Test("Mailboxes: wrong owners and modes, another limit of the IMAP server, a limit that does not hold, one broken")
+  @Test("Mailboxes: wrong owners and modes, another limit in the IMAP server, a limit not enforced, a broken ledger")
   func mailboxes() throws {
     try site.add("b")
     try Command.check(["chown", "-R", "postgres", host.sandbox("base/example.org/b")])
     let strange = try #require(try findings().first { $0["severity"] == "error" })
     #expect(
       strange["kind"] == "mailbox-rights" && strange["place"] == "b@example.org"
-        && strange["finding"] == "a Maildir belongs to postgres, and deliveries run as nobody", "\(strange)")
+        && strange["finding"] == "a Maildir belongs to postgres, but deliveries run as nobody", "\(strange)")
     try Command.check(["rm", "-r", host.sandbox("base/example.org/b")])
     try site.make("example.org/b", ledger: "5000000S\n500 1\n")
     let header = try #require(try findings().first)
@@ -225,12 +225,12 @@ final class CheckupTests: CheckupFixture {
     try Command.check(["rm", host.sandbox("base/example.org/b/maildirsize")])
     #expect(try kinds() == ["warning limit-not-enforced"])
     try configure("virtual_mailbox_limit_inbox = yes")
-    #expect(try kinds() == [], "there the limit is kept without a ledger")
+    #expect(try kinds() == [], "with this setting the limit is enforced without a ledger")
     try configure("mailbox_list_query = SELECT nothing")
     #expect(try kinds() == ["warning mailbox-list"])
   }
 
-  @Test("Clocks that differ: the database's, and the file system's")
+  @Test("Clocks that differ are found: the database's and the file system's")
   func clock() throws {
     let shell = ["sh", "-c", "exec \"$@\"", "sh"]
     let ahead = [
@@ -248,7 +248,7 @@ final class CheckupTests: CheckupFixture {
     #expect(ending.status == 2)
   }
 
-  @Test("On a network file system its locks are tried; whatever call fails, the check ends and says what it could")
+  @Test("On a network file system the locks are tested; whichever call fails, the check ends and reports the rest")
   func faults() throws {
     let network = try check(environment: ["ULLAGE_FILE_SYSTEM": "nfs"])
     #expect(network.status == 0 && !network.output.contains("file-locks"), "\(network)")
@@ -262,7 +262,7 @@ final class CheckupTests: CheckupFixture {
       guard let used = host.sandbox.text("fault") else { break }
       calls += 1
       #expect([0, 1, 2, 74, 75].contains(ending.status), "\(number) \(used): \(ending)")
-      // Nothing is left of the trial, but where its removal fails.
+      // Nothing remains of the lock test, unless its removal fails.
       #expect(host.sandbox.list("base/example.org/a/tmp") == [] || used.hasSuffix(" unlinkat\n"), "\(number) \(used)")
       for name in host.sandbox.list("base/example.org/a/tmp") {
         try Command.check(["rm", host.sandbox("base/example.org/a/tmp/\(name)")])

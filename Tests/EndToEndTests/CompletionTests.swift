@@ -3,7 +3,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// The completions that `ullage` makes, in the shells they are for.
+/// The completion scripts of `ullage`, in the shells they are for.
 struct CompletionTests {
   private let sandbox: Sandbox
 
@@ -11,7 +11,7 @@ struct CompletionTests {
 
   private func script(_ shell: String, _ name: String) throws {
     let text = try Command.check([Programs.path("ullage"), "--generate-completion-script", shell])
-    #expect(!text.contains("worker"), "the tool's own helper is nobody's to call")
+    #expect(!text.contains("worker"), "the internal worker command is not offered")
     try sandbox.write(name, text)
   }
 
@@ -47,7 +47,7 @@ struct CompletionTests {
       zpty -r z out '*recompute*' && print -r -- found
       zpty -d z
       """
-    // zsh waits for a completion that does not come, and would for ever.
+    // If the completion does not come, zsh would wait forever.
     let ending = try Command.run(["timeout", "20", "zsh", "-fc", text])
     #expect(ending.status == 0 && ending.output.hasSuffix("found\n"), "\(ending)")
   }

@@ -4,13 +4,13 @@ import TestSupport
 import Testing
 import Text
 
-/// What a delivery costs, counted and not timed. The program is the release build.
+/// What a delivery costs, counted rather than timed. Uses the release build.
 struct CostTests {
   private let program: String
 
   init() throws { program = try Self.copy.get() }
 
-  /// Where the mail user can reach it, wherever the project lies.
+  /// A copy that the mail user can reach, wherever the project is.
   private static let copy = Result { () throws -> String in
     let built = try #require(ProcessInfo.processInfo.environment["ULLAGE_RELEASE"], "set by scripts/test")
     let path = MailHost.program + ".release"
@@ -28,7 +28,7 @@ struct CostTests {
   }
 
   @Test(
-    "A delivery makes exactly 2 file syncs and at most 30 system calls from the Maildir to its exit, beside the body's")
+    "From opening the Maildir to exit, a delivery makes exactly 2 file syncs and at most 30 calls besides the body's")
   func systemCalls() throws {
     let host = try MailHost("virtual_mailbox_limit = 1000000")
     try #require(try host.deliver(bytes: 100).status == 0)
@@ -43,7 +43,7 @@ struct CostTests {
     #expect(lines.count { $0.contains(" fsync(") || $0.contains(" fdatasync(") } == 2)
   }
 
-  @Test("A run without a lookup in SQL does not load libpq, and no library but the C and C++ runtime is needed")
+  @Test("A run without an SQL lookup does not load libpq, and needs no library except the C and C++ runtime")
   func libraries() throws {
     let host = try MailHost()
     #expect(try !trace(host, bytes: 100).contains { $0.contains("libpq") })
@@ -54,7 +54,7 @@ struct CostTests {
     }
   }
 
-  /// The largest resident set of a delivery, in KiB (wait4(2), ru_maxrss), by way of Python.
+  /// The largest resident set of a delivery, in KiB (wait4(2), ru_maxrss), read by Python.
   private func peak(_ host: MailHost, file: String) throws -> Int {
     let script = """
       import os, resource, subprocess, sys

@@ -4,14 +4,14 @@ import TestSupport
 import Testing
 import Text
 
-/// From a Postfix that was configured for VDA to Ullage and back, by the package and by the commands that
+/// From a Postfix configured for VDA to Ullage and back, with the package and the commands that
 /// `ullage migrate` prints; and PostfixAdmin's hook.
-@Suite(.enabled(if: geteuid() == 0, "takes root: run scripts/test"))
+@Suite(.enabled(if: geteuid() == 0, "needs root: run scripts/test"))
 final class FiveMinutesTests {
   private let cluster: PostgresCluster
   private let root: DebianRoot
   private let port: Int
-  /// Where deliveries in the root log.
+  /// The log of deliveries inside the root.
   private let log: LogReceiver
 
   init() throws {
@@ -22,7 +22,7 @@ final class FiveMinutesTests {
     try makeDatabase()
     try makePostfix()
     try makeMailboxes()
-    // sudo(8) wants to know its host.
+    // sudo(8) looks up its host name.
     try root.shell("echo \"127.0.0.1 localhost $(hostname)\" > /etc/hosts; postfix start")
   }
 
@@ -75,13 +75,14 @@ final class FiveMinutesTests {
       virtual_gid_maps = static:5000
       \(linesOfVDA(limits: "pgsql:${config_directory}/sql/limits.cf"))
       """)
-    // As Debian ships it, on a port of its own. (Its services run in a chroot, without this one's /proc and resolver.)
+    // As Debian ships it, except for the port, and without the chroot of its services, which has no /proc and
+    // no resolver.
     try root.shell(
       "sed -i 's/^smtp      inet/127.0.0.1:\(port) inet/; s/^\\([a-z0-9.:]* *[a-z]* *[^ ]* *[^ ]* *\\)y /\\1n /' /etc/postfix/master.cf"
     )
   }
 
-  /// Maildirs as VDA leaves them: `0S` with totals that nobody counted, a drifted sum, mode 0600.
+  /// Maildirs as VDA leaves them: `0S` with totals that were never counted, a drifted sum, mode 0600.
   private func makeMailboxes() throws {
     try root.shell(
       """
@@ -100,7 +101,7 @@ final class FiveMinutesTests {
       """)
   }
 
-  /// Hands a message of so many bytes in by SMTP, and waits for what Postfix logs of it.
+  /// Submits a message of `bytes` bytes by SMTP, and waits for the status that Postfix logs.
   private func send(_ bytes: Int, to name: String) throws -> String {
     let script = """
       import smtplib, sys
@@ -113,7 +114,7 @@ final class FiveMinutesTests {
     return try status(queueID.trimmingCharacters(in: .newlines))
   }
 
-  /// What became of a message first.
+  /// The first status that Postfix logs for a message.
   private func status(_ queueID: String) throws -> String {
     try waitUntil("a status of \(queueID)", seconds: 60) {
       (root.text("/var/log/mail.log") ?? "").split(separator: "\n").first {
@@ -122,18 +123,18 @@ final class FiveMinutesTests {
     }
   }
 
-  /// Each printed line, where it belongs.
+  /// Runs the printed commands: SQL in the database, then the others in the root.
   private func run(_ commands: some Collection<String>) throws {
     for statement in statements(Array(commands)) { try cluster.sql(statement) }
     for command in commands where !command.hasPrefix("SQL: ") { try root.shell(command) }
   }
 
   private func waitForReload() throws {
-    // The queue manager of before would still go by the old transport.
+    // The running queue manager would still use the old transport.
     try root.shell("postfix stop; postfix start")
   }
 
-  @Test("VDA's Postfix, package, migrate, the printed commands, check, recompute, mail; and the printed way back")
+  @Test("With package, migrate and the printed commands, VDA's Postfix delivers through Ullage, and back again")
   func fiveMinutes() throws {
     #expect(try send(200, to: "you").contains("relay=virtual"))
     let file = try root.add(try BuiltPackage.this.file)
@@ -147,13 +148,13 @@ final class FiveMinutesTests {
     #expect(try root.shell("stat -c '%U %G %a' /etc/ullage/ullage.cf") == "root vmail 640\n")
     let report = migration.output.replacing(#/\s+/#, with: " ")
     for change in [
-      "the quotes around .Trash are gone", "the quotes around the text are gone",
-      "$config_directory is written out as a line of the new file: /etc/postfix",
+      "the quotes around .Trash were removed", "the quotes around the text were removed",
+      "$config_directory is defined in the new file: /etc/postfix",
       "limited to 51200000 bytes (Postfix's default",
-      "sends a domain (example.org) to virtual, which outranks virtual_transport",
+      "sends a domain (example.org) to virtual, which overrides virtual_transport",
     ] { #expect(report.contains(change), "\(change): \(migration.output)") }
 
-    // All that is printed, but for what is to be done days later.
+    // All printed commands, except those for days later.
     let steps = commands(in: migration.output)
     let later = try #require(steps.lastIndex { $0.contains("-PX ullage/unix/soft_bounce") })
     let check = try #require(steps.firstIndex(of: "ullage check"))
@@ -165,13 +166,13 @@ final class FiveMinutesTests {
     try run(steps[(check + 1)..<later])
     try waitForReload()
 
-    // Counted: with VDA the trash was in the sum, and the sum of the free mailbox invented.
+    // Counted: VDA's sum included the trash, and its sum for the unlimited mailbox was wrong.
     #expect(root.text("/var/vmail/example.org/free/maildirsize")?.hasPrefix("0S\n") == true)
     let mailboxes = try root.shell("ullage status --all --format=jsonl").split(separator: "\n").map { try fields($0) }
     let used = Dictionary(uniqueKeysWithValues: mailboxes.map { ($0["address"] ?? "", $0["messages"] ?? "") })
     #expect(used["full@example.org"] == "1" && used["free@example.org"] == "1", "\(mailboxes)")
 
-    #expect(try send(3000, to: "you").contains("relay=ullage"), "19000 of 20000 by VDA's sum, and there is room")
+    #expect(try send(3000, to: "you").contains("relay=ullage"), "VDA's sum was 19000 of 20000, but there is room")
     #expect(try send(3000, to: "free").contains("dsn=2.0.0, status=sent (delivered via ullage service)"))
     let deferred = try send(3000, to: "full")
     #expect(
@@ -194,7 +195,7 @@ final class FiveMinutesTests {
     #expect(try root.shell("find /var/vmail ! -user vmail") == "")
   }
 
-  /// The lines of a manual page's display behind `title`.
+  /// The lines of a manual page's first display after `title`.
   private static func lines(_ page: String, after title: String) throws -> String {
     let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
       .deletingLastPathComponent().appendingPathComponent("man/\(page)").path
@@ -204,7 +205,7 @@ final class FiveMinutesTests {
     return String(match.1)
   }
 
-  @Test("PostfixAdmin's hook, run by the web server's user with the documented lines: a changed quota holds at once")
+  @Test("PostfixAdmin's hook, run by the web server's user as documented, applies a changed quota at once")
   func hook() throws {
     let file = try root.add(try BuiltPackage.this.file)
     try root.shell(
@@ -225,15 +226,15 @@ final class FiveMinutesTests {
     #expect(ending.status == 0 && ending.errors == "", "\(ending)")
     #expect(root.text("/var/vmail/example.org/you/maildirsize")?.hasPrefix("30000S\n") == true)
     #expect(try root.shell("find /var/vmail ! -user vmail") == "")
-    // A mailbox made a moment ago has no Maildir yet.
+    // A new mailbox has no Maildir yet.
     try cluster.sql(
       "INSERT INTO mailbox (username, maildir, quota, domain) VALUES ('new@example.org', 'example.org/new/', 1, 'example.org')"
     )
     #expect(try edit("new@example.org", 1).status == 0)
-    // One that is switched off gets no mail.
+    // An inactive mailbox gets no mail.
     try cluster.sql("UPDATE mailbox SET active = false WHERE username = 'you@example.org'")
     #expect(try edit("you@example.org", 30000).status == 0)
-    // The web server's user gets nothing else.
+    // The web server's user may run nothing else.
     let option = try edit("--maildir=/root", 1)
     #expect(option.output == "" && option.errors.contains("--maildir=/root: no such mailbox"), "\(option)")
     #expect(try root.run(["su", "-s", "/bin/sh", "www-data", "-c", "sudo -n ullage recompute --all"]).status != 0)

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 import Text
 
-/// The real `ullaged lookup` before a real PostgreSQL, asked by the real `ullage-deliver` and by hostile clients.
+/// The real `ullaged lookup` with a real PostgreSQL, used by the real `ullage-deliver` and hostile clients.
 struct LookupServiceTests {
   private let cluster: PostgresCluster
   private let host: MailHost
@@ -54,10 +54,10 @@ struct LookupServiceTests {
     #expect(daemon.descriptors > 0)
   }
 
-  @Test("32 deliveries at once share at most lookup_connections connections, as pg_stat_activity shows")
+  @Test("32 parallel deliveries share at most lookup_connections connections, as pg_stat_activity shows")
   func sharedConnections() throws {
     let daemon = try start("lookup_connections = 3\nlookup_cache_time = 0")
-    // Each lookup holds its connection long enough for all the others to want one.
+    // Each lookup holds its connection long enough for all the others to need one.
     let slow = "SELECT quota FROM mailbox, pg_sleep(0.05) WHERE username='%s' AND active = '1'"
     try host.sandbox.write("limits.cf", cluster.tableFile(slow))
     daemon.command.kill(SIGHUP)
@@ -72,13 +72,13 @@ struct LookupServiceTests {
     #expect(most == 3)
   }
 
-  @Test("A limit changed in SQL is held back for lookup_cache_time, and no longer")
+  @Test("A limit changed in SQL takes effect after lookup_cache_time, and no later")
   func cacheTime() throws {
     let held = try start("lookup_cache_time = 1h")
     #expect(try host.deliver(bytes: 900).status == 0)
     try cluster.sql("UPDATE mailbox SET quota = 5000")
     #expect(try host.deliver(bytes: 900).output.hasPrefix("4.2.2 "))
-    // The new setting, and with it an empty memory.
+    // The new setting, and with it an empty cache.
     try configure("lookup_cache_time = 1s")
     held.command.kill(SIGHUP)
     try waitUntil("the new limit") { try host.deliver(bytes: 100).status == 0 ? () : nil }
@@ -86,7 +86,7 @@ struct LookupServiceTests {
     try waitUntil("the old limit") { try host.deliver(bytes: 200).output.hasPrefix("4.2.2 ") ? () : nil }
   }
 
-  @Test("By hand, a changed limit shows at once to who may read the tables; others get what the service holds")
+  @Test("By hand, users who can read the tables see a changed limit at once; others get the service's cached answer")
   func byHand() throws {
     let held = try start("lookup_cache_time = 1h")
     #expect(try host.deliver(bytes: 900).status == 0)
@@ -102,7 +102,7 @@ struct LookupServiceTests {
     withExtendedLifetime(held) {}
   }
 
-  @Test("With lookup_cache_time = 0 a limit changed in SQL holds for the next delivery")
+  @Test("With lookup_cache_time = 0 a limit changed in SQL applies to the next delivery")
   func noCache() throws {
     let daemon = try start("lookup_cache_time = 0")
     #expect(try host.deliver(bytes: 900).status == 0)
@@ -113,7 +113,7 @@ struct LookupServiceTests {
     withExtendedLifetime(daemon) {}
   }
 
-  @Test("A mailbox made a moment ago is there, although the service was just asked for it in vain")
+  @Test("A new mailbox is found, although the service did not find it a moment ago")
   func newMailbox() throws {
     let daemon = try start("lookup_cache_time = 1h")
     #expect(try host.deliver(to: "new@example.org").output.hasPrefix("5.1.1 "))
@@ -123,10 +123,10 @@ struct LookupServiceTests {
     withExtendedLifetime(daemon) {}
   }
 
-  @Test("The mail user needs no right to read the table files, and never sees a password")
+  @Test("The mail user needs no permission to read the table files, and never sees a password")
   func passwordStaysAway() throws {
-    try #require(geteuid() == 0, "a second user takes root")
-    // The service has a user of its own; its group is the mail user's, who may connect.
+    try #require(geteuid() == 0, "a second user needs root")
+    // The service has its own user, and the mail user's group, so that the mail user may connect.
     let user = ["setpriv", "--reuid=4711", "--regid=\(MailUser.group)", "--clear-groups"]
     for name in ["mailboxes.cf", "limits.cf"] {
       try Command.check(["chown", "4711:4711", host.sandbox(name)])
@@ -138,7 +138,7 @@ struct LookupServiceTests {
     let daemon = try LookupDaemon(host.sandbox("ullage.cf"), socket: socket, launcher: user)
     #expect(try Command.run(["cat", host.sandbox("limits.cf")], asMailUser: true).status != 0)
     #expect(try host.deliver(bytes: 10).status == 0)
-    // Others may not connect: 4.3.5, with the cure.
+    // Others may not connect: 4.3.5, with their uid in the log.
     let stranger = ["setpriv", "--reuid=4712", "--regid=4712", "--clear-groups"] + host.arguments
     let ending = try Command.run(stranger, input: .bytes([10]))
     #expect(ending.status == 75 && ending.output.hasPrefix("4.3.5 "))
@@ -146,9 +146,9 @@ struct LookupServiceTests {
     withExtendedLifetime(daemon) {}
   }
 
-  // MARK: trouble
+  // MARK: failures
 
-  @Test("A service that is not there defers; with lookup_fallback the tables are asked, and the log says so")
+  @Test("Without the service mail is deferred; with lookup_fallback the tables are queried, and the log says so")
   func down() throws {
     try configure("")
     let deferred = try host.deliver(bytes: 10)
@@ -157,13 +157,13 @@ struct LookupServiceTests {
     try configure("lookup_fallback = yes")
     let delivered = try host.deliver(bytes: 10)
     #expect(delivered.status == 0)
-    #expect(delivered.warning.contains("the tables were asked without the lookup service"))
-    // Also a refusal is looked up: and it is said that the service was not asked.
+    #expect(delivered.warning.contains("the tables were queried without the lookup service"))
+    // A refusal also comes from the tables, and the log says that the service was not used.
     let unknown = try host.deliver(to: "none@example.org")
     #expect(unknown.output.hasPrefix("5.1.1 ") && unknown.warning.contains("without the lookup service"))
   }
 
-  @Test("A service that hangs defers within the deadline")
+  @Test("If the service hangs, mail is deferred within the deadline")
   func hangs() throws {
     let daemon = try start("delivery_time_limit = 2s")
     daemon.command.kill(SIGSTOP)
@@ -173,7 +173,7 @@ struct LookupServiceTests {
   }
 
   @Test(
-    "A service that lies never makes a delivery bounce or go astray",
+    "A wrong answer from the service never bounces or misdelivers a message",
     arguments: [
       "OK ../../etc/", "OK example.org/you", "OK ", "PERM no", "TEMP no", "garbage", "OK example.org/you/\u{0}/",
     ])
@@ -185,7 +185,7 @@ struct LookupServiceTests {
     #expect(host.sandbox.list("base/example.org") == [])
   }
 
-  @Test("While the database is away, what was known for less than lookup_stale_time delivers, and the log says so")
+  @Test("While the database is down, answers younger than lookup_stale_time are used, and the log says so")
   func stale() throws {
     let daemon = try start("lookup_cache_time = 0\nlookup_stale_time = 1h")
     #expect(try host.deliver(bytes: 10).status == 0)
@@ -193,11 +193,11 @@ struct LookupServiceTests {
     try cluster.stop()
     let delivery = try host.deliver(bytes: 20)
     #expect(delivery.status == 0)
-    #expect(delivery.log.contains { $0.contains("virtual_mailbox_maps: meanwhile old answers are given") })
+    #expect(delivery.log.contains { $0.contains("virtual_mailbox_maps: giving old answers meanwhile") })
     #expect(try host.deliver(to: "none@example.org").output.hasPrefix("4.3.0 "))
     #expect(try host.deliver(to: "new@example.org").output.hasPrefix("4.3.0 "))
     try cluster.start()
-    // A host that could not be connected to is left alone for a second.
+    // A host that refused a connection is not tried again for a second.
     try waitUntil("an answer from the database") {
       try host.deliver(to: "none@example.org").output.hasPrefix("5.1.1 ") ? () : nil
     }
@@ -205,7 +205,7 @@ struct LookupServiceTests {
     withExtendedLifetime(daemon) {}
   }
 
-  @Test("Connections that a restart of PostgreSQL has cut are made anew, without an error")
+  @Test("Connections cut by a restart of PostgreSQL are reopened without an error")
   func restart() throws {
     let daemon = try start("lookup_cache_time = 0")
     #expect(try host.deliver(bytes: 10).status == 0)
@@ -214,11 +214,11 @@ struct LookupServiceTests {
     #expect(try host.deliver(bytes: 10).status == 0)
     try cluster.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'postfix'")
     #expect(try host.deliver(bytes: 10).status == 0)
-    #expect(!host.log.lines().contains { $0.contains("has no answers") })
+    #expect(!host.log.lines().contains { $0.contains("lookups fail") })
     withExtendedLifetime(daemon) {}
   }
 
-  @Test("A query that fails leaves the connection in use")
+  @Test("A failed query does not close the connection")
   func queryError() throws {
     let query = "SELECT pg_backend_pid() / (CASE '%s' WHEN 'bad@example.org' THEN 0 ELSE 1 END)"
     try host.sandbox.write("limits.cf", cluster.tableFile(query))
@@ -231,7 +231,7 @@ struct LookupServiceTests {
     withExtendedLifetime(daemon) {}
   }
 
-  @Test("Only a primary says that a mailbox is not there; connections spread over the hosts")
+  @Test("Only a primary can say that a mailbox does not exist; connections are spread over the hosts")
   func standby() throws {
     let standby = try PostgresCluster(following: cluster)
     let hosts = "unix:\(standby.sandbox.path) inet:127.0.0.1:\(cluster.port)"
@@ -243,7 +243,7 @@ struct LookupServiceTests {
     }
     let daemon = try start("lookup_cache_time = 0")
     #expect(try host.deliver(bytes: 10).status == 0)
-    // The standby had no such row: the primary was asked, on a connection beside the first.
+    // The standby had no such row: the primary was queried, on a second connection.
     #expect(try host.deliver(to: "none@example.org").output.hasPrefix("5.1.1 "))
     let count = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'postfix'"
     #expect(try cluster.sql(count) == "1\n" && standby.sql(count) == "1\n")
@@ -254,7 +254,7 @@ struct LookupServiceTests {
     withExtendedLifetime(daemon) {}
   }
 
-  @Test("Tables of other databases share the limit on connections")
+  @Test("Tables in other databases share the limit on connections")
   func severalDatabases() throws {
     try cluster.sql("CREATE DATABASE other")
     try cluster.sql(
@@ -274,7 +274,7 @@ struct LookupServiceTests {
   // MARK: hostile clients
 
   @Test(
-    "A request that is none closes its connection, and nothing else",
+    "An invalid request closes its own connection, and nothing else",
     arguments: [
       "999999999:", "5000:", "x", "-1:,", "3:abc;", "3:abc,", "0:,", "00:,", "\u{0}\u{0}\u{0}", "3:a b,garbage",
     ])
@@ -282,7 +282,7 @@ struct LookupServiceTests {
     let daemon = try start()
     let bad = try daemon.connect()
     bad.send(bytes)
-    // The one question among them that can be read is answered first.
+    // The only valid request among them is answered first.
     if bytes.hasPrefix("3:a b,") {
       #expect(String(decoding: bad.receive(), as: UTF8.self).contains("PERM there is no such map"))
     }
@@ -313,7 +313,7 @@ struct LookupServiceTests {
     #expect(daemon.memory - memory < 30_000, "\(memory) KiB before, \(daemon.memory) KiB after")
   }
 
-  @Test("With 512 questions unanswered, and many of those who asked gone, the next are turned away, and SIGTERM drains")
+  @Test("With 512 requests pending, many of closed connections, new clients are turned away, and SIGTERM drains")
   func allWaiting() throws {
     let gate = DispatchSemaphore(value: 0)
     let slow = try MadeUpServer { _ in
@@ -339,20 +339,20 @@ struct LookupServiceTests {
     #expect(daemon.command.wait().status == 0)
   }
 
-  @Test("A client that asks without end and never reads is not read from, and does not make the service grow")
+  @Test("A client that sends without end and never reads is no longer read from, and does not make the service grow")
   func deafClient() throws {
     let daemon = try start()
     let deaf = try daemon.connect()
     let request = netstring("virtual_mailbox_limit_maps you@example.org")
     let flood = Array(String(repeating: request, count: 1000).utf8)
     let memory = daemon.memory
-    // Until the socket takes no more: some 200 KB each way.
+    // Until the socket accepts no more: about 200 KB each way.
     while unsafe send(deaf.descriptor, flood, flood.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT)) > 0 {}
     #expect(try daemon.connect().ask("virtual_mailbox_limit_maps", "you@example.org") == "OK 1000")
     #expect(daemon.memory - memory < 20_000)
   }
 
-  @Test("Many questions in one write are answered in their order")
+  @Test("Many requests in one write are answered in order")
   func pipelining() throws {
     let daemon = try start()
     let client = try daemon.connect()
@@ -380,9 +380,9 @@ struct LookupServiceTests {
     #expect(daemon.memory - memory < 10_000, "\(memory) KiB, then \(daemon.memory) KiB")
   }
 
-  // MARK: its life
+  // MARK: life cycle
 
-  @Test("SIGHUP reads everything again; a configuration that is wrong is logged and changes nothing")
+  @Test("SIGHUP rereads everything; an invalid configuration is logged and changes nothing")
   func reload() throws {
     let daemon = try start("lookup_cache_time = 0")
     try host.sandbox.write("limits.cf", cluster.tableFile("SELECT 77 WHERE '%s' <> ''"))
@@ -390,7 +390,7 @@ struct LookupServiceTests {
     daemon.command.kill(SIGHUP)
     let client = try daemon.connect()
     try waitUntil("a line in the log") {
-      host.log.lines().contains { $0.contains("stays as it was") && $0.contains("virtual_overquota_bounce") } ? () : nil
+      host.log.lines().contains { $0.contains("stays in effect") && $0.contains("virtual_overquota_bounce") } ? () : nil
     }
     #expect(client.ask("virtual_mailbox_limit_maps", "you@example.org") == "OK 1000")
     try configure("")
@@ -398,7 +398,7 @@ struct LookupServiceTests {
     try waitUntil("the new table") { client.ask("virtual_mailbox_limit_maps", "you@example.org") == "OK 77" ? () : nil }
   }
 
-  @Test("SIGTERM lets the question that is being answered have its answer, and ends with status 0")
+  @Test("On SIGTERM the service answers the current request, and exits with status 0")
   func drain() throws {
     let slow = "SELECT quota FROM mailbox, pg_sleep(1) WHERE username='%s'"
     try host.sandbox.write("limits.cf", cluster.tableFile(slow))
@@ -416,7 +416,7 @@ struct LookupServiceTests {
     #expect(host.sandbox.status("lookup") == nil)
   }
 
-  @Test("The socket is for owner and group only; a second service leaves it alone, one after a crash takes it over")
+  @Test("Only owner and group may use the socket; a second service leaves it alone, one after a crash takes it over")
   func socketFile() throws {
     let daemon = try start()
     #expect(try #require(host.sandbox.status("lookup")).st_mode & 0o777 == 0o770)
@@ -431,7 +431,7 @@ struct LookupServiceTests {
   }
 
   @Test(
-    "What keeps the service from running is said where whoever started it reads it, with status 78 or 71",
+    "What keeps the service from starting is printed and logged, and the exit status is 78 or 71",
     arguments: [
       ("lookup_socket =", 71, "set lookup_socket"), ("virtual_uid_maps = texthash:/none", 78, "texthash:/none"),
       ("nonsense = 1", 78, "unknown parameter nonsense"), ("lookup_socket = /nonexistent/socket", 71, "cannot listen"),
@@ -444,7 +444,7 @@ struct LookupServiceTests {
     #expect(host.log.lines().contains { $0.contains(text) })
   }
 
-  @Test("systemd hands over the socket and hears that the service is ready, reloads and stops (sd_notify(3))")
+  @Test("systemd passes the socket, and is notified when the service is ready, reloads and stops (sd_notify(3))")
   func systemd() throws {
     let notify = try LogReceiver(host.sandbox("notify"))
     let launcher = MailUser.drop + ["systemd-socket-activate", "--listen=\(socket)", "--setenv=NOTIFY_SOCKET"]

@@ -17,7 +17,7 @@ struct MapTests {
       [Programs.path("ullage"), "map", "--config=\(host.sandbox("ullage.cf"))"] + arguments, asMailUser: true)
   }
 
-  /// What a lookup came to.
+  /// The result of a lookup.
   private enum Answer: Equatable {
     case found(String), notFound, failed
 
@@ -58,7 +58,7 @@ struct MapTests {
   ]
   private static let keys = (domains.flatMap { domain in locals.map { $0 + domain } } + generated).filter { $0 != "" }
 
-  /// Short texts of what is special to SQL, to templates and to addresses; the same in every run.
+  /// Short texts of characters special to SQL, templates and addresses; the same in every run.
   private static var generated: [String] {
     let characters = Array("'\\%@.+a\"ü s1")
     var state: UInt64 = 2026
@@ -72,10 +72,10 @@ struct MapTests {
     }
   }
 
-  /// - Parameter kinds: the kinds of answer that must be among those compared, or they would say little.
+  /// - Parameter kinds: the kinds of answer that must occur, or the comparison would prove little.
   private func compare(_ table: String, expecting kinds: Set<String>) throws {
     var seen: Set<String> = []
-    // Many at once: a postmap that fails pauses for seconds before it ends.
+    // Many in parallel: a postmap that fails pauses for seconds before it exits.
     let program = ["postmap", "-c", host.sandbox("postfix"), "-q"]
     let theirs = try stride(from: 0, to: Self.keys.count, by: 40).flatMap { start in
       try Self.keys[start...].prefix(40).map { try Command(program + [$0, table], asMailUser: true) }.map { $0.wait() }
@@ -88,12 +88,12 @@ struct MapTests {
     #expect(seen == kinds)
   }
 
-  @Test("Over 500 keys, PostgreSQL gives what postmap -q gives: values, nothing, and errors (pgsql_table(5))")
+  @Test("For over 500 keys, PostgreSQL answers as with postmap -q: values, nothing, and errors (pgsql_table(5))")
   func pgsql() throws {
     #expect(Set(Self.keys).count >= 500)
     let cluster = try Shared.cluster()
     try Self.answers.get()
-    // What begins with err makes the server report an error.
+    // Keys that begin with err make the server report an error.
     let query = "SELECT v FROM answers WHERE k = '%s' AND 1 / (CASE WHEN k LIKE 'err%%' THEN 0 ELSE 1 END) = 1"
     try host.sandbox.write("table.cf", cluster.tableFile(query), mode: 0o644)
     try compare("pgsql:\(host.sandbox("table.cf"))", expecting: ["found", "not found", "failed"])
@@ -111,9 +111,9 @@ struct MapTests {
     )
   }
 
-  @Test("Over 500 keys, a texthash file gives what postmap -q gives")
+  @Test("For over 500 keys, a texthash file answers as with postmap -q")
   func texthash() throws {
-    // A line that Postfix would pass over with a warning is an error here, so that no mailbox is lost by it.
+    // A line that Postfix would skip with a warning is an error here, so that it loses no mailbox.
     let keys = Self.keys.filter { !$0.contains(" ") && $0.count { $0 == "\"" }.isMultiple(of: 2) }
     let lines = keys.enumerated().filter { $0.offset.isMultiple(of: 2) }.map { "\($0.element) value \($0.offset)\n" }
     try host.sandbox.write("table", "\"a b\"@example.org quoted\n" + lines.joined(), mode: 0o644)
@@ -122,7 +122,7 @@ struct MapTests {
 
   // MARK: what it prints
 
-  @Test("--all-steps shows each key, the SQL that was sent, the answer and the time; the answer alone is on stdout")
+  @Test("--all-steps shows each key, the SQL sent, the answer and the time; only the answer is on stdout")
   func allSteps() throws {
     let cluster = try Shared.cluster()
     let table = "pgsql:\(host.sandbox("limits.cf"))"
@@ -142,7 +142,7 @@ struct MapTests {
         """)
   }
 
-  @Test("A parameter in place of a table is asked as a delivery asks it, by the lookup service if there is one")
+  @Test("A parameter in place of a table is looked up as by a delivery, through the lookup service if there is one")
   func parameter() throws {
     try host.configure(
       "recipient_delimiter = +\nvirtual_mailbox_limit_maps = static:700",
@@ -157,11 +157,11 @@ struct MapTests {
     #expect(try map("you@example.org", "virtual_mailbox_maps").output == "served/\n")
     try host.configure("lookup_socket = /nonexistent\nlookup_fallback = yes", maps: "static:direct/")
     let ending = try map("you@example.org", "virtual_mailbox_maps")
-    #expect(ending.output == "direct/\n" && ending.errors.contains("warning: asked without the lookup service: "))
+    #expect(ending.output == "direct/\n" && ending.errors.contains("warning: queried without the lookup service: "))
   }
 
   @Test(
-    "What is wrong is said on standard error, with a status of its own",
+    "Each error is printed on standard error, with its own exit status",
     arguments: [
       (["you@example.org", "pgsql:/nonexistent.cf"], 78, "/nonexistent.cf"),
       (["you@example.org", "socketmap:unix:/nonexistent:name"], 75, "is the server running?"),
@@ -174,7 +174,7 @@ struct MapTests {
     #expect(ending.status == status && ending.output == "" && ending.errors.lowercased().contains(text.lowercased()))
   }
 
-  @Test("Control characters of an answer reach the terminal as text in the steps")
+  @Test("--all-steps escapes control characters in an answer")
   func controlCharacters() throws {
     let ending = try map("x", "static:a\u{1B}[31mb", "--all-steps")
     #expect(ending.status == 0 && !ending.errors.contains("\u{1B}"), "\(ending)")

@@ -3,7 +3,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// What `ullage migrate` asks PostgreSQL.
+/// What `ullage migrate` finds out from PostgreSQL.
 struct MigrateDatabaseTests {
   private let cluster: PostgresCluster
   private let sandbox: Sandbox
@@ -50,17 +50,17 @@ struct MigrateDatabaseTests {
     #expect(try migrate().status == 0)
     try sandbox.write("paths.cf", cluster.tableFile(PostgresCluster.pathQuery))
     try cluster.sql("UPDATE mailbox SET active = false")
-    #expect(try migrate().status == 0, "what gets no mail does not matter")
+    #expect(try migrate().status == 0, "inactive mailboxes do not matter")
   }
 
-  @Test("Domains whose own transport is virtual are counted, and the statement is given that mends them")
+  @Test("Domains whose own transport is virtual are counted, and the SQL statement that changes them is printed")
   func transports() throws {
     #expect(try !migrate().report.contains("UPDATE"))
     try cluster.sql("INSERT INTO domain (domain, transport) VALUES ('a.example', 'virtual:'), ('b.example', 'virtual')")
     let found = try migrate()
     #expect(
       found.status == 0
-        && found.report.contains("sends 2 domains (a.example) to virtual, which outranks virtual_transport"))
+        && found.report.contains("sends 2 domains (a.example) to virtual, which overrides virtual_transport"))
     for statement in statements(commands(in: found.output)) { try cluster.sql(statement) }
     #expect(try cluster.sql("SELECT DISTINCT transport FROM domain WHERE transport IS NOT NULL") == "ullage:\n")
     #expect(try !migrate().report.contains("UPDATE"))
@@ -68,7 +68,7 @@ struct MigrateDatabaseTests {
     #expect(try cluster.sql("SELECT DISTINCT transport FROM domain WHERE transport IS NOT NULL") == "virtual:\n")
   }
 
-  @Test("Postfix's own names get the values that Postfix has, beside VDA's, of which it warns")
+  @Test("Postfix's own parameters get Postfix's values, although postconf warns of VDA's parameters")
   func standardNames() throws {
     try files.set(
       "main.cf",
@@ -83,20 +83,20 @@ struct MigrateDatabaseTests {
     #expect(
       found.report.contains("queue_directory = /var/spool/postfix") && found.report.contains("mail_name = Postfix"))
     #expect(
-      found.report.contains("$queue_directory is written out as a line of the new file, with the value that Postfix"))
-    #expect(found.report.contains("$nobody_knows is used, and nothing defines it") && found.status == 1)
+      found.report.contains("$queue_directory is defined in the new file, with the value that Postfix"))
+    #expect(found.report.contains("$nobody_knows is used but not defined") && found.status == 1)
   }
 
-  @Test("A database that does not answer, or has other tables, leaves the questions to the administrator")
+  @Test("If the database does not answer, or has other tables, the administrator is told what to check")
   func silent() throws {
     try cluster.sql("ALTER TABLE mailbox RENAME TO accounts")
     let other = try migrate()
     #expect(
       other.status == 0 && other.report.contains("relation \"mailbox\" does not exist")
-        && other.report.contains("look yourself, with PostfixAdmin's tables so: SELECT maildir FROM mailbox"))
+        && other.report.contains("check it, with PostfixAdmin's tables: SELECT maildir FROM mailbox"))
     try cluster.stop()
     let silent = try migrate()
-    #expect(silent.status == 0 && silent.report.contains("could not be looked through (no connection: "), "\(silent)")
+    #expect(silent.status == 0 && silent.report.contains("could not be searched (no connection: "), "\(silent)")
     try cluster.start()
   }
 }

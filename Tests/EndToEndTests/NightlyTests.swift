@@ -5,7 +5,7 @@ import Testing
 import Text
 
 /// The files of scripts/package.d that run the audit every night.
-@Suite(.enabled(if: geteuid() == 0, "takes root: run scripts/test"))
+@Suite(.enabled(if: geteuid() == 0, "needs root: run scripts/test"))
 struct NightlyTests {
   private static let files = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
     .deletingLastPathComponent().appendingPathComponent("scripts/package.d").path
@@ -14,7 +14,7 @@ struct NightlyTests {
     try String(contentsOfFile: "\(files)/\(name)", encoding: .utf8)
   }
 
-  /// A host with a list of one mailbox and its ledger, whose state directory is its own.
+  /// A host with a list of one mailbox, its ledger, and its own state directory.
   private func host(ledger: String) throws -> MailHost {
     let cluster = try Shared.cluster()
     let host = try MailHost()
@@ -40,12 +40,12 @@ struct NightlyTests {
       .replacing("17 2 * * *  vmail", with: "* * * * *  nobody")
       .replacing("/var/lib/ullage", with: host.sandbox("state"))
       .replacing("/etc/ullage/ullage.cf", with: host.sandbox("ullage.cf"))
-      // Whatever runs on this machine.
+      // Whether or not systemd runs on this machine.
       .replacing("/run/systemd/system", with: host.sandbox("systemd"))
       .replacing("ullage audit", with: "ullage audit --config \(host.sandbox("ullage.cf")) --share 1")
   }
 
-  @Test("cron runs the audit as the mail user, and mails its report only when there is something to say")
+  @Test("cron runs the audit as the mail user, and mails its report only when there are findings")
   func cron() throws {
     let clean = try host(ledger: "1000000S\n 500 1\n")
     let dirty = try host(ledger: "1000000S\n 100 1\n")
@@ -58,7 +58,7 @@ struct NightlyTests {
     try place.write("sendmail", "#!/bin/sh\nexec cat >\(place("mail"))/$$\n", mode: 0o755)
     try Command.check(["chown", "-R", "root:root", place("cron.d"), place("crontab"), place("crontabs"), place("run")])
     try Command.check(["chmod", "755", place("cron.d")])
-    // A cron of our own, which sees these files in the place of the machine's.
+    // A private cron, which sees these files instead of the machine's.
     let script = """
       mount --bind \(place("cron.d")) /etc/cron.d
       mount --bind \(place("crontab")) /etc/crontab
@@ -72,21 +72,21 @@ struct NightlyTests {
       cron.kill(SIGTERM)
       _ = cron.wait()
     }
-    let mail = try waitUntil("a mail of cron's", seconds: 130) {
+    let mail = try waitUntil("a mail from cron", seconds: 130) {
       let names = place.list("mail")
       let isOver = clean.sandbox.status("state/audit.lock") != nil && dirty.ledger == "1000000S\n 100 1\n400 0\n"
-      // cron has waited for the end of the job when it sends the mail.
+      // cron sends the mail after the job has ended.
       return isOver ? names.first.flatMap { place.text("mail/\($0)") }.flatMap { $0.contains("drift") ? $0 : nil } : nil
     }
     #expect(mail.contains("To: root") && mail.contains("Audit of 1 mailbox, 1 counted"), "\(mail)")
-    #expect(mail.contains("you@example.org  maildirsize says 100 bytes in 1 message") && mail.contains("[mended]"))
+    #expect(mail.contains("you@example.org  maildirsize says 100 bytes in 1 message") && mail.contains("[repaired]"))
     #expect(!mail.contains("\u{1B}"), "no colours, no progress")
     #expect(dirty.sandbox.status("\(dirty.maildir)/maildirsize")?.st_uid == MailUser.id)
     // The next run of both found nothing.
     #expect(place.list("mail").count == 1)
   }
 
-  @Test("While one audit runs, cron's next one ends at once without a word")
+  @Test("While one audit runs, cron's next one exits at once without output")
   func guarded() throws {
     let host = try host(ledger: "1000000S\n 100 1\n")
     let line = try #require(try cronFile(host).split(separator: "\n").last { $0.hasPrefix("*") })
@@ -99,7 +99,7 @@ struct NightlyTests {
     let held = try run("exec 9>\(host.sandbox("state"))/audit.lock; flock 9; ")
     #expect(
       held.status == 0 && held.output == "" && held.errors == "" && host.ledger == "1000000S\n 100 1\n", "\(held)")
-    // Where systemd runs, its timer does it.
+    // Where systemd runs, its timer runs the audit instead.
     let timed = try run("mkdir \(host.sandbox("systemd")); ")
     #expect(timed.status == 0 && timed.output == "" && host.ledger == "1000000S\n 100 1\n", "\(timed)")
     let free = try run("rmdir \(host.sandbox("systemd")); ")
@@ -121,7 +121,7 @@ struct NightlyTests {
     .dropLast().replacing("$$", with: "$").replacing("/usr/libexec/ullage", with: Self.files)
     let place = try Sandbox()
     try place.write("sendmail", "#!/bin/sh\nexec cat >\(place("mail"))\n", mode: 0o755)
-    // In the journal's place: what this invocation of the unit wrote.
+    // In place of the journal: what this invocation of the unit wrote.
     try place.write(
       "journalctl",
       "#!/bin/sh\n[ $# = 1 ] || { [ \"$4\" = _SYSTEMD_INVOCATION_ID=4711 ] && cat \(place("report")); }\n",

@@ -4,8 +4,8 @@ import TestSupport
 import Testing
 import Text
 
-/// The Debian package, in a Debian of its own.
-@Suite(.enabled(if: geteuid() == 0, "takes root: run scripts/test"))
+/// The Debian package, in its own Debian root.
+@Suite(.enabled(if: geteuid() == 0, "needs root: run scripts/test"))
 struct PackageTests {
   private func install(_ root: DebianRoot, _ package: BuiltPackage) throws {
     let file = try root.add(try package.file)
@@ -18,14 +18,14 @@ struct PackageTests {
     #expect(ending.status == 0 && ending.output == "", "\(ending)")
   }
 
-  @Test("An upgrade leaves the lookup service running, with the new program; a removal ends it")
+  @Test("An upgrade restarts the lookup service with the new program; a removal stops it")
   func lookupService() throws {
     let sandbox = try Sandbox()
     try Command.check(["dpkg-deb", "-e", try BuiltPackage.this.file, sandbox("c")])
     for name in ["systemctl", "deb-systemd-invoke", "deb-systemd-helper", "systemd-sysusers", "systemd-tmpfiles"] {
       try sandbox.write("bin/\(name)", "#!/bin/sh\necho \(name) $* >> \(sandbox("calls"))\n", mode: 0o755)
     }
-    // A machine on which systemd runs, as far as these scripts can see.
+    // To these scripts, systemd seems to run on the machine.
     func calls(_ script: String, _ arguments: String) throws -> [String] {
       try sandbox.write("calls", "")
       let text = try #require(sandbox.text("c/\(script)")).replacing("/run/systemd/system", with: sandbox("bin"))
@@ -41,7 +41,7 @@ struct PackageTests {
     #expect(removal.contains("deb-systemd-invoke stop ullaged-lookup.socket ullaged-lookup.service"), "\(removal)")
   }
 
-  @Test("The programs are stripped, search no library beside themselves, and need no Swift runtime")
+  @Test("The programs are stripped, have no RPATH or RUNPATH, and need no Swift runtime")
   func programs() throws {
     let sandbox = try Sandbox()
     try Command.check(["dpkg-deb", "-x", try BuiltPackage.this.file, sandbox("x")])
@@ -53,7 +53,7 @@ struct PackageTests {
     }
   }
 
-  @Test("Installed, edited, upgraded, removed, purged: the edit survives, mailboxes and an older vmail are untouched")
+  @Test("Edits survive upgrade and removal; mailboxes and an existing vmail stay untouched from install to purge")
   func life() throws {
     let root = try DebianRoot()
     try root.shell(
@@ -72,7 +72,7 @@ struct PackageTests {
       try root.shell(
         "id -un ullage; ullage --version; ullaged --version; /usr/libexec/ullage/ullage-deliver --version </dev/null")
         == "ullage\nullage 0.1.0\nullaged 0.1.0\nullage-deliver 0.1.0\n")
-    // Everything the issue of a fresh package needs to be tried: pages, completions, examples, units.
+    // Everything that a package must contain: pages, completions, examples, units.
     for file in [
       "/usr/share/man/man1/ullage-check.1.gz", "/usr/share/man/man5/ullage.cf.5.gz",
       "/usr/share/man/man8/ullage-deliver.8.gz",
@@ -81,7 +81,7 @@ struct PackageTests {
       "/lib/systemd/system/ullage-audit.timer", "/lib/systemd/system/ullaged-lookup.socket",
       "/usr/lib/sysusers.d/ullage.conf", "/usr/lib/tmpfiles.d/ullage.conf", "/etc/cron.d/ullage",
     ] { #expect(try root.run(["test", "-s", file]).status == 0, "\(file)") }
-    // Nothing is audited before there are settings, and cron says nothing.
+    // Without settings nothing is audited, and the cron job prints nothing.
     let cron = try #require(root.text("/etc/cron.d/ullage")?.split(separator: "\n").last { $0.hasPrefix("17 2") })
     let command = cron.split(separator: " ", maxSplits: 6, omittingEmptySubsequences: true)[6]
     let quoted = command.replacing("'", with: "'\\''")
@@ -100,14 +100,14 @@ struct PackageTests {
     #expect(root.text("/etc/ullage/ullage.cf") == edited)
     #expect(try root.run(["test", "-e", "/usr/bin/ullage"]).status == 1)
     #expect(try root.shell(look) == before)
-    // What is left of cron's file does nothing.
+    // The cron file that remains does nothing.
     #expect(try root.shell("su -s /bin/sh vmail -c '\(quoted)' 2>&1") == "")
     try root.shell("apt-get purge -y -qq ullage >/dev/null")
     #expect(try root.run(["sh", "-c", "ls -d /etc/ullage /var/lib/ullage /etc/cron.d/ullage"]).output == "")
     #expect(try root.shell(look) == before)
   }
 
-  @Test("On a machine without vmail the package makes it")
+  @Test("On a machine without the user vmail the package creates it")
   func fresh() throws {
     let root = try DebianRoot()
     try install(root, .this)
@@ -115,7 +115,7 @@ struct PackageTests {
     #expect(try root.shell("stat -c '%U %G %a' /etc/ullage/ullage.cf") == "root vmail 640\n")
     #expect(try root.run(["su", "-s", "/bin/sh", "vmail", "-c", "cat /etc/ullage/ullage.cf"]).status == 0)
     #expect(try root.run(["su", "-s", "/bin/sh", "nobody", "-c", "cat /etc/ullage/ullage.cf"]).status == 1)
-    // The lookup service reads it, too, as its unit runs it: with the groups of its user.
+    // The lookup service can read it, too, with the groups of its user, as its unit runs it.
     try root.shell(
       "printf 'virtual_mailbox_base = /srv\\nvirtual_mailbox_maps = static:x/\\nlookup_socket = /tmp/l\\n' > /etc/ullage/ullage.cf"
     )

@@ -3,10 +3,10 @@ import Foundation
 import TestSupport
 import Testing
 
-/// The list queries of ullage.cf(5), as they are printed there, on the tables of the panels that they are for: their
-/// names, types and constraints as far as the queries touch them.
+/// The list queries exactly as printed in ullage.cf(5), on the tables of the panels that they are for:
+/// their names, types and constraints as far as the queries use them.
 struct PanelTests {
-  /// The default, or the one behind `panel` in the manual.
+  /// The query that follows `panel` in the manual.
   private static func query(_ panel: String) throws -> String {
     let page = try String(
       contentsOf: URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
@@ -17,7 +17,7 @@ struct PanelTests {
     return String(query)
   }
 
-  /// What `ullage status` shows of the listed mailboxes: address, path, bytes, messages.
+  /// What `ullage status` shows of the listed mailboxes: address, path, limits in bytes and messages.
   private func list(_ database: String, _ schema: String, base: String? = nil, query: String) throws -> [String] {
     let cluster = try Shared.cluster()
     try cluster.sql("CREATE DATABASE \(database)")

@@ -27,7 +27,7 @@ struct PostfixTests {
       virtual_maildir_limit_message_maps = inline:{ {you@example.org = The mailbox of 'you' is full %s.} }
       recipient_delimiter = +
       """, maps: "pgsql:\(host.sandbox("mailboxes.cf"))")
-    // A copy of its own, which one test takes away.
+    // A separate copy, which one test removes.
     program = host.sandbox("ullage-deliver")
     try Command.check(["cp", MailHost.program, program])
     postfix = try PostfixInstance(
@@ -47,7 +47,7 @@ struct PostfixTests {
     host.sandbox.list("\(maildir)/new").first.flatMap { host.sandbox.text("\(maildir)/new/\($0)") }
   }
 
-  @Test("A message arrives with Return-Path, X-Original-To and Delivered-To, and is counted as it was written")
+  @Test("A message arrives with Return-Path, X-Original-To and Delivered-To, which count toward its size")
   func delivers() throws {
     try postfix.send(message(5000), to: ["You+box@example.org"])
     let line = try postfix.nextStatus()
@@ -68,7 +68,7 @@ struct PostfixTests {
     #expect(delivered(host.maildir)?.hasPrefix("Return-Path: <>\n") == true)
   }
 
-  @Test("Over quota defers; a quota raised in SQL lets the same message in; a lowered one defers the next")
+  @Test("Over quota defers; once the quota is raised in SQL, the same message is delivered")
   func quotaChanges() throws {
     try postfix.send(message(15_000))
     #expect(try postfix.nextStatus().contains("status=sent"))
@@ -83,7 +83,7 @@ struct PostfixTests {
     #expect(host.new.count == 2)
   }
 
-  @Test("A refusal reaches the sender as a bounce with code and text, and nothing else of ours")
+  @Test("A refusal reaches the sender as a bounce with only its code and text")
   func bounce() throws {
     try postfix.send(message(30_000))
     let refused = try postfix.nextStatus()
@@ -97,7 +97,7 @@ struct PostfixTests {
     #expect(host.new == [] && host.tmp == [])
   }
 
-  @Test("soft_bounce on the entry turns a refusal into a deferral, for the first days")
+  @Test("soft_bounce on the entry turns a refusal into a deferral")
   func softBounce() throws {
     try Command.check(["postconf", "-c", postfix.sandbox("config"), "-P", "ullage/unix/soft_bounce=yes"])
     try postfix.reload()
@@ -106,12 +106,12 @@ struct PostfixTests {
     #expect(line.contains("dsn=4.2.2, status=SOFTBOUNCE"), "\(line)")
   }
 
-  @Test("A database stopped and started in mid-stream: nothing lost, nothing bounced")
+  @Test("Stopping and starting the database in mid-stream loses and bounces nothing")
   func databaseRestart() throws {
     try cluster.sql("UPDATE mailbox SET quota = 0")
     for number in 0..<5 { try postfix.send(message(200, subject: "before \(number)")) }
     for _ in 0..<5 { #expect(try postfix.nextStatus().contains("status=sent")) }
-    // smtpd needs the database for its own check of the recipient; what it has accepted is ours.
+    // smtpd would need the database to check recipients; with a static table it accepts the messages.
     try postfix.setParameter("virtual_mailbox_maps=static:example.org/you/")
     try cluster.stop()
     for number in 0..<5 { try postfix.send(message(200, subject: "during \(number)")) }
@@ -126,7 +126,7 @@ struct PostfixTests {
     #expect(!postfix.log.contains("status=bounced"))
   }
 
-  @Test("A message to several recipients without the recipient limit is deferred, and the log names the cure")
+  @Test("A message to several recipients is deferred without the recipient limit, and delivered with it")
   func severalRecipients() throws {
     try cluster.sql(
       "INSERT INTO mailbox (username, maildir, quota, domain) VALUES ('b@example.org', 'example.org/b/', 0, 'example.org')"
@@ -152,7 +152,7 @@ struct PostfixTests {
     #expect(line.contains("dsn=5.1.1, status=bounced (The recipient has no mailbox here.)"), "\(line)")
   }
 
-  @Test("A configuration that is wrong defers with 4.3.5, a program that is missing defers as well")
+  @Test("A wrong configuration defers with 4.3.5; a missing program defers as well")
   func brokenInstallation() throws {
     try host.sandbox.write("ullage.cf", "virtual_mailbox_base = /\nnonsense\n")
     try postfix.send(message(100))
@@ -163,10 +163,10 @@ struct PostfixTests {
     #expect(try postfix.nextStatus().contains("status=deferred"))
   }
 
-  @Test("pipe(8) killed in mid-message: no cut message, and the whole one later")
+  @Test("After pipe(8) is killed in mid-message, no cut message remains, and the whole one arrives later")
   func pipeKilled() throws {
     try cluster.sql("UPDATE mailbox SET quota = 0")
-    // A slow lookup holds the delivery while pipe(8) has written only what a pipe takes in.
+    // A slow lookup holds the delivery while pipe(8) has written only what fits into a pipe.
     try host.sandbox.write("limits.cf", cluster.tableFile("SELECT 0 FROM pg_sleep(2) WHERE '%s' <> ''"), mode: 0o644)
     try postfix.send(message(5_000_000))
     let pipe = try waitUntil("the start of a query") {
@@ -184,7 +184,7 @@ struct PostfixTests {
     #expect(host.new.count == 1 && host.tmp == [])
   }
 
-  @Test("8-bit text, long lines and lines that begin with a dot or From arrive as SMTP brought them")
+  @Test("8-bit text, long lines and lines that begin with a dot or From arrive as sent by SMTP")
   func bytes() throws {
     let body =
       "Subject: x\r\n\r\nümlaut \u{1F4E7}\r\n.dot\r\nFrom here\r\n" + String(repeating: "y", count: 900) + "\r\n"
@@ -195,7 +195,7 @@ struct PostfixTests {
     #expect(text.hasSuffix(body.replacingOccurrences(of: "\r\n", with: "\n").components(separatedBy: "\n\n")[1]))
   }
 
-  @Test("Parallel messages to a mailbox with room for a part of them: exactly that part arrives")
+  @Test("Of parallel messages to a mailbox with room for some, exactly as many as fit arrive")
   func parallel() throws {
     for number in 0..<12 { try postfix.send(message(3000, subject: "\(number)")) }
     for _ in 0..<12 { _ = try postfix.nextStatus() }
@@ -223,7 +223,7 @@ struct PostfixTests {
   }
 
   @Test(
-    "Postfix itself asks the service, directly and through proxymap(8)",
+    "Postfix itself queries the service, directly and through proxymap(8)",
     arguments: ["", "proxy:"])
   func socketmap(prefix: String) throws {
     let daemon = try startService()
@@ -234,14 +234,14 @@ struct PostfixTests {
     #expect(try postfix.nextStatus().contains("status=sent"))
     let refused = #expect(throws: TestError.self) { try postfix.send(message(100), to: ["none@example.org"]) }
     #expect(refused?.description.contains("550") == true && refused?.description.contains("User unknown") == true)
-    // Without the service nobody is refused for good.
+    // Without the service, smtpd answers 451 and not 550.
     daemon.command.kill(SIGTERM)
     #expect(daemon.command.wait().status == 0)
     let deferred = #expect(throws: TestError.self) { try postfix.send(message(100), to: ["none@example.org"]) }
     #expect(deferred?.description.contains("451") == true, "\(String(describing: deferred))")
   }
 
-  @Test("The service killed and PostgreSQL restarted, again and again in mid-stream: nothing lost, nothing bounced")
+  @Test("Killing the service and restarting PostgreSQL repeatedly in mid-stream loses and bounces nothing")
   func serviceKilled() throws {
     try cluster.sql("UPDATE mailbox SET quota = 0")
     var daemon = try startService("lookup_cache_time = 0")

@@ -26,7 +26,7 @@ struct PostgresTests {
     return cluster
   }
 
-  @Test("PostfixAdmin's tables and Postfix's unchanged files give path and limit; a limit changed in SQL holds at once")
+  @Test("PostfixAdmin's tables and Postfix's unchanged files give path and limit; a new limit in SQL applies at once")
   func postfixAdmin() throws {
     let cluster = try cluster()
     let host = try host(cluster)
@@ -42,7 +42,7 @@ struct PostgresTests {
   }
 
   @Test(
-    "Values that are not one whole number are errors, never unlimited",
+    "Values that are not a single whole number are errors, never unlimited",
     arguments: [
       "SELECT '10M' WHERE '%s' <> ''", "SELECT unnest(ARRAY[1, 2]) WHERE '%s' <> ''", "SELECT 5, 6 WHERE '%s' <> ''",
       "SELECT '' WHERE '%s' <> ''", "SELECT 9223372036854775808 WHERE '%s' <> ''", "SELECT '1e9' WHERE '%s' <> ''",
@@ -55,7 +55,7 @@ struct PostgresTests {
     #expect(host.new == [])
   }
 
-  @Test("NULL is no entry (pgsql_table(5)): virtual_mailbox_limit holds")
+  @Test("NULL is no entry (pgsql_table(5)): virtual_mailbox_limit applies")
   func null() throws {
     let cluster = try Shared.cluster()
     let host = try host(cluster, "virtual_mailbox_limit = 100")
@@ -77,7 +77,7 @@ struct PostgresTests {
     let arguments = host.arguments.map { $0.hasPrefix("--recipient=") ? "--recipient=\(address)" : $0 }
     #expect(try host.deliver(MailHost.message(10), arguments: arguments).output.hasPrefix("5.1.1 "))
     #expect(try cluster.sql("SELECT count(*) FROM mailbox") == "1\n")
-    // The same address is found when it is there, literally.
+    // The same address is found, literally, if the table has it.
     let folded = address.lowercased().replacingOccurrences(of: "'", with: "''")
     let literal = "SELECT 'example.org/you/' WHERE '%s' = '\(folded.replacingOccurrences(of: "%", with: "%%"))'"
     try host.sandbox.write("mailboxes.cf", cluster.tableFile(literal))
@@ -97,7 +97,7 @@ struct PostgresTests {
     #expect(try host.deliver(bytes: 10).status == 0)
   }
 
-  @Test("A server that accepts and never answers is given up after 5 s, and the next host is asked")
+  @Test("A server that accepts but never answers is abandoned after 5 s, and the next host is queried")
   func silentServer() throws {
     let cluster = try Shared.cluster()
     let host = try host(cluster)
@@ -115,7 +115,7 @@ struct PostgresTests {
     withExtendedLifetime(silent) {}
   }
 
-  @Test("A query that takes too long defers within its share")
+  @Test("A query that takes too long defers within its share of the time limit")
   func slowQuery() throws {
     let cluster = try Shared.cluster()
     let host = try host(cluster)
@@ -125,7 +125,7 @@ struct PostgresTests {
     #expect(Date().timeIntervalSince(start) < 15)
   }
 
-  @Test("A wrong password defers and does not stand in the log")
+  @Test("A wrong password defers, and is not logged")
   func wrongPassword() throws {
     let cluster = try cluster()
     try cluster.setAccess("local all postgres trust\nlocal all all scram-sha-256\n")
@@ -138,7 +138,7 @@ struct PostgresTests {
   }
 
   @Test(
-    "A connection string or URI that cannot be used is not quoted: it may hold a password",
+    "An invalid connection string or URI is not quoted in the log: it may contain a password",
     arguments: [
       "hosts = postgresql://u:s3cret@word@127.0.0.1:1/d", "hosts = postgresql://u:my%zzs3cret@127.0.0.1:1/d",
       "hosts = /nonexistent\ndbname = host=x password = 's3cret' oops",
@@ -155,7 +155,7 @@ struct PostgresTests {
   }
 
   @Test(
-    "What keeps a connection from being made is told in libpq's own words",
+    "A failed connection is logged with libpq's own message",
     arguments: [
       ("unix:/nonexistent", "No such file or directory"), ("inet:nohost.invalid", "could not translate host name"),
       ("127.0.0.1:1", "Connection refused"),
@@ -168,7 +168,7 @@ struct PostgresTests {
     #expect(delivery.output.hasPrefix("4.3.0 ") && delivery.warning.contains(text), "\(delivery.log)")
   }
 
-  @Test("A missing libpq defers; a run without a lookup in SQL does not need it")
+  @Test("A missing libpq defers; a run without an SQL lookup does not need it")
   func libpqMissing() throws {
     let cluster = try Shared.cluster()
     let host = try host(cluster)
@@ -180,7 +180,7 @@ struct PostgresTests {
     #expect(try host.deliver(bytes: 10, behind: hide).status == 0)
   }
 
-  @Test("A row that is missing on a standby is not an unknown user; one that is there delivers")
+  @Test("A row missing on a standby does not mean an unknown user; an existing one delivers")
   func standby() throws {
     let primary = try cluster()
     let standby = try PostgresCluster(following: primary)
@@ -193,11 +193,11 @@ struct PostgresTests {
     let arguments = host.arguments.map { $0.hasPrefix("--recipient=") ? "--recipient=new@example.org" : $0 }
     let delivery = try host.deliver(MailHost.message(10), arguments: arguments)
     #expect(delivery.output.hasPrefix("4.3.0 ") && delivery.warning.contains("standby"))
-    // An aggregate answers a row of NULL where there is none.
+    // Without a matching row, an aggregate returns a row with NULL.
     try host.sandbox.write(
       "mailboxes.cf", standby.tableFile("SELECT max(maildir) FROM mailbox WHERE username = '%s'"))
     #expect(try host.deliver(MailHost.message(10), arguments: arguments).output.hasPrefix("4.3.0 "))
-    // With the primary behind it in the list, that one has the last word.
+    // With the primary after it in the list, the primary decides.
     let hosts = "unix:\(standby.sandbox.path) inet:127.0.0.1:\(primary.port)"
     try host.sandbox.write(
       "mailboxes.cf",
@@ -206,7 +206,7 @@ struct PostgresTests {
     #expect(try host.deliver(MailHost.message(10), arguments: arguments).output.hasPrefix("5.1.1 "))
   }
 
-  @Test("A server's warning reaches neither output nor standard error")
+  @Test("A server's warning reaches neither standard output nor standard error")
   func notice() throws {
     let cluster = try cluster()
     try cluster.sql(
@@ -223,7 +223,7 @@ struct PostgresTests {
     #expect(closed.output == delivery.output)
   }
 
-  @Test("A message map gives each mailbox its own text; one that cannot be asked leaves the parameter's")
+  @Test("A message map gives each mailbox its own text; if its lookup fails, the parameter's text is used")
   func messageMap() throws {
     let cluster = try Shared.cluster()
     let host = try host(cluster)
@@ -235,7 +235,7 @@ struct PostgresTests {
     let delivery = try host.deliver(bytes: 10)
     #expect(delivery.output.hasPrefix("5.2.2 maildir delivery failed: Sorry, the user's maildir"))
     #expect(
-      delivery.warning.contains("virtual_maildir_limit_message holds: ") && delivery.warning.contains("query failed"))
+      delivery.warning.contains("virtual_maildir_limit_message applies: ") && delivery.warning.contains("query failed"))
   }
 
   @Test(
@@ -271,7 +271,7 @@ struct PostgresTests {
     ]
     try host.sandbox.write("postfix/main.cf", "compatibility_level = 3.6\n", mode: 0o644)
     let table = try #require(TableReference(Array("pgsql:\(host.sandbox("table.cf"))".utf8)))
-    // All at once: a postmap that fails pauses for seconds before it ends.
+    // All in parallel: a postmap that fails pauses for seconds before it exits.
     let commands = try keys.map { try Command(["postmap", "-c", host.sandbox("postfix"), "-q", $0, table.text]) }
     for (key, postmap) in zip(keys, commands.map { $0.wait() }) {
       let isError = ["fatal:", "error:", "lookup error"].contains { postmap.errors.contains($0) }
@@ -285,12 +285,12 @@ struct PostgresTests {
   }
 }
 
-/// What the tests here share: nobody changes it.
+/// A cluster that tests share: they may add to it, but change nothing that is there.
 enum Shared {
   private static let made: Result<PostgresCluster, any Error> = Result {
     let cluster = try PostgresCluster()
     try cluster.makePostfixAdmin(quota: 1000)
-    // Nothing else ends what lives as long as the process.
+    // A static value is never deinitialized.
     atexit { (try? Shared.cluster())?.remove() }
     return cluster
   }

@@ -14,7 +14,7 @@ struct PostmapTests {
     try Command.check(["postmap", "hash:\(host.sandbox("mailboxes"))"], asMailUser: true)
   }
 
-  @Test("A hash: table gives the path; a key it has not is not found; one like an option is a key")
+  @Test("A hash: table gives the path; a missing key is not found; a key like an option works")
   func hash() throws {
     try host.configure("recipient_delimiter = +", maps: "hash:\(host.sandbox("mailboxes"))")
     #expect(try host.deliver(to: "You+box@example.org", bytes: 300).status == 0)
@@ -22,11 +22,11 @@ struct PostmapTests {
     #expect(host.newMessages() == [MailHost.message(300)])
     #expect(try host.deliver(to: "-v@example.org").status == 0)
     #expect(try host.deliver(to: "none@example.org").output.hasPrefix("5.1.1 "))
-    // With this key postmap would read keys from its input.
+    // With the key - postmap would read keys from its input.
     #expect(try host.deliver(to: "-").output.hasPrefix("5.1.1 "))
   }
 
-  @Test("A regexp: table is asked for the whole address only, as Postfix asks it, and sees its capitals")
+  @Test("A regexp: table is queried only for the whole address, as by Postfix, with its capitals")
   func regexp() throws {
     try host.sandbox.write("patterns", "/^you@/ example.org/short/\n/^You\\+/ example.org/you/\n")
     try host.configure("recipient_delimiter = +", maps: "regexp:\(host.sandbox("patterns"))")
@@ -36,7 +36,7 @@ struct PostmapTests {
   }
 
   @Test(
-    "A table that postmap cannot ask defers, with postmap's own words",
+    "A table that postmap cannot query defers, with postmap's own message",
     arguments: [
       ("hash:/nonexistent", "No such file or directory"), ("mysql:/x.cf", "unsupported dictionary type: mysql"),
       ("regexp:/nonexistent", "No such file or directory"), ("fail:x", "error"), ("tcp:127.0.0.1:1", "refused"),
@@ -48,14 +48,14 @@ struct PostmapTests {
     #expect(delivery.warning.contains(table) && delivery.warning.contains(text), "\(delivery.log)")
   }
 
-  @Test("A Postfix that is not installed defers, and the log says what is missing")
+  @Test("Without Postfix's programs the delivery defers, and the log says what is missing")
   func withoutPostfix() throws {
     try host.configure("", maps: "hash:\(host.sandbox("mailboxes"))")
     let delivery = try host.deliver(bytes: 10, behind: "mount -t tmpfs none /usr/sbin")
     #expect(delivery.output.hasPrefix("4.3.0 ") && delivery.warning.contains("need Postfix's own programs"))
   }
 
-  @Test("A postmap that hangs is ended with the delivery's deadline, and nothing of it stays")
+  @Test("A postmap that hangs is killed at the delivery's deadline, and no process remains")
   func hangs() throws {
     let silent = try SilentServer()
     try host.configure("delivery_time_limit = 2s", maps: "tcp:127.0.0.1:\(silent.port)")

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 import Text
 
-/// The counting profiles beside the programs whose names they have, on random Maildirs.
+/// The counting profiles compared with the programs they are named after, on random Maildirs.
 struct ProfileTests {
   private static let trees = 300
 
@@ -69,7 +69,7 @@ struct ProfileTests {
     let different = names.filter { ours[$0] != theirs[$0] }
     let shown = different.prefix(5).map { "\($0): \(ours[$0] ?? "nothing"), \(theirs[$0] ?? "nothing")" }
     #expect(different == [], "\(different.count): \(shown)")
-    #expect(Set(ours.values).count > Self.trees / 2, "the trees differ too little to tell anything")
+    #expect(Set(ours.values).count > Self.trees / 2, "the trees differ too little to prove anything")
   }
 
   @Test("courier: the same bytes and messages as maildirmake -q in 300 random Maildirs")

@@ -8,7 +8,7 @@ import Text
 struct RecountStressTests {
   private static let seconds = 60
 
-  /// Runs until the file `stop` appears: what an IMAP server does to a mailbox, noted in the ledger in its way.
+  /// Changes a mailbox and its ledger as an IMAP server does, until the file `stop` appears.
   private static let server = """
     import os, random, sys, time
     root, job, stop = sys.argv[1:]
@@ -22,7 +22,7 @@ struct RecountStressTests {
     while not os.path.exists(stop):
       place = r.choice(['new'] + places)
       names = os.listdir(f'{root}/{place}')
-      # What is removed is less than what there is: the recounts have something to count.
+      # Removals leave about 100 messages in each directory, so that recounts have something to count.
       if not names or job != 'move' and len(names) < 100: continue
       name = r.choice(names)
       try:
@@ -30,7 +30,7 @@ struct RecountStressTests {
           flags = r.choice(['S', 'RS', 'FS'])
           os.rename(f'{root}/{place}/{name}', f'{root}/{r.choice(places)}/' + name.split(':')[0] + ':2,' + flags)
         else:
-          # Courier and Dovecot both remove the file first, and note it afterwards.
+          # Courier and Dovecot both remove the file first, and append to the ledger afterwards.
           os.unlink(f'{root}/{place}/{name}')
           note(b'-%d -1\\n' % size(name) if job == 'delete' else b'%12d %12d\\n' % (-size(name), -1))
         done += 1
@@ -50,7 +50,7 @@ struct RecountStressTests {
     return [sizes.reduce(0) { $0 + (Int($1) ?? 0) }, names.count]
   }
 
-  @Test("Beside four programs that deliver, move, delete and expunge for a minute, recounts lose nobody's entry")
+  @Test("While four programs deliver, move, delete and expunge for a minute, recounts lose no entry")
   func recount() throws {
     let host = try MailHost("virtual_mailbox_limit = 100000000000")
     try host.makeMaildir()

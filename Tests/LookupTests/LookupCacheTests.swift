@@ -11,7 +11,7 @@ struct LookupCacheTests {
     SocketmapRequest(map: Array("m".utf8), key: Array(key.utf8))
   }
 
-  @Test("An answer is held for less than the age that is asked for, from the moment of its question on")
+  @Test("An answer is used while younger than the given age, counted from the start of its query")
   func age() {
     var cache = LookupCache()
     cache.keep(.found([1]), to: request("a"), at: start)
@@ -21,14 +21,14 @@ struct LookupCacheTests {
     #expect(cache.reply(to: request("b"), within: .seconds(5), of: start) == nil)
   }
 
-  @Test("Map and key together are one question")
+  @Test("Map and key together identify an answer")
   func maps() {
     var cache = LookupCache()
     cache.keep(.notFound, to: SocketmapRequest(map: [1], key: [2]), at: start)
     #expect(cache.reply(to: SocketmapRequest(map: [2], key: [1]), within: .seconds(1), of: start) == nil)
   }
 
-  @Test("Not more answers are held than the capacity; the newer half of it stays")
+  @Test("No more answers are cached than the capacity; the newer half stays")
   func capacity() {
     var cache = LookupCache(capacity: 100)
     for number in 0..<1000 { cache.keep(.notFound, to: request("\(number)"), at: start) }
@@ -36,7 +36,7 @@ struct LookupCacheTests {
     #expect(held.count <= 100 && held.suffix(50) == Array(950..<1000))
   }
 
-  @Test("Asking for one key again and again pushes nothing out")
+  @Test("Caching one key again and again evicts nothing")
   func refresh() {
     var cache = LookupCache(capacity: 4)
     cache.keep(.notFound, to: request("other"), at: start)
@@ -44,7 +44,7 @@ struct LookupCacheTests {
     #expect(cache.reply(to: request("other"), within: .seconds(1), of: start) == .notFound)
   }
 
-  @Test("A key longer than any address is not held")
+  @Test("A key longer than any address is not cached")
   func longKey() {
     var cache = LookupCache()
     let long = request(String(repeating: "x", count: 513))
@@ -52,7 +52,7 @@ struct LookupCacheTests {
     #expect(cache.reply(to: long, within: .seconds(1), of: start) == nil)
   }
 
-  @Test("What is forgotten is not held, in either half")
+  @Test("A forgotten answer is removed from both halves")
   func forget() {
     var cache = LookupCache(capacity: 2)
     cache.keep(.found([1]), to: request("a"), at: start)

@@ -10,7 +10,7 @@ import Text
 
 @testable import Lookup
 
-/// The service before a made-up table.
+/// The service with a made-up table.
 struct LookupServiceTests {
   /// Collects what the service reports.
   private final class Reports: Sendable {
@@ -54,7 +54,7 @@ struct LookupServiceTests {
     return service.heldReply(to: request) ?? service.reply(to: request, until: Deadline(secondsFromNow: 10))
   }
 
-  @Test("A map is a parameter that takes tables and is set; anything else is a permanent error, never not found")
+  @Test("A map is a parameter that takes tables and is set; any other name is a permanent error, never not found")
   func maps() throws {
     let service = try service("virtual_uid_maps =")
     #expect(ask(service, "virtual_mailbox_maps") == .found(Array("first".utf8)))
@@ -66,7 +66,7 @@ struct LookupServiceTests {
     }
   }
 
-  @Test("An answer is held, found or not, for the map and key that it was given for")
+  @Test("An answer is cached, found or not, for its map and key")
   func held() throws {
     let service = try service("lookup_cache_time = 1h")
     #expect(ask(service, "virtual_mailbox_limit_maps") == .found(Array("first".utf8)))
@@ -77,26 +77,26 @@ struct LookupServiceTests {
     #expect(ask(service, "virtual_mailbox_limit_maps", "other@d") == .notFound)
   }
 
-  @Test("That an address has no mailbox is never held: it may have one now")
+  @Test("That an address has no mailbox is never cached: it may have one by now")
   func absentMailbox() throws {
     let service = try service("lookup_cache_time = 1h\nlookup_stale_time = 1h")
     server.answer { _ in (netstring("NOTFOUND "), false) }
     #expect(ask(service, "virtual_mailbox_maps") == .notFound)
     server.answer { _ in (netstring("OK u/"), false) }
     #expect(ask(service, "virtual_mailbox_maps") == .found(Array("u/".utf8)))
-    // And one that is gone is not given from memory when the tables go away after that.
+    // A removed mailbox is not answered from the cache when the tables fail later.
     let fresh = try self.service("lookup_cache_time = 0\nlookup_stale_time = 1h")
     #expect(ask(fresh, "virtual_mailbox_maps") == .found(Array("u/".utf8)))
     server.answer { _ in (netstring("NOTFOUND "), false) }
     #expect(ask(fresh, "virtual_mailbox_maps") == .notFound)
     server.answer { _ in (netstring("TEMP down"), false) }
     guard case .temporary = ask(fresh, "virtual_mailbox_maps") else {
-      Issue.record("an answer came from memory")
+      Issue.record("an answer came from the cache")
       return
     }
   }
 
-  @Test("With lookup_cache_time = 0 every question is asked")
+  @Test("With lookup_cache_time = 0 every request queries the table")
   func notHeld() throws {
     let service = try service("lookup_cache_time = 0")
     #expect(ask(service, "virtual_mailbox_limit_maps") == .found(Array("first".utf8)))
@@ -104,14 +104,14 @@ struct LookupServiceTests {
     #expect(ask(service, "virtual_mailbox_limit_maps") == .found(Array("second".utf8)))
   }
 
-  @Test("While the tables are away, old answers are given if so configured, and the reports say when")
+  @Test("While the tables fail, old answers are given if configured, and start and end are reported")
   func stale() throws {
     let service = try service("lookup_cache_time = 0\nlookup_stale_time = 1h")
     #expect(ask(service, "virtual_mailbox_limit_maps") == .found(Array("first".utf8)))
     server.answer { _ in (netstring("TEMP down"), false) }
     for _ in 0..<3 { #expect(ask(service, "virtual_mailbox_limit_maps") == .found(Array("first".utf8))) }
     guard case .temporary(let reason) = ask(service, "virtual_mailbox_limit_maps", "unknown@d") else {
-      Issue.record("an answer that nobody gave")
+      Issue.record("an answer that no table gave")
       return
     }
     #expect(reason.text.contains("down"))
@@ -122,21 +122,21 @@ struct LookupServiceTests {
     #expect(reports.take() == [.recovered(.virtual_mailbox_limit_maps, unanswered: 1, stale: 3)])
   }
 
-  @Test("Without lookup_stale_time there is no answer while the tables are away, and one report of it")
+  @Test("Without lookup_stale_time there is no answer while the tables fail, and one report of it")
   func outage() throws {
     let service = try service("lookup_cache_time = 0")
     #expect(ask(service, "virtual_mailbox_limit_maps") == .found(Array("first".utf8)))
     server.answer { _ in (netstring("TEMP down"), false) }
     for _ in 0..<3 {
       guard case .temporary = ask(service, "virtual_mailbox_limit_maps") else {
-        Issue.record("an answer came from memory")
+        Issue.record("an answer came from the cache")
         return
       }
     }
     #expect(reports.take().count == 1)
   }
 
-  @Test("A table's permanent error is one of ours, whatever is held")
+  @Test("A table's permanent error is passed on, whatever is cached")
   func permanent() throws {
     let service = try service("lookup_cache_time = 0\nlookup_stale_time = 1h")
     #expect(ask(service, "virtual_mailbox_limit_maps") == .found(Array("first".utf8)))
@@ -148,7 +148,7 @@ struct LookupServiceTests {
     #expect(reason.text.contains("mend me"))
   }
 
-  @Test("A reload takes over the tables and forgets all answers; one that fails leaves everything as it was")
+  @Test("A reload opens the new tables and empties the cache; one that fails changes nothing")
   func reload() throws {
     let service = try service("lookup_cache_time = 1h")
     #expect(ask(service, "virtual_mailbox_limit_maps") == .found(Array("first".utf8)))
@@ -161,7 +161,7 @@ struct LookupServiceTests {
     #expect(ask(service, "virtual_uid_maps") == .found(Array("7".utf8)))
   }
 
-  @Test("A table that cannot be opened is an error at the start, with its name")
+  @Test("A table that cannot be opened is an error at startup, with its name")
   func unusable() {
     #expect {
       try service("virtual_uid_maps = texthash:/nonexistent")
@@ -171,7 +171,7 @@ struct LookupServiceTests {
   }
 
   @Test(
-    "An address is looked up in virtual(8)'s order of keys, because Postfix asks a socketmap for whole addresses only")
+    "An address is looked up in virtual(8)'s order of keys: Postfix queries a socketmap only for whole addresses")
   func keys() throws {
     let service = try service(
       "virtual_mailbox_message_limit_maps = inline:{ u@d=1, @e=2 }\nrecipient_delimiter = +")

@@ -15,7 +15,7 @@ struct AddressKeysTests {
   }
 
   @Test(
-    "Keys come in virtual(8)'s order, folded: address, without extension, @domain",
+    "Keys are folded, in virtual(8)'s order: address, address without extension, @domain",
     arguments: [
       ("User+Ext@Example.ORG", "+", ["user+ext@example.org", "user@example.org", "@example.org"]),
       ("user+ext@d", "", ["user+ext@d", "@d"]), ("u-a+b@d", "+-", ["u-a+b@d", "u@d", "@d"]),
@@ -31,13 +31,14 @@ struct AddressKeysTests {
     #expect(keys(address, delimiters) == expected)
   }
 
-  @Test("Only the whole address, quoted or not, is no part of it")
+  @Test("Every key except the whole address, quoted or not, is partial")
   func partial() {
     let keys = AddressKeys(Array("a b+x@d".utf8), delimiters: [UInt8(ascii: "+")])?.keys
     #expect(keys?.map(\.isPartial) == [false, false, true, true, true])
   }
 
-  @Test("An address that is not UTF-8, or holds NUL, has no keys", arguments: [[0x61, 0xFF, 0x40, 0x64], [0x61, 0]])
+  @Test(
+    "An address that is not UTF-8, or contains NUL, has no keys", arguments: [[0x61, 0xFF, 0x40, 0x64], [0x61, 0]])
   func invalid(address: [UInt8]) {
     #expect(AddressKeys(address, delimiters: []) == nil)
   }
@@ -47,10 +48,11 @@ struct MailboxLookupTests {
   private func mailbox(_ lines: String, of address: String = "u@d") throws -> Mailbox? {
     let text = "virtual_mailbox_base = /m\nvirtual_mailbox_limit = 500\nmessage_size_limit = 100\n\(lines)\n"
     let settings = try Settings(ConfigurationFile(parsing: Array(text.utf8)))
-    return try MailboxLookup(settings).mailbox(of: Array(address.utf8), user: 1000, group: 1000, until: .never)
+    return try MailboxLookup(settings).mailbox(
+      of: Array(address.utf8), for: Credentials(user: 1000, group: 1000), until: .never)
   }
 
-  @Test("A mailbox is its path below the base with the suffix, and its limits")
+  @Test("A mailbox has a path below the base, with the suffix, and limits")
   func found() throws {
     let mailbox = try #require(
       try mailbox(
@@ -60,18 +62,18 @@ struct MailboxLookupTests {
     #expect(mailbox.quota.limit == QuotaLimit(bytes: 200, messages: 7) && mailbox.quota.source == .own)
   }
 
-  @Test("A path that holds NUL, or leads up, is an error", arguments: ["a\0b/", "../", "a/../b/", "a/.."])
+  @Test("A path that contains NUL or .. is an error", arguments: ["a\0b/", "../", "a/../b/", "a/.."])
   func badPath(path: String) {
     #expect(throws: MailboxError.self) { try mailbox("virtual_mailbox_maps = static:\(path)") }
   }
 
-  @Test("A limit below message_size_limit is set aside, and said to be")
+  @Test("A limit below message_size_limit is ignored, and the mailbox says so")
   func setAside() throws {
     let mailbox = try mailbox("virtual_mailbox_maps = static:d/\nvirtual_mailbox_limit_maps = static:99")
     #expect(mailbox?.quota == EffectiveLimit(QuotaLimit(bytes: 500), .setAside(99)))
   }
 
-  @Test("The catch-all of a domain is found last")
+  @Test("The catch-all of a domain is looked up last")
   func catchAll() throws {
     let maps = "virtual_mailbox_maps = inline:{ @d=all/, u@d=u/ }"
     #expect(try mailbox(maps)?.components == ["u"])
@@ -80,7 +82,7 @@ struct MailboxLookupTests {
   }
 
   @Test(
-    "Another user's mailbox, or a user that is not known, is an error",
+    "A mailbox of another or an unknown user is an error",
     arguments: [
       "virtual_uid_maps = static:1001", "virtual_gid_maps = static:0", "virtual_uid_maps = inline:{ x@d=1000 }",
       "virtual_uid_maps = static:vmail",

@@ -25,12 +25,12 @@ struct DirectoryListingTests {
 }
 
 struct FileTests {
-  @Test("A name with NUL is no path: the kernel would cut it")
+  @Test("A name with NUL is no path: the kernel would truncate it")
   func pathWithNUL() {
     #expect(Path([97, 0, 98]) == nil)
   }
 
-  @Test("A file that is larger than allowed, or no file, is refused", arguments: ["big", "fifo", "."])
+  @Test("A file that is larger than allowed, or not a regular file, is an error", arguments: ["big", "fifo", "."])
   func contents(name: String) throws {
     let sandbox = try Sandbox()
     try sandbox.write("big", [UInt8](repeating: 0, count: 101))
@@ -39,7 +39,7 @@ struct FileTests {
     #expect(throws: SystemError.self) { try File.contents(of: path, limit: 100, until: .never) }
   }
 
-  @Test("Renaming without replacing leaves what is there; exchanging gives both files the other's name")
+  @Test("Renaming without replacing keeps an existing file; exchanging swaps the two names")
   func renaming() throws {
     let sandbox = try Sandbox()
     try sandbox.write("a", "A")
@@ -52,7 +52,7 @@ struct FileTests {
     #expect(sandbox.text("a") == "B" && sandbox.text("b") == "A")
   }
 
-  @Test("The time of birth is told where the file system records it (statx(2))")
+  @Test("The birth time is returned if the file system records it (statx(2))")
   func birth() throws {
     let sandbox = try Sandbox()
     let before = Timestamp.coarse
@@ -64,7 +64,7 @@ struct FileTests {
 }
 
 struct DeadlineTests {
-  @Test("A share never lasts longer than the whole")
+  @Test("A share never ends after the whole deadline")
   func share() {
     let deadline = Deadline(secondsFromNow: 10)
     #expect(deadline.share(seconds: 5) < deadline)

@@ -5,7 +5,7 @@ import Testing
 
 struct SecretMaskTests {
   @Test(
-    "Whatever may be a password is taken out of a text",
+    "Whatever may be a password is masked in a text",
     arguments: [
       ("password", "s3cret", "failed for s3cret", "failed for ***"),
       ("dbname", "postgresql://u:s3cret@h/d", "bad \"s3cret\"", "bad \"***\""),

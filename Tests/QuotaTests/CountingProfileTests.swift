@@ -3,11 +3,11 @@ import Testing
 
 @testable import Quota
 
-/// What each program counts, as it was measured with the real ones on 100-byte files.
+/// What each program counts, as measured with the real ones on 100-byte files.
 struct CountingProfileTests {
   private static let file: Int64 = 100
 
-  /// Bytes of a file of 100 bytes called `name`, nil when it is no message.
+  /// The counted size of a 100-byte file called `name`, nil if it is not counted.
   private func bytes(_ name: String, _ profile: CountingProfile) -> Int64? {
     let bytes = Array(name.utf8)
     guard profile.counts(bytes.span), profile.countsTrashed || !MessageFileName.isTrashed(bytes.span) else {
@@ -31,10 +31,10 @@ struct CountingProfileTests {
     #expect(bytes(name, .dovecot) == dovecot)
     #expect(bytes(name, .exim) == exim)
     #expect(bytes(name, .common) == common)
-    #expect(bytes(name, .vda) == Self.file, "VDA asks each file")
+    #expect(bytes(name, .vda) == Self.file, "VDA stats every file")
   }
 
-  @Test("Folders: only those in the Maildir itself, but for Exim and VDA; VDA also counts tmp/")
+  @Test("Only folders in the Maildir itself count, except for Exim and VDA; VDA also counts tmp/")
   func folders() {
     func isFolder(_ name: String, _ profile: CountingProfile) -> Bool { profile.isFolder(Array(name.utf8).span) }
     func holds(_ name: String, _ profile: CountingProfile) -> Bool { profile.holdsMessages(Array(name.utf8).span) }
@@ -45,7 +45,7 @@ struct CountingProfileTests {
     }
   }
 
-  @Test("Folders that are left out, by their exact names or with those below")
+  @Test("Folders are left out by exact name, or together with those below")
   func trash() {
     func leftOut(_ folder: String, _ subfolders: Bool) -> Bool {
       CountingRule(uncountedFolders: [".Trash", ".Junk"].map { Array($0.utf8) }, leavesOutSubfolders: subfolders)

@@ -29,7 +29,7 @@ struct LedgerContentsTests {
   }
 
   @Test(
-    "A ledger that cannot be believed is a fault, never an empty mailbox",
+    "An invalid ledger is a fault, never an empty mailbox",
     arguments: [
       ("", .empty), ("1000S\n", .headerOnly), ("1000S", .torn), ("1000S\n1 1", .torn), ("1000S\n1 1\n2", .torn),
       ("1000S\n1 1\0\n", .holdsNUL), ("\0\0\0", .holdsNUL), ("1000S\r\n1 1\r\n", .holdsCR),
@@ -46,7 +46,7 @@ struct LedgerContentsTests {
     #expect(throws: fault) { try parse(text) }
   }
 
-  @Test("5119 bytes are read, 5120 are too many for every program")
+  @Test("A ledger is read up to 5119 bytes; from 5120 on it is too long for every program")
   func longest() throws {
     let entries = String(repeating: "1 1\n", count: 1278)
     #expect(try parse("1000S\n" + entries).entryCount == 1278)
@@ -54,26 +54,26 @@ struct LedgerContentsTests {
   }
 
   @Test(
-    "Our mark is one blank before the total and one behind it, and nobody else writes that",
+    "Our mark is one blank before the bytes and one after them, which no other program writes",
     arguments: [
       ("1000S\n 120 2\n", true), ("1000S\n120 2\n", false), ("1000S\n         120            2\n", false),
       ("1000S\n 99999999999            2\n", false),
     ])
   func mark(text: String, isOurs: Bool) throws {
-    #expect(try parse(text).isOurs == isOurs)
+    #expect(try parse(text).hasCountedMark == isOurs)
   }
 
-  @Test("A total that was carried over is told from one that was counted")
+  @Test("A total that was carried over is distinguished from one that was counted")
   func compacted() throws {
     let usage = QuotaUsage(bytes: 120, messages: 2)
     let carried = try LedgerContents(LedgerContents.compacted(usage, limit: QuotaLimit(bytes: 1000)))
-    #expect(carried.isCompacted && carried.isOurs && carried.usage == usage && carried.entryCount == 2)
+    #expect(carried.isCompacted && carried.hasCountedMark && carried.usage == usage && carried.entryCount == 2)
     let counted = try LedgerContents(LedgerContents.counted(usage, limit: QuotaLimit(bytes: 1000)))
-    #expect(!counted.isCompacted && counted.isOurs && counted.usage == usage && counted.entryCount == 1)
+    #expect(!counted.isCompacted && counted.hasCountedMark && counted.usage == usage && counted.entryCount == 1)
   }
 
   @Test(
-    "What is written is taken by all programs as it is",
+    "What is written is valid for all programs",
     arguments: [
       (QuotaLimit(bytes: 1000), "1000S\n 1 1\n"), (QuotaLimit(bytes: 1000, messages: 5), "1000S,5C\n 1 1\n"),
       (QuotaLimit(bytes: 0, messages: 5), "0S,5C\n 1 1\n"), (QuotaLimit.none, "0S\n 1 1\n"),
@@ -98,7 +98,7 @@ struct LedgerContentsTests {
       let text = (0..<Int.random(in: 0...40, using: &generator)).map { _ in
         letters[Int.random(in: letters.indices, using: &generator)]
       }
-      // Either outcome is right: the reader must come back.
+      // Either outcome is right: the reader must return.
       do { #expect(try LedgerContents(text).usage.bytes >= 0) } catch { #expect(!error.phrase.isEmpty) }
     }
   }
@@ -118,7 +118,7 @@ struct MessageFileNameTests {
   }
 
   @Test(
-    "Anything odd is left to the file itself",
+    "A name without a valid size gives none, so that the file's own size counts",
     arguments: [
       "a", "", "a,W=9", "a,S=", "a,S=abc", "a,S=12abc", "a,S=0", "a:2,S,S=5", "a:b,S=5:2,S", "a,S=1234567890123456789",
       "a,S=-5", "a,S=5,S=", "S=5",

@@ -19,7 +19,7 @@ struct QuotaLimitTests {
     #expect(QuotaLimit.none.admitsAlone(messageOf: .max))
   }
 
-  @Test("A limit on messages holds beside the one on bytes")
+  @Test("A limit on messages applies in addition to the one on bytes")
   func messageLimit() {
     let limit = QuotaLimit(bytes: 1000, messages: 5)
     #expect(limit.admits(messageOf: 1, beside: QuotaUsage(bytes: 0, messages: 4)))
@@ -27,7 +27,7 @@ struct QuotaLimitTests {
     #expect(limit.room(beside: QuotaUsage(bytes: 0, messages: 5)) < 0)
   }
 
-  @Test("Sums beyond Int64 neither trap nor wrap around to room")
+  @Test("Sums beyond Int64 neither trap nor wrap around")
   func saturation() {
     let limit = QuotaLimit(bytes: .max)
     #expect(!limit.admits(messageOf: .max, beside: QuotaUsage(bytes: 1, messages: 1)))
@@ -36,7 +36,7 @@ struct QuotaLimitTests {
     #expect(usage == QuotaUsage(bytes: .max, messages: 2))
   }
 
-  @Test("What is published is small enough for a double and a C int (Exim, Courier)")
+  @Test("Published limits fit into a double and a C int (Exim, Courier)")
   func published() {
     #expect(
       QuotaLimit(bytes: .max, messages: .max).published == QuotaLimit(bytes: .max - 1023, messages: 2_147_483_647))

@@ -6,7 +6,7 @@ import Text
 
 struct ReportsTests {
   @Test(
-    "Bytes for people: powers of 1024, rounded down",
+    "Human-readable sizes use powers of 1024, rounded down",
     arguments: [
       (0, "0 B"), (1, "1 B"), (1023, "1023 B"), (1024, "1.0 KiB"), (1535, "1.4 KiB"), (1536, "1.5 KiB"),
       (10_239, "9.9 KiB"), (10_240, "10 KiB"), (1_048_575, "1023 KiB"), (1_048_576, "1.0 MiB"), (-1536, "-1.5 KiB"),
@@ -16,7 +16,7 @@ struct ReportsTests {
     #expect(ByteSize.text(bytes) == text)
   }
 
-  @Test("Bytes as an administrator writes them, and what is none")
+  @Test("Sizes that an administrator writes are parsed, and anything else is rejected")
   func parse() {
     #expect(ByteSize.parse("0") == 0 && ByteSize.parse("10") == 10 && ByteSize.parse("2K") == 2048)
     #expect(ByteSize.parse("1G") == 1 << 30 && ByteSize.parse("8388607T") == 8_388_607 << 40)
@@ -30,7 +30,7 @@ struct ReportsTests {
     #expect([0, 999, 1000, 1_234_567, -1000].map { grouped($0) } == ["0", "999", "1,000", "1,234,567", "-1,000"])
   }
 
-  @Test("A table is as wide as its contents, and has no colour unless it is asked for")
+  @Test("A table is as wide as its contents, and has no colour unless requested")
   func table() {
     var table = TextTable([("NAME", .left), ("SIZE", .right), ("TEXT", .left)], style: Style(colours: false))
     #expect(table.add([.init("a"), .init("1,000"), .init("x", .red)]) == "")
@@ -40,7 +40,7 @@ struct ReportsTests {
     #expect(Style(colours: true)("x", .red) == "\u{1B}[31mx\u{1B}[0m" && Style(colours: true)("x", nil) == "x")
   }
 
-  @Test("A record in CSV: quoted where needed, harmless to a spreadsheet")
+  @Test("A CSV record is quoted where needed, and harmless to a spreadsheet")
   func csv() {
     let record = Record([
       ("address", .text("a,\"b\"@example.org")), ("formula", .text("=1+1")), ("bytes", .number(-5)), ("none", .none),
@@ -50,7 +50,7 @@ struct ReportsTests {
     #expect(record.csv == "\"a,\"\"b\"\"@example.org\",'=1+1,-5,,true\n")
   }
 
-  @Test("The progress line fits the terminal, and tells rate and time left")
+  @Test("The progress line fits the terminal, and shows rate and time left")
   func progress() {
     let line = ProgressLine(of: 1000, "mailboxes").text(done: 250, elapsed: 5, width: 80)
     #expect(
@@ -63,7 +63,7 @@ struct ReportsTests {
   }
 
   @Test(
-    "A word of a command that is printed is what a shell takes it for",
+    "A word of a printed command is read back unchanged by a shell",
     arguments: ["", "a", "a b", "it's", "$(x)", "~", "-n", "a;b", "ä"])
   func shellWords(text: String) throws {
     let process = Process()

@@ -9,7 +9,7 @@ struct NetstringTests {
   }
 
   @Test(
-    "A whole netstring gives its text and its own length, whatever follows",
+    "A complete netstring gives its text and its own length, whatever follows",
     arguments: [
       ("5:hello,", "hello", 8), ("0:,", "", 3), ("2:,,,rest", ",,", 5), ("12:hello world!,3:a", "hello world!", 16),
     ])
@@ -17,14 +17,14 @@ struct NetstringTests {
     #expect(parse(text) == .complete(Array(payload.utf8), length: length))
   }
 
-  @Test("Every beginning of a netstring is incomplete, never an error")
+  @Test("Every prefix of a netstring is incomplete, never an error")
   func incomplete() {
     let whole = "12:hello world!,"
     for count in 0..<whole.utf8.count { #expect(parse(String(whole.prefix(count))) == .incomplete) }
   }
 
   @Test(
-    "What is no netstring, or longer than the limit, is found out at the first byte that shows it",
+    "An invalid or too long netstring is rejected at the first byte that shows it",
     arguments: [
       ":", "x", "-1:", "01", "00:,", "1:ab", "5:hello;", "21", "99999999999999999999999999", " 1:a,", "1 :a,",
     ])
@@ -32,7 +32,7 @@ struct NetstringTests {
     #expect(parse(text) == .invalid)
   }
 
-  @Test("Random bytes never make the parser fail in another way, and what it accepts frames to the same bytes")
+  @Test("Random bytes never trap the parser, and what it accepts frames to the same bytes")
   func random() {
     var random = SystemRandomNumberGenerator()
     let alphabet = Array("0123456789:,,a".utf8)
@@ -46,7 +46,7 @@ struct NetstringTests {
 }
 
 struct SocketmapRequestTests {
-  @Test("A request is a map and a key, which may hold blanks and be empty (socketmap_table(5))")
+  @Test("A request is a map and a key, which may contain blanks or be empty (socketmap_table(5))")
   func request() {
     #expect(SocketmapRequest(Array("m a b".utf8)) == SocketmapRequest(map: Array("m".utf8), key: Array("a b".utf8)))
     #expect(SocketmapRequest(Array("m ".utf8))?.key == [])
@@ -68,7 +68,7 @@ struct SocketmapReplyTests {
     #expect(SocketmapReply(Array(text.utf8)) == reply)
   }
 
-  @Test("What is written is read as the same")
+  @Test("A written reply reads back the same")
   func roundTrip() {
     for reply in [SocketmapReply.found([65, 32, 66]), .notFound, .temporary([66]), .permanent([67])] {
       #expect(SocketmapReply(reply.payload) == reply)

@@ -19,7 +19,7 @@ struct DomainListTests {
   }
 
   @Test(
-    "Names are exact and folded, ! excludes, and the first that matches holds (pgsql_table(5))",
+    "Names match exactly but for case, ! excludes, and the first match decides (pgsql_table(5))",
     arguments: [
       ("!b.org, Example.ORG b.org", "example.org", true), ("!b.org, Example.ORG b.org", "b.org", false),
       ("example.org", "sub.example.org", false), ("!!a.org", "a.org", true), ("a.org", "A.org", true),
@@ -29,7 +29,7 @@ struct DomainListTests {
   }
 
   @Test(
-    "A file stands for what it holds, also excluded, and may name others",
+    "A file is replaced by its contents, also after !, and may name other files",
     arguments: [
       ("/f", "a.org", true), ("/f", "b.org", true), ("/f", "c.org", false), ("!/f, c.org a.org", "a.org", false),
       ("!/f c.org", "c.org", true), ("/g", "b.org", true), ("/g", "d.org", false), ("!/g d.org", "d.org", true),
@@ -40,7 +40,7 @@ struct DomainListTests {
   }
 
   @Test(
-    "A table matches when it has the domain",
+    "A table matches if it has the domain",
     arguments: [
       ("inline:{a.org=x}", "a.org", true), ("inline:{a.org=x}", "b.org", false),
       ("!inline:{a.org=x} a.org", "a.org", false),
@@ -57,12 +57,12 @@ struct DomainListTests {
     #expect(throws: (any Error).self) { try contains(list, "b.org", files: ["/loop": "/loop"]) }
   }
 
-  @Test("A table that cannot be asked is an error, not another domain")
+  @Test("A table that cannot be read is an error, not a mismatch")
   func tableError() {
     #expect(throws: TableError.self) { try contains("texthash:/nonexistent", "a.org") }
   }
 
-  @Test("A pgsql table asks for keys of its domains only, and the file for them is read when it is opened")
+  @Test("A pgsql table queries only keys of its domains, and reads the file of them when it is opened")
   func fileOfTable() throws {
     let sandbox = try Sandbox()
     try sandbox.write("t.cf", "dbname = d\nquery = SELECT '%s'\ndomain = \(sandbox("none"))\n", mode: 0o644)
@@ -70,7 +70,7 @@ struct DomainListTests {
     #expect(throws: TableError.self) { try TableSet().open([table], until: .never) }
     try sandbox.write("none", "b.org\n", mode: 0o644)
     let set = TableSet()
-    // Nothing is asked: there is no such database.
+    // Nothing is queried: there is no such database.
     for key in ["you@a.org", "@b.org", "b.org", "you"] {
       #expect(try set.lookup(Array(key.utf8), in: [table], until: .never) == nil)
     }

@@ -16,7 +16,7 @@ struct QueryTemplateTests {
   }
 
   @Test(
-    "Each expansion is the part of the key that pgsql_table(5) says",
+    "Each expansion is the part of the key that pgsql_table(5) specifies",
     arguments: [
       ("'%s'", "u+x@a.example.org", "'u+x@a.example.org'"), ("'%u'", "a@b@c", "'a@b'"), ("'%d'", "a@b@c", "'c'"),
       ("'%u'", "plain", "'plain'"), ("'%S%U%D'", "u@d", "'u@dud'"),
@@ -29,7 +29,7 @@ struct QueryTemplateTests {
   }
 
   @Test(
-    "A key without the part is not looked up",
+    "A key without that part is not looked up",
     arguments: [
       ("'%u'", "@d"), ("'%d'", "u"), ("'%d'", "u@"), ("'%3'", "u@a.org"), ("'%1'", "u"), ("'%U'", "@d"), ("'%D'", "u"),
     ])
@@ -38,7 +38,7 @@ struct QueryTemplateTests {
   }
 
   @Test(
-    "An expansion outside of an ordinary string is refused: the sender could write SQL",
+    "An expansion outside an ordinary string is an error: the sender could inject SQL",
     arguments: [
       "%s", "\"%s\"", "E'%s'", "e'%s'", "U&'%s'", "$$%s$$", "$q$%s$q$", "'a'%s", "-- '%s", "/* '%s'", "/*/ '%s' */",
       "E'a''%s'", "E'\\''%s'", "U&'a''b''%s'",
@@ -50,7 +50,7 @@ struct QueryTemplateTests {
   }
 
   @Test(
-    "An expansion in an ordinary string is accepted wherever that stands",
+    "An expansion in an ordinary string is accepted wherever the string is",
     arguments: [
       "'%s'", "SELECT 'it''s', '%s'", "\"a'b\" = '%s'", "E'\\'' || '%s'", "E'a''b' || '%s'", "E'a'||'%s'",
       "/* ' */ '%s'", "-- '\n'%s'", "$$'$$ || '%s'",
@@ -60,7 +60,7 @@ struct QueryTemplateTests {
     _ = try QueryTemplate(Array(query.utf8), line: 1)
   }
 
-  @Test("Another letter behind % is an error", arguments: ["'%x'", "'%0'", "'%'%", "'%"])
+  @Test("Any other letter after % is an error", arguments: ["'%x'", "'%0'", "'%'%", "'%"])
   func badLetters(query: String) {
     #expect(throws: ConfigurationError.self) { try QueryTemplate(Array(query.utf8), line: 1) }
   }
@@ -68,7 +68,7 @@ struct QueryTemplateTests {
 
 struct ResultTemplateTests {
   @Test(
-    "Lower-case letters speak of the value, upper-case ones and digits of the key (pgsql_table(5))",
+    "Lower-case letters refer to the value, upper-case ones and digits to the key (pgsql_table(5))",
     arguments: [
       ("%s", "v@w", "v@w"), ("%u", "v@w", "v"), ("%d", "v@w", "w"), ("%d", "v", nil), ("%U/%D/%1", "v", "u/a.org/org"),
       ("smtp:[%s]", "v", "smtp:[v]"), ("%S%%", "v", "u@a.org%"),
@@ -80,7 +80,7 @@ struct ResultTemplateTests {
 }
 
 struct PgsqlFileTests {
-  @Test("A file is read as Postfix reads it: literal values, the last name holds, unknown names are passed over")
+  @Test("A file is read as by Postfix: values are literal, the last assignment wins, unknown names are ignored")
   func file() throws {
     let file = try parse(
       "# comment\nhosts = first\nhosts = second\nunknown = $x\nuser = u\npassword = p$w \"q\" # no comment\n"
@@ -107,7 +107,7 @@ struct PgsqlFileTests {
     #expect(found.map { "\($0.name)=\($0.value.text)" }.joined(separator: " ") == keywords)
   }
 
-  @Test("A URI stands for host, user, password and database; several hosts keep their order")
+  @Test("A URI replaces host, user, password and database; several hosts keep their order")
   func uris() throws {
     let file = try parse("hosts = postgresql://u:p@h/d, other\ndbname = x\nuser = ignored\nquery = SELECT 1\n")
     #expect(file.connection.hosts.count == 2)
@@ -117,7 +117,7 @@ struct PgsqlFileTests {
   }
 
   @Test(
-    "What is missing or wrong is an error",
+    "A missing or wrong setting is an error",
     arguments: [
       "dbname = d\n", "query = SELECT 1\n", "dbname = d\nquery =\n",
       "dbname = d\nquery = SELECT 1\nexpansion_limit = x\n",
@@ -128,7 +128,7 @@ struct PgsqlFileTests {
     #expect(throws: ConfigurationError.self) { try parse(text) }
   }
 
-  @Test("A line that cannot be read is not quoted: it may be the password")
+  @Test("A line that cannot be parsed is not quoted: it may be the password")
   func secretLine() {
     #expect {
       try parse("dbname = d\npassword: s3cret\nquery = SELECT 1\n")
@@ -138,7 +138,7 @@ struct PgsqlFileTests {
   }
 
   @Test(
-    "The names that stood for query before Postfix 2.2 make the same SQL, query first (pgsql_table(5))",
+    "The parameters from before Postfix 2.2 give the same SQL, and query outranks them (pgsql_table(5))",
     arguments: [
       ("select_function = f", "SELECT f('k@d')"),
       (
@@ -154,7 +154,7 @@ struct PgsqlFileTests {
     #expect(file.query.sql(for: Array("k@d".utf8)) { $0 }?.text == sql)
   }
 
-  @Test("A part of them alone is an error", arguments: ["table = t", "table = t\nselect_field = a", "where_field = x"])
+  @Test("An incomplete set is an error", arguments: ["table = t", "table = t\nselect_field = a", "where_field = x"])
   func legacyParts(lines: String) {
     #expect(throws: ConfigurationError.self) { try parse("dbname = d\n\(lines)\n") }
   }

@@ -7,7 +7,7 @@ import Text
 
 @testable import Tables
 
-/// Our end of the socketmap protocol, before a server that may do anything.
+/// The client side of the socketmap protocol, with a server that may send anything.
 struct SocketmapTableTests {
   private func table(_ server: MadeUpServer) throws -> [TableReference] {
     [try #require(TableReference(Array("socketmap:unix:\(server.path):the map".utf8)))]
@@ -29,7 +29,7 @@ struct SocketmapTableTests {
   }
 
   @Test(
-    "Each reply has its meaning; temporary and permanent errors are never not found (socketmap_table(5))",
+    "Each reply has its meaning; temporary and permanent errors never mean not found (socketmap_table(5))",
     arguments: [
       ("OK v", .success("v")), ("OK ", .success("")), ("NOTFOUND ", .success(nil)), ("TEMP why", .failure(.temporary)),
       ("TIMEOUT why", .failure(.temporary)), ("PERM why", .failure(.configuration)),
@@ -47,7 +47,7 @@ struct SocketmapTableTests {
   }
 
   @Test(
-    "A server that lies, breaks off or says too much is a temporary error, never an answer",
+    "A reply that is malformed, cut or too long is a temporary error, never an answer",
     arguments: [
       "", "5:OK v,", "4:OK v;", "4:OK v,4:OK w,", "4:OK v,x", "OK v", "4:ok v,", "0:,", "5:FOUND,", "999999:OK",
       "99999999999999999999:", ":", "-4:OK v,", "04:OK v,", "4:OK ", "8:NOTFOUND", "\u{0}", "200000:",
@@ -58,7 +58,7 @@ struct SocketmapTableTests {
     if case .failure(let error) = try lookup(server) { #expect(error.kind == .temporary) }
   }
 
-  @Test("A reply that comes in pieces is put together, up to 100,000 bytes of it (Postfix, socketmap_max_reply_size)")
+  @Test("A reply in pieces is reassembled, up to 100,000 bytes (Postfix, socketmap_max_reply_size)")
   func longReply() throws {
     let value = String(repeating: "x", count: 99_997)
     let server = try MadeUpServer { _ in (netstring("OK \(value)"), false) }
@@ -67,7 +67,7 @@ struct SocketmapTableTests {
     #expect(throws: TableError.self) { try lookup(server).get() }
   }
 
-  @Test("A server that says nothing, or half of a reply, is given up at the deadline", arguments: ["", "4:OK"])
+  @Test("A server that sends nothing, or half a reply, is abandoned at the deadline", arguments: ["", "4:OK"])
   func silence(bytes: String) throws {
     let server = try MadeUpServer { _ in (bytes, false) }
     let answer = try lookup(server, seconds: 1)
@@ -78,7 +78,7 @@ struct SocketmapTableTests {
     #expect(error.kind == .temporary && error.shown.contains("in time"))
   }
 
-  @Test("One connection serves many questions; after a hang-up the question is asked once more, and no third time")
+  @Test("One connection serves many requests; after a hang-up the request is repeated once, and only once")
   func restart() throws {
     let server = try MadeUpServer { _ in (netstring("OK v"), true) }
     let set = TableSet()
@@ -93,14 +93,14 @@ struct SocketmapTableTests {
     #expect(server.requests.count - before == 2)
   }
 
-  @Test("A key longer than any server reads is not found, and nobody is asked")
+  @Test("A key longer than any server accepts is not found, and no server is queried")
   func longKey() throws {
     let server = try MadeUpServer { _ in (netstring("OK v"), false) }
     #expect(try lookup(server, String(repeating: "x", count: 5000)).get() == nil)
     #expect(server.requests == [])
   }
 
-  @Test("It is asked for whole addresses only, as by Postfix")
+  @Test("It is queried only for whole addresses, as by Postfix")
   func partialKeys() throws {
     let server = try MadeUpServer { _ in (netstring("OK v"), false) }
     #expect(try TableSet().lookup([1], isPartial: true, in: table(server), until: .never) == nil)

@@ -24,7 +24,7 @@ struct TableSetTests {
     #expect(try lookup(table, key) == value)
   }
 
-  @Test("texthash: reads lines of key and value, continued, commented and quoted (postmap(1))")
+  @Test("texthash: reads lines of key and value, with continuation, comments and quotes (postmap(1))")
   func texthash() throws {
     let sandbox = try Sandbox()
     try sandbox.write("t", "# c\nUser@D  1 2\n  3\n\"a b\"@d\tx\nuser@d 9\nü@d y\n\\ a z\n", mode: 0o644)
@@ -32,7 +32,7 @@ struct TableSetTests {
     #expect(try lookup("texthash:\(sandbox("t"))", "\"a b\"@d") == "x")
     #expect(try lookup("texthash:\(sandbox("t"))", "\\ a") == "z")
     #expect(try lookup("texthash:\(sandbox("t"))", "none") == nil)
-    // A decomposed letter is another key than a composed one.
+    // A decomposed letter is a different key from a composed one.
     #expect(try lookup("texthash:\(sandbox("t"))", "ü@d") == "y")
     #expect(try lookup("texthash:\(sandbox("t"))", "u\u{308}@d") == nil)
     try sandbox.write("t", "\"a b@d x\n", mode: 0o644)

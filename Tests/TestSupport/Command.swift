@@ -24,9 +24,7 @@ package final class Command {
   private let outputFile: String
   private let errorFile: String
 
-  /// - Parameters:
-  ///   - asMailUser: drops root's rights first; does nothing for somebody else.
-  ///   - before: closed descriptors and the like, as lines of sh(1) that run in the new process before the program.
+  /// - Parameter asMailUser: drops root's privileges first; does nothing if the tests do not run as root.
   package init(
     _ arguments: [String], input: Input = .bytes([]), environment: [String: String] = [:], asMailUser: Bool = false
   ) throws {
@@ -37,7 +35,7 @@ package final class Command {
     var variables = ["PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"]
     variables.merge(environment) { $1 }
     let files = (outputFile, errorFile)
-    // One at a time: a program started meanwhile would hold our pipe open, and its reader would wait for ever.
+    // One at a time: a program started meanwhile would keep our pipe open, and its reader would wait forever.
     (process, self.input) = try Self.starting.withLock { _ in
       try Self.spawn(arguments, input, files, variables)
     }
@@ -125,7 +123,7 @@ package final class Command {
     try Command(arguments, input: input, environment: environment, asMailUser: asMailUser).wait()
   }
 
-  /// Runs a program that must succeed, and answers its output.
+  /// Runs a program that must succeed, and returns its output.
   @discardableResult
   package static func check(_ arguments: [String], input: Input = .bytes([]), asMailUser: Bool = false) throws -> String
   {
@@ -140,7 +138,7 @@ package final class Command {
 /// strerror(3)
 package func errorText(_ number: Int32) -> String { unsafe String(cString: strerror(number)) }
 
-/// What keeps a test from being run; it fails the test.
+/// Something that keeps a test from running; it fails the test.
 package struct TestError: Error, CustomStringConvertible {
   package let description: String
   package init(_ description: String) { self.description = description }

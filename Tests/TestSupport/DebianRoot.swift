@@ -2,12 +2,13 @@
 package import Foundation
 import Synchronization
 
-/// A Debian of its own in a directory, made by debootstrap(8) from the mirror that apt here uses. It goes with the test.
+/// A Debian system in a directory, made by debootstrap(8) from the mirror that apt uses here. It is removed
+/// with the test.
 package final class DebianRoot {
   package let sandbox: Sandbox
   package var path: String { sandbox("root") }
 
-  /// A copy of one that is made once.
+  /// Copies a system that is made once.
   ///
   /// - Parameter packages: installed from the mirror.
   package init(installing packages: [String] = []) throws {
@@ -19,7 +20,7 @@ package final class DebianRoot {
     }
   }
 
-  /// Those who run from here have been stopped by whoever started them.
+  /// Programs that run from here have been stopped by the test that started them.
   deinit { try? Self.remove(sandbox.path) }
 
   private static func remove(_ directory: String) throws {
@@ -43,7 +44,7 @@ package final class DebianRoot {
           "debootstrap", "--variant=minbase", "--include=systemd-standalone-sysusers", try release(), made("root"),
           try mirror(),
         ])
-      // No service is to start; and the clock of a test does not wait for the manual's index.
+      // No service may start (invoke-rc.d(8)).
       try "#!/bin/sh\nexit 101\n".write(toFile: made("root/usr/sbin/policy-rc.d"), atomically: true, encoding: .utf8)
       try Command.check(["chmod", "755", made("root/usr/sbin/policy-rc.d")])
       return made("root")
@@ -53,7 +54,7 @@ package final class DebianRoot {
       if let sandbox { try? DebianRoot.remove(sandbox.path) }
     }
 
-    /// `bookworm`
+    /// The code name of this machine's Debian, such as `bookworm`.
     private func release() throws -> String {
       try Command.check(["sh", "-c", ". /etc/os-release; printf %s $VERSION_CODENAME"])
     }
@@ -112,7 +113,8 @@ package final class DebianRoot {
   package func text(_ name: String) -> String? { sandbox.text("root\(name)") }
 }
 
-/// The packages that scripts/test has built with scripts/package: of these sources, and of the same as the next version.
+/// The packages that scripts/test builds from these sources with scripts/package: this version, and the
+/// same sources as the next version.
 package enum BuiltPackage: String {
   case this = "0.1.0", next = "0.1.0+next"
 

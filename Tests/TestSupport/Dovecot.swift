@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
 
-/// Dovecot's `doveadm quota` with its Maildir++ driver, without a running server: the Maildirs are those right below the
-/// host's base.
+/// Dovecot's `doveadm quota` with its Maildir++ driver, without a running server, on the Maildirs
+/// directly below the host's base.
 package final class Dovecot {
   private let host: MailHost
   private let configuration: String

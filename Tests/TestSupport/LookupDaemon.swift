@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
 
-/// A running `ullaged lookup`. It ends with the test.
+/// A running `ullaged lookup`. It is killed when the test ends.
 package final class LookupDaemon {
   package let command: Command
   private let socket: String
@@ -9,7 +9,7 @@ package final class LookupDaemon {
   /// - Parameters:
   ///   - configuration: the path of an ullage.cf.
   ///   - socket: its `lookup_socket`.
-  ///   - launcher: a command in front of it.
+  ///   - launcher: a command that starts it.
   package init(
     _ configuration: String, socket: String, launcher: [String] = MailUser.drop, environment: [String: String] = [:]
   ) throws {

@@ -10,10 +10,10 @@ package final class MailHost {
   private let logSandbox: Sandbox
   package static let recipient = "you@example.org"
 
-  /// Where the mailbox of `recipient` lies, relative to the sandbox.
+  /// The Maildir of `recipient`, relative to the sandbox.
   package let maildir = "base/example.org/you"
 
-  /// - Parameter settings: lines for ullage.cf behind base, mailbox table and log socket.
+  /// - Parameter settings: lines for ullage.cf after base, mailbox table and log socket.
   package init(_ settings: String = "", below parent: String? = nil) throws {
     sandbox = try parent.map { try Sandbox(below: $0) } ?? Sandbox()
     logSandbox = try Sandbox()
@@ -42,7 +42,7 @@ package final class MailHost {
     package let errors: String
     package let log: [String]
 
-    /// The first line of the log that speaks of a cause.
+    /// The first warning in the log, empty if there is none.
     package var warning: String { log.first { $0.contains("warning: ") } ?? "" }
   }
 
@@ -69,15 +69,15 @@ package final class MailHost {
     try deliver(Self.message(count), environment: environment)
   }
 
-  /// Delivers `bytes` bytes to another address than `recipient`.
+  /// Delivers `bytes` bytes to `address` instead of `recipient`.
   package func deliver(to address: String, bytes: Int = 10) throws -> Delivery {
     let arguments = arguments.map { $0.hasPrefix("--recipient=") ? "--recipient=\(address)" : $0 }
     return try deliver(Self.message(bytes), arguments: arguments)
   }
 
-  /// Delivers as seen by a process whose view of the file system root has changed by `script`, lines of sh(1).
+  /// Delivers in a mount namespace that root has changed by `script`, lines of sh(1).
   package func deliver(bytes count: Int, behind script: String, arguments: [String]? = nil) throws -> Delivery {
-    guard geteuid() == 0 else { throw TestError("a mount namespace takes root") }
+    guard geteuid() == 0 else { throw TestError("a mount namespace needs root") }
     let shell = ["unshare", "--mount", "sh", "-ec", "\(script)\nexec \"$@\"", "sh"]
     return try deliver(
       Self.message(count), arguments: shell + MailUser.drop + (arguments ?? self.arguments), asMailUser: false)
@@ -110,7 +110,8 @@ package final class MailHost {
 
   package func newMessages() -> [[UInt8]] { new.compactMap { sandbox.bytes("\(maildir)/new/\($0)") } }
 
-  /// The sums of the ledger's entries: bytes and messages. Nil when there is none, or a line that makes readers count.
+  /// The sums of the ledger's entries: bytes and messages. Nil if there is no ledger, or if a line makes
+  /// readers count.
   package var ledgerTotal: [Int]? {
     guard let ledger, ledger.hasSuffix("\n") else { return nil }
     var sum = [0, 0]

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
 
-/// A directory with main.cf and master.cf below a sandbox, which no Postfix runs from.
+/// A directory in a sandbox with main.cf and master.cf, from which no Postfix runs.
 package struct PostfixFiles {
   private let sandbox: Sandbox
   package var path: String { sandbox("postfix") }
@@ -27,7 +27,7 @@ package struct PostfixFiles {
   package func text(_ name: String) -> String? { sandbox.text("postfix/\(name)") }
 }
 
-/// The lines that guides on VDA give, as they stand in main.cf; the limits come from `table`.
+/// The lines for main.cf that guides on VDA give; the limits come from `table`.
 package func linesOfVDA(limits table: String) -> String {
   """
   virtual_mailbox_limit_maps = \(table)
@@ -46,15 +46,15 @@ package func linesOfVDA(limits table: String) -> String {
   """
 }
 
-/// The commands that `ullage migrate` prints under "What to do" or, behind `title`, elsewhere.
+/// The commands that `ullage migrate` prints under "What to do", or after another `title`.
 package func commands(in report: String, after title: String = "What to do\n") -> [String] {
   guard let part = report.components(separatedBy: title).dropFirst().first else { return [] }
-  // The way back has a heading of its own.
+  // The list ends at an empty line.
   let lines = part.split(separator: "\n", omittingEmptySubsequences: false).prefix { !$0.isEmpty }
   return lines.filter { $0.hasPrefix("       ") }.map { String($0.dropFirst(7)) }
 }
 
-/// Those of them that are for the database.
+/// The SQL statements among the commands.
 package func statements(_ commands: [String]) -> [String] {
   commands.filter { $0.hasPrefix("SQL: ") }.map { String($0.dropFirst(5)) }
 }

@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Foundation
 
-/// A private Postfix with its own directories, log and loopback port, and one transport: ours. It goes with the test.
+/// A private Postfix with its own directories, log and loopback port, and one transport: ours. It is
+/// stopped when the test ends.
 package final class PostfixInstance {
   package let sandbox: Sandbox
   package let port: Int
   private var logOffset = 0
 
   /// - Parameters:
-  ///   - pipe: the part of the master.cf entry behind `pipe`.
+  ///   - pipe: the part of the master.cf entry after `pipe`.
   ///   - settings: further lines for main.cf.
   package init(pipe: String, settings: String) throws {
-    guard geteuid() == 0 else { throw TestError("starting Postfix takes root") }
+    guard geteuid() == 0 else { throw TestError("starting Postfix needs root") }
     sandbox = try Sandbox()
     port = try freePort()
     try Command.check(["chown", "root:root", sandbox.path])
@@ -83,7 +84,7 @@ package final class PostfixInstance {
     }
   }
 
-  /// Hands a message in by SMTP, as a client on loopback.
+  /// Submits a message by SMTP, as a client on loopback.
   package func send(
     _ body: String, from sender: String = "me@example.org", to recipients: [String] = [MailHost.recipient]
   ) throws {
@@ -98,7 +99,7 @@ package final class PostfixInstance {
 
   package var log: String { sandbox.text("log") ?? "" }
 
-  /// The next line of Postfix's log from our transport, waiting for it.
+  /// Waits for the next line in Postfix's log from our transport.
   package func nextStatus(matching part: String = "status=") throws -> String {
     try waitUntil("a line with \(part) in Postfix's log") {
       let lines = log.split(separator: "\n").filter { $0.contains("relay=ullage") }
@@ -115,8 +116,8 @@ package final class PostfixInstance {
     try reload()
   }
 
-  /// Makes Postfix read its configuration again. master(8) does that behind our back, so the queue manager of before is
-  /// waited for: a message that comes at once would still go its way.
+  /// Makes Postfix reread its configuration. master(8) does so in the background, so wait until the old queue
+  /// manager has ended: it would still handle a message that comes at once.
   package func reload() throws {
     let before = try process("qmgr ")
     try Command.check(["postfix", "-c", sandbox("config"), "reload"])
@@ -127,7 +128,7 @@ package final class PostfixInstance {
   /// The process of pipe(8) that runs our transport, nil when there is none.
   package func pipeProcess() throws -> pid_t? { try process("pipe -n ullage") }
 
-  /// The first process of this Postfix whose command line begins so.
+  /// The first process of this Postfix whose command line begins with `command`.
   private func process(_ command: String) throws -> pid_t? {
     let script =
       "for p in /proc/[0-9]*; do case $(tr '\\0' ' ' 2>/dev/null < $p/cmdline) in \"$1\"*)"

@@ -2,7 +2,8 @@
 import Foundation
 import Synchronization
 
-/// A private PostgreSQL server, owned by the mail user, on its own socket and loopback port; it goes with the test.
+/// A private PostgreSQL server, run as the mail user, on its own socket and loopback port. It is stopped
+/// when the test ends.
 package final class PostgresCluster: Sendable {
   package let sandbox: Sandbox
   package let port: Int
@@ -92,7 +93,7 @@ package final class PostgresCluster: Sendable {
       """)
   }
 
-  /// A table file as Postfix has it.
+  /// A table file for Postfix (pgsql_table(5)).
   package func tableFile(_ query: String, hosts: String? = nil, extra: String = "") -> String {
     """
     hosts = \(hosts ?? "unix:\(sandbox.path)")
@@ -109,10 +110,10 @@ package final class PostgresCluster: Sendable {
   package static let pathQuery = "SELECT maildir FROM mailbox WHERE username='%s' AND active = '1'"
 }
 
-/// A loopback port for a server of a test's own, given to nobody else.
+/// A loopback port for a test's server, returned only once.
 ///
-/// It lies below the range from which the kernel takes ports for outgoing connections (ip(7), ip_local_port_range): one
-/// of those could take it before the server does.
+/// It is below the range of ports for outgoing connections (ip(7), ip_local_port_range): one of those could
+/// take it before the server does.
 package func freePort() throws -> Int {
   try nextPort.withLock { port in
     while port < 32_000 {
@@ -124,5 +125,5 @@ package func freePort() throws -> Int {
   }
 }
 
-/// Runs that go on at the same time begin in different places.
+/// Simultaneous test runs start with different ports.
 private let nextPort = Mutex(10_000 + Int(getpid()) % 200 * 100)

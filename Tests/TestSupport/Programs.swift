@@ -2,7 +2,7 @@
 import Foundation
 import Synchronization
 
-/// Copies of the programs that the mail user can reach wherever the project lies.
+/// Copies of the programs that the mail user can reach, wherever the project is.
 package enum Programs {
   private static let copies = Mutex<[String: String]>([:])
 

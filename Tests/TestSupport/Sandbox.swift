@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Foundation
 
-/// A directory of a test's own, which belongs to the mail user and goes with the test.
+/// A directory for one test, owned by the mail user and removed with the test.
 package final class Sandbox: Sendable {
   package let path: String
 
@@ -15,8 +15,8 @@ package final class Sandbox: Sendable {
 
   deinit { remove() }
 
-  /// What cannot be removed is no failure of the test that made it. Again, where the last rename of a program that was
-  /// killed came between.
+  /// Failure to remove a file does not fail the test. Repeats, since the last rename of a killed program
+  /// may interfere.
   package func remove() {
     for _ in 0..<3 where FileManager.default.fileExists(atPath: path) {
       try? FileManager.default.removeItem(atPath: path)
@@ -33,7 +33,7 @@ package final class Sandbox: Sendable {
     }
     unsafe chmod(self(name), mode)
     unsafe chown(self(name), MailUser.id, MailUser.group)
-    // Configuration and tables: one that was written just now would be waited for.
+    // Configuration and tables get an old mtime: a delivery would wait for a file written just now.
     if !name.contains("/") { unsafe utimes(self(name), [timeval(), timeval()]) }
   }
 
@@ -68,7 +68,7 @@ package final class Sandbox: Sendable {
   }
 }
 
-/// What lives as long as the tests' process: its directory goes when that ends.
+/// Directories that live as long as the tests' process, and are removed when it exits.
 package enum TestRun {
   package static let folder: Sandbox = {
     do {
@@ -78,7 +78,7 @@ package enum TestRun {
     } catch { preconditionFailure("no temporary directory: \(error)") }
   }()
 
-  /// For programs, which nobody else may replace.
+  /// For programs, which no other user may replace.
   package static let programs: Sandbox = {
     do {
       let folder = try Sandbox()

@@ -3,7 +3,7 @@ import Foundation
 
 /// `ullage`, the administrator's tool, with the ullage.cf of a mail host.
 extension MailHost {
-  /// - Parameter asMailUser: as root otherwise, if the tests run as root.
+  /// - Parameter asMailUser: if false, it runs as the user that runs the tests.
   package func ullage(
     _ arguments: String..., environment: [String: String] = [:], asMailUser: Bool = true
   ) throws -> Command.Ending {

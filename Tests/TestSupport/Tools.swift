@@ -6,7 +6,7 @@ package enum DeliverQuota {
   package static let path = "/usr/sbin/deliverquota.maildrop"
 }
 
-/// A server that takes connections on a loopback port and never says a word; it goes with the test.
+/// A server that accepts connections on a loopback port and never sends anything. It ends with the test.
 package final class SilentServer {
   package let port: Int
   private let command: Command
@@ -25,14 +25,14 @@ package final class SilentServer {
   deinit { _ = command.wait() }
 }
 
-/// A small file system of its own in a file; it goes with the test. Needs root.
+/// A small file system in a file, unmounted with the test. Needs root.
 package final class LoopDisk {
   package let path: String
   private let sandbox: Sandbox
 
   /// - Parameter mkfs: the command that makes the file system, without the file's name.
   package init(_ mkfs: String, megabytes: Int, options: String = "loop") throws {
-    guard geteuid() == 0 else { throw TestError("mounting a file system takes root") }
+    guard geteuid() == 0 else { throw TestError("mounting a file system needs root") }
     sandbox = try Sandbox()
     path = sandbox("disk")
     try sandbox.makeDirectory("disk")
@@ -42,7 +42,7 @@ package final class LoopDisk {
     try Command.check(["chown", "\(MailUser.id):\(MailUser.group)", path])
   }
 
-  /// Runs debugfs(8) commands on the file system, unmounted meanwhile.
+  /// Runs debugfs(8) commands on the file system, which is unmounted meanwhile.
   package func edit(_ commands: String) throws {
     try sandbox.write("commands", commands + "\n")
     // A program that another test starts at this moment may have inherited an open file.
@@ -60,15 +60,15 @@ package final class LoopDisk {
   }
 }
 
-/// Looks again and again until something has happened, for 20 s at most unless told otherwise.
+/// Polls until `look` returns a value, for at most `seconds`.
 package func waitUntil<R>(_ what: String, seconds: Double = 20, _ look: () throws -> R?) throws -> R {
   let limit = Date().addingTimeInterval(seconds)
   while Date() < limit {
     if let result = try look() { return result }
-    // Gives the processor to whom we wait for, without a time that could be too short.
+    // Lets the awaited process run: no fixed time, which could be too short.
     poll(nil, 0, 1)
   }
-  throw TestError("\(what) has not happened in \(Int(seconds)) s")
+  throw TestError("timed out after \(Int(seconds)) s, waiting for \(what)")
 }
 
 extension MailHost {

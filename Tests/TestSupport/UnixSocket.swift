@@ -10,7 +10,7 @@ package final class UnixSocket: Sendable {
 
   package init(connectingTo path: String) throws {
     descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
-    // A test that would wait for ever fails instead.
+    // A test that would wait forever fails instead.
     var limit = timeval(tv_sec: 30, tv_usec: 0)
     unsafe setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
     guard unsafe Self.withAddress(path, { unsafe connect(descriptor, $0, $1) }) == 0 else {
@@ -20,7 +20,7 @@ package final class UnixSocket: Sendable {
 
   deinit { close(descriptor) }
 
-  /// Sends the bytes; a peer that is gone is no error.
+  /// Sends the bytes; a peer that has hung up is no error.
   package func send(_ bytes: [UInt8]) {
     _ = unsafe Foundation.send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL))
   }
@@ -34,7 +34,7 @@ package final class UnixSocket: Sendable {
     return Array(buffer.prefix(max(0, count)))
   }
 
-  /// Asks one socketmap question; the reply without its frame, nil when the peer hangs up.
+  /// Sends one socketmap request; returns the reply without its frame, nil if the peer hangs up.
   package func ask(_ map: String, _ key: String) -> String? {
     let request = "\(map) \(key)"
     send("\(request.utf8.count):\(request),")
@@ -59,7 +59,7 @@ package final class UnixSocket: Sendable {
   }
 }
 
-/// A socketmap server whose answers a test makes up, byte by byte. It goes with the test.
+/// A socketmap server whose answers the test makes up, byte by byte. It ends with the test.
 package final class MadeUpServer: Sendable {
   /// The raw bytes to answer a request with, and whether to hang up afterwards.
   package typealias Answer = @Sendable (_ request: String) -> (bytes: String, hangsUp: Bool)
@@ -70,7 +70,7 @@ package final class MadeUpServer: Sendable {
   private let current: Mutex<Answer>
   private let asked = Mutex<[String]>([])
 
-  /// The requests that have come so far.
+  /// The requests received so far.
   package var requests: [String] { asked.withLock { $0 } }
 
   package init(_ answer: @escaping Answer) throws {
@@ -100,7 +100,7 @@ package final class MadeUpServer: Sendable {
 
   private static func serve(_ socket: UnixSocket, _ server: @autoclosure () -> MadeUpServer?) {
     while case let bytes = socket.receive(), !bytes.isEmpty {
-      // Requests are short and come whole: one write of the client's.
+      // Requests are short and arrive whole: the client writes each at once.
       let text = String(decoding: bytes, as: UTF8.self)
       let request = String(text.drop { $0 != ":" }.dropFirst().dropLast())
       guard let server = server() else { return }
@@ -112,5 +112,5 @@ package final class MadeUpServer: Sendable {
   }
 }
 
-/// A reply with its frame.
+/// A reply framed as a netstring.
 package func netstring(_ text: String) -> String { "\(text.utf8.count):\(text)," }

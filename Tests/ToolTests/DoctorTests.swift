@@ -3,7 +3,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// `ullage check` without any server: ullage.cf, the files of Postfix, of Dovecot and of Courier.
+/// `ullage check` without any server: ullage.cf and the files of Postfix.
 struct DoctorTests {
   private let host: MailHost
   private let files: PostfixFiles
@@ -15,10 +15,10 @@ struct DoctorTests {
     try configure()
   }
 
-  /// A Postfix with which nothing is wrong, but for the changes.
+  /// Writes the files of a Postfix with nothing wrong, except for the changes.
   ///
   /// - Parameters:
-  ///   - entry: replaced in the entry of master.cf.
+  ///   - entry: a part of the entry of master.cf, and its replacement.
   ///   - main: lines for main.cf.
   private func configure(entry: (String, String) = ("", ""), main: String = "") throws {
     let base = """
@@ -34,8 +34,8 @@ struct DoctorTests {
 
   private func check(_ options: String...) throws -> Command.Ending { try check(options) }
 
-  /// Without what stands on this machine, and what tests cannot have right: the mail user owns all files, and there is
-  /// no list of mailboxes.
+  /// Ignores what is installed on this machine, and what tests cannot have right: the mail user owns all
+  /// files, and there is no list of mailboxes.
   private func check(_ options: [String]) throws -> Command.Ending {
     let elsewhere = ["--dovecot=/nowhere", "--courier=/nowhere"].filter { option in
       !options.contains { $0.hasPrefix(option.prefix(5)) }
@@ -45,19 +45,19 @@ struct DoctorTests {
         + elsewhere + options)
   }
 
-  /// The findings, notices aside, as `severity kind`.
+  /// The findings, without notices, as `severity kind`.
   private func findings(_ options: String...) throws -> [String] {
     let ending = try check(options)
     #expect(ending.errors == "")
     let found = try ending.records.filter { $0["severity"] != "notice" }
-    // Whatever it finds, it tells why that matters and what to do.
+    // Each finding says why it matters and what to do.
     #expect(found.allSatisfy { $0["reason"] != "" && $0["remedy"] != "" && $0["place"] != "" }, "\(found)")
     let worst: Int32 = found.contains { $0["severity"] == "error" } ? 2 : found.isEmpty ? 0 : 1
     #expect(ending.status == worst)
     return found.map { "\($0["severity"] ?? "") \($0["kind"] ?? "")" }
   }
 
-  @Test("With nothing wrong there is nothing but what is right, and exit 0")
+  @Test("With nothing wrong, it lists only what is right, and exits with 0")
   func right() throws {
     let ending = try check("--format=table")
     #expect(ending.status == 0 && ending.errors == "", "\(ending)")
@@ -103,7 +103,7 @@ struct DoctorTests {
     #expect(try findings() == [finding])
   }
 
-  @Test("No entry, no mail, and files that cannot be read are told apart")
+  @Test("A missing entry, no mail for it, and unreadable files are distinguished")
   func otherPostfix() throws {
     try configure(main: "virtual_transport = virtual")
     let ending = try check()
@@ -118,7 +118,7 @@ struct DoctorTests {
     #expect(try findings() == ["error postfix-directory"])
   }
 
-  @Test("The configuration: all unknown names, quoted values, names of one's own, names without meaning, rights")
+  @Test("In the configuration, all unknown, quoted, user-defined and ignored names are found, and wrong permissions")
   func configuration() throws {
     try host.configure(
       """
@@ -141,22 +141,22 @@ struct DoctorTests {
     try host.configure("message_size_limit = 10240000")
     try Command.check(["chmod", "666", host.sandbox("ullage.cf")])
     let open = try host.ullage("check", "--format=jsonl").records.filter { $0["kind"] == "configuration-rights" }
-    #expect(open.contains { $0["finding"]?.contains("others than its owner may write to it (mode 666)") == true })
+    #expect(open.contains { $0["finding"]?.contains("users other than its owner may write to it (mode 666)") == true })
     try Command.check(["rm", host.sandbox("ullage.cf")])
     #expect(try findings() == ["error bad-configuration"])
   }
 
-  @Test("A query that a sender could write SQL into is found, and a table file that is not there")
+  @Test("A query into which a sender could inject SQL is found, and a missing table file")
   func tables() throws {
     try host.sandbox.write("t.cf", "hosts = /nowhere\ndbname = x\nquery = SELECT 1 WHERE %s = 1\n")
     try host.configure("message_size_limit = 10240000\nvirtual_mailbox_limit_maps = pgsql:\(host.sandbox("t.cf"))")
     let table = try #require(try check().records.first { $0["kind"] == "bad-table" })
-    #expect(table["finding"]?.contains("t.cf: line 3: an expansion must stand between single quotes") == true)
+    #expect(table["finding"]?.contains("t.cf: line 3: an expansion must be inside single quotes") == true)
     try host.configure("message_size_limit = 10240000\nvirtual_mailbox_limit_maps = texthash:/nowhere/t")
     #expect(try findings() == ["error bad-table"])
   }
 
-  @Test("--defaults lists every parameter, and is an ullage.cf itself but for what must be set")
+  @Test("--defaults lists every parameter, and is itself an ullage.cf, except for required parameters")
   func defaults() throws {
     let ending = try host.ullage("check", "--defaults")
     #expect(ending.status == 0 && ending.output.split(separator: "\n").count > 30)
@@ -166,7 +166,7 @@ struct DoctorTests {
     #expect(try !check().output.contains("bad-configuration"))
   }
 
-  @Test("An empty base is an error, one that the mail user may not write to a warning")
+  @Test("An empty base is an error; one that the mail user cannot write to is a warning")
   func base() throws {
     try Command.check(["rm", "-r", host.sandbox("base/example.org")])
     #expect(try findings() == ["error base"])
@@ -176,7 +176,7 @@ struct DoctorTests {
     try Command.check(["chmod", "755", host.sandbox("base")])
   }
 
-  @Test("A wrong call is 64")
+  @Test("A usage error exits with 64")
   func usage() throws {
     #expect(try host.ullage("check", "--user=nosuchuser").status == 64)
     #expect(try host.ullage("check", "--ignore=nonsense").status == 64)

@@ -3,7 +3,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// The manual pages beside what the program says of itself.
+/// The manual pages compared with what the program prints about itself.
 struct ManualTests {
   private static let project = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
     .deletingLastPathComponent()
@@ -20,7 +20,7 @@ struct ManualTests {
 
   private static let commands = ["recompute", "status", "audit", "check", "migrate", "map"]
 
-  @Test("Each option of --help stands in the manual page, and no other", arguments: commands)
+  @Test("The manual page has the options of --help, and no others", arguments: commands)
   func options(command: String) throws {
     let page = try page("ullage-\(command)")
     let help = try help(command)
@@ -32,7 +32,7 @@ struct ManualTests {
     #expect(ours == manual && ours.count >= 2)
   }
 
-  @Test("Each exit status of --help stands in the manual page; both have examples", arguments: commands)
+  @Test("Each exit status of --help is in the manual page; both have examples", arguments: commands)
   func statuses(command: String) throws {
     let page = try page("ullage-\(command)")
     let help = try help(command).replacing(#/\s+/#, with: " ")
@@ -43,7 +43,7 @@ struct ManualTests {
     #expect(help.contains("EXAMPLES: ullage \(command) ") && page.contains(".Sh EXAMPLES"))
   }
 
-  @Test("ullage(1) names each command, and no other")
+  @Test("ullage(1) lists the commands of --help, and no others")
   func overview() throws {
     let ending = try Command.run([Programs.path("ullage"), "--help"])
     let list = try #require(ending.output.components(separatedBy: "SUBCOMMANDS:\n").last)
@@ -53,7 +53,7 @@ struct ManualTests {
   }
 
   @Test(
-    "Each kind of finding stands in the manual page, and no other",
+    "The manual page lists each kind of finding, and no others",
     arguments: [("audit", "Audit/Finding.swift"), ("check", "Doctor/Diagnosis.swift")])
   func findings(command: String, source: String) throws {
     let page = try page("ullage-\(command)")

@@ -28,10 +28,10 @@ struct MigrateTests {
       [Programs.path("ullage"), "migrate", "--from=\(files.path)", "--to=\(target)"] + options, asMailUser: true)
   }
 
-  /// The report as one line, so that a sentence is found whatever line it is broken on.
+  /// The report as one line, so that a sentence is found wherever it is wrapped.
   private func flat(_ ending: Command.Ending) -> String { ending.output.replacing(#/\s+/#, with: " ") }
 
-  @Test("VDA's lines arrive, without the quotes, and each change is told; Postfix's files stay as they are")
+  @Test("VDA's lines are taken over without the quotes, and each change is reported; Postfix's files stay unchanged")
   func lines() throws {
     let text = main(linesOfVDA(limits: "static:1000000"))
     let files = try PostfixFiles(sandbox, main: text)
@@ -57,14 +57,15 @@ struct MigrateTests {
     #expect(sandbox.text("ullage.cf")?.hasSuffix("\n\n" + expected) == true, "\(sandbox.text("ullage.cf") ?? "")")
     #expect(sandbox.status("ullage.cf").map { $0.st_mode & 0o7777 } == 0o640)
     let report = flat(ending)
-    #expect(report.contains("virtual_trash_name the quotes around .Trash are gone. For VDA they were part of the name"))
-    #expect(report.contains("virtual_maildir_limit_message the quotes around the text are gone; VDA showed them"))
+    #expect(
+      report.contains("virtual_trash_name the quotes around .Trash were removed. For VDA they were part of the name"))
+    #expect(report.contains("virtual_maildir_limit_message the quotes around the text were removed; VDA showed them"))
     #expect(report.contains("limited to 51200000 bytes (Postfix's default, since main.cf does not set it)"))
     #expect(!report.contains("Solve this first"))
     #expect(files.text("main.cf") == text && files.text("master.cf") == PostfixFiles.virtual)
   }
 
-  @Test("Names of one's own come along with all that they use; Postfix's own names get their values")
+  @Test("User-defined names are taken over with all that they use; Postfix's own names get their values")
   func macros() throws {
     let files = try PostfixFiles(
       sandbox,
@@ -84,12 +85,12 @@ struct MigrateTests {
       text.contains("\nconfig_directory = \(files.path)\nnobody_knows = \nsqldir = ${tables}/sql\ntables = $config"))
     #expect(!text.contains("unused"))
     let report = flat(ending)
-    #expect(report.contains("$config_directory is written out as a line of the new file: \(files.path)"))
-    #expect(report.contains("$nobody_knows is used, and nothing defines it: Postfix takes it for empty"))
+    #expect(report.contains("$config_directory is defined in the new file: \(files.path)"))
+    #expect(report.contains("$nobody_knows is used but not defined: Postfix takes it for empty"))
     #expect(ending.status == 1)
   }
 
-  @Test("What cannot be used at all is said in a sentence with what to do, and nothing is written")
+  @Test("Unusable input is reported with what to do, and nothing is written")
   func refusals() throws {
     let files = try PostfixFiles(sandbox, main: main("a = $b\nb = ${a}\nvirtual_maildir_suffix = $a"))
     let cycle = try migrate(files)
@@ -111,14 +112,14 @@ struct MigrateTests {
     #expect(sandbox.list("").filter { $0.hasPrefix("ullage.cf") } == [])
   }
 
-  @Test("A file with settings is left alone but for --force, which keeps it; one with comments only is replaced")
+  @Test("A file with settings is replaced only with --force, which keeps a copy; one with only comments is replaced")
   func existing() throws {
     let files = try PostfixFiles(sandbox, main: main(""))
     try sandbox.write("ullage.cf", "# nothing yet\n\n")
     #expect(try migrate(files).status == 0)
     let made = sandbox.text("ullage.cf")
     #expect(made?.contains("virtual_mailbox_base") == true)
-    #expect(try migrate(files).status == 0, "the same once more is no change")
+    #expect(try migrate(files).status == 0, "a second run changes nothing")
     try sandbox.write("ullage.cf", "virtual_mailbox_base = /srv\n")
     let refused = try migrate(files)
     #expect(refused.status == 78 && refused.errors.contains("ullage.cf has settings already, and nothing was written"))
@@ -131,11 +132,11 @@ struct MigrateTests {
   }
 
   @Test(
-    "What will not be as it was is told, with what to do",
+    "Each change in behaviour is reported, with what to do",
     arguments: [
       (
         "virtual_mailbox_limit_maps = mysql:/etc/l.cf", 0,
-        "mysql:/etc/l.cf is asked by postmap -q, one process a question, with Postfix's own support for mysql (on Debian the package postfix-mysql)"
+        "mysql:/etc/l.cf is queried by postmap -q, one process per lookup, with Postfix's own support for mysql (on Debian the package postfix-mysql)"
       ),
       ("virtual_mailbox_limit_maps = ldap:/etc/l.cf", 0, "the package postfix-ldap"),
       (
@@ -143,12 +144,12 @@ struct MigrateTests {
       ),
       (
         "virtual_mailbox_limit_maps = pgsql:limits", 1,
-        "its settings stand in main.cf, as limits_hosts and so on; write them into a file"
+        "its settings are in main.cf, as limits_hosts and so on; write them into a file"
       ),
       ("virtual_mailbox_limit_maps = pgsql:/nowhere/l.cf", 1, "/nowhere/l.cf: No such file or directory"),
       (
         "virtual_mailbox_maps = static:example.org/you", 1,
-        "a path ends without a slash (example.org/you): those are mbox files, and there are Maildirs only here. Convert them"
+        "a path ends without a slash (example.org/you): those are mbox files, but only Maildirs work here. Convert them"
       ),
       (
         "virtual_mailbox_maps = inline:{ a@example.org=a/, {b@example.org = b}, {c@example.org = c} }", 1,
@@ -159,20 +160,22 @@ struct MigrateTests {
         "VDA's filter does not exist here: its rules will not be applied. Filter with Sieve"
       ),
       ("virtual_maildir_filter_maps = pgsql:/etc/f.cf", 1, "VDA's filter does not exist here"),
-      ("virtual_maildir_limit_message = 100 % full", 0, "holds a %: VDA took it for a format, here it is plain text"),
+      (
+        "virtual_maildir_limit_message = 100 % full", 0, "contains a %: VDA took it for a format, here it is plain text"
+      ),
       ("virtual_maildir_extended = no", 0, "VDA wrote no maildirsize. From now on there is one"),
       (
         "virtual_mailbox_limit = 0", 0,
-        "mailboxes without a limit of their own are without limit (as Postfix's files say)"
+        "mailboxes without a limit of their own are unlimited (as Postfix's files say)"
       ),
       ("virtual_mailbox_limit_inbox = yes", 0, "is yes: no maildirsize is written"),
       (
         "virtual_uid_maps = pgsql:/etc/uids.cf", 1,
-        "gives each mailbox a user (pgsql:/etc/uids.cf), and pipe(8) has one for an entry of master.cf"
+        "gives each mailbox its own user (pgsql:/etc/uids.cf), but pipe(8) has one per master.cf entry"
       ),
       (
         "virtual_uid_maps = static:4294967290", 1,
-        "no user has the number 4294967290, and pipe(8) needs a name. Make one, and run this again"
+        "no user has uid 4294967290, and pipe(8) needs a name. Create one, and run this again"
       ),
       ("virtual_create_maildirsize = yes", 0, "virtual_create_maildirsize is left out: no version of VDA read it"),
       ("virtual_mailbox_limit_message = full", 0, "is written as virtual_maildir_limit_message"),
@@ -181,19 +184,19 @@ struct MigrateTests {
       ("virtual_transport = lmtp:unix:x", 0, "is lmtp:unix:x, so virtual(8) does not deliver now"),
       (
         "transport_maps = inline:{ example.org=virtual:, {example.net = ullage:} }", 0,
-        "sends a domain (example.org) to virtual, which outranks virtual_transport"
+        "sends a domain (example.org) to virtual, which overrides virtual_transport"
       ),
       (
         "transport_maps = regexp:/etc/t", 0,
-        "it can only be asked for one domain after the other). Where it sends a domain to virtual"
+        "it can only be queried for one domain at a time). Where it sends a domain to virtual"
       ),
       (
         "virtual_mailbox_limit_override = \"yes\"", 0,
-        "virtual_mailbox_limit_override the quotes around the value are gone"
+        "virtual_mailbox_limit_override the quotes around the value were removed"
       ),
       (
         "virtual_minimum_uid = 4294967294", 1,
-        "below virtual_minimum_uid (4294967294): nothing is delivered with such rights"
+        "below virtual_minimum_uid (4294967294): no mail is delivered as such a user"
       ),
       ("virtual_mailbox_limit_maps = regexp:/nowhere/r", 1, "there is no /nowhere/r"),
     ])
@@ -205,7 +208,7 @@ struct MigrateTests {
     #expect(flat(ending).contains("Solve this first") == (status == 1))
   }
 
-  @Test("What the entry of virtual(8) sets itself outranks main.cf, and another such entry is named")
+  @Test("What the entry of virtual(8) sets by -o outranks main.cf, and another such entry is named")
   func overrides() throws {
     let files = try PostfixFiles(
       sandbox, main: main("virtual_overquota_bounce = no\nvirtual_transport = vmailbox:"),
@@ -221,14 +224,14 @@ struct MigrateTests {
     #expect(text.contains("\nvirtual_overquota_bounce = yes\n"))
     #expect(text.contains("\nvirtual_maildir_limit_message = Full, sorry.\n"))
     let report = flat(ending)
-    #expect(report.contains("virtual_overquota_bounce is taken from -o in master.cf, line 1, which outranks main.cf"))
+    #expect(report.contains("virtual_overquota_bounce is taken from -o in master.cf, line 1, which overrides main.cf"))
     #expect(
       report.contains("master.cf, line 4 other is another virtual(8) with settings of its own, which were not taken"))
     #expect(
       commands(in: ending.output, after: "The way back.").first?.hasSuffix("-e virtual_transport=vmailbox:") == true)
   }
 
-  @Test("The quotes of the trash matter only where it does not count; those of a name of one's own are told, too")
+  @Test("Quotes around the trash matter only if it is not counted; those of a user-defined name are reported, too")
   func quotes() throws {
     let files = try PostfixFiles(
       sandbox,
@@ -240,12 +243,13 @@ struct MigrateTests {
         virtual_trash_name = ".Trash"
         """))
     let report = flat(try migrate(files))
-    #expect(report.contains("the quotes around .Trash are gone. It counts anyway, because virtual_trash_count is yes"))
-    #expect(report.contains("mine the quotes around the value are gone"))
+    #expect(
+      report.contains("the quotes around .Trash were removed. It counts anyway, because virtual_trash_count is yes"))
+    #expect(report.contains("mine the quotes around the value were removed"))
     #expect(sandbox.text("ullage.cf")?.contains("\nmine = full\n") == true)
   }
 
-  @Test("Domains in a file are sent over and back by the printed commands, and nothing else in it changes")
+  @Test("The printed commands switch domains in a file over and back, and change nothing else in it")
   func transportFile() throws {
     let text =
       "# virtual: no\nexample.org virtual:\nexample.net\tvirtual:[x]\nexample.com  smtp:virtual\n  virtual:more\nb.example \t virtual:\n"
@@ -268,7 +272,7 @@ struct MigrateTests {
     #expect(sandbox.text("postfix/transport") == text)
   }
 
-  @Test("Run once more after the switch, the way back still leads to virtual; another's entry is not replaced")
+  @Test("In a second run after the switch, the way back still leads to virtual; a foreign entry is not replaced")
   func secondRun() throws {
     let entry = "ullage unix - n n - 20 pipe flags=DORXhu user=vmail argv=/usr/libexec/ullage/ullage-deliver\n"
     let files = try PostfixFiles(
@@ -285,7 +289,7 @@ struct MigrateTests {
     #expect(try migrate(files, "--transport=mine").status == 0)
   }
 
-  @Test("Names that a shell would take apart are quoted; a relative directory and one with a slash are the same")
+  @Test("Names that a shell would split are quoted; a slash after the directory makes no difference")
   func quoting() throws {
     let strange = try Sandbox()
     let files = try PostfixFiles(strange, main: main(""))
@@ -297,7 +301,7 @@ struct MigrateTests {
     #expect(words == "postfix\n-c\n\(strange("it's $(odd)"))\nreload\n")
   }
 
-  @Test("Control characters of files reach no terminal")
+  @Test("Control characters in files do not reach the terminal")
   func controlCharacters() throws {
     let files = try PostfixFiles(
       sandbox,
@@ -307,7 +311,7 @@ struct MigrateTests {
     #expect(ending.output.contains("a\\x1B[2Jb") && ending.output.contains("(x\\x07)"))
   }
 
-  @Test("A user other than vmail and a base elsewhere: the nightly audit is told")
+  @Test("With a user other than vmail or a base elsewhere, a printed command adapts the nightly audit")
   func audit() throws {
     let ending = try migrate(try PostfixFiles(sandbox, main: main("virtual_mailbox_base = /srv/mail")))
     let steps = commands(in: ending.output)
@@ -315,7 +319,7 @@ struct MigrateTests {
       steps.contains { $0.hasPrefix("printf ") && $0.contains("ReadWritePaths=/srv/mail") && $0.contains("User=") })
   }
 
-  @Test("Without virtual_transport in main.cf, the way back is to take it out again")
+  @Test("If main.cf has no virtual_transport, the way back removes it again")
   func wayBack() throws {
     let ending = try migrate(try PostfixFiles(sandbox, main: main("")))
     #expect(

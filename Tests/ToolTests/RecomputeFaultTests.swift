@@ -3,10 +3,10 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Each system call of a recompute failed in turn, and its worker process killed at each: the ledger is absent, valid or
-/// recognised as broken, and never says less than before. The program is the debug build, whose fault plan does it.
+/// Fails each system call of a recompute in turn, and kills its worker process at each: the ledger is
+/// absent or recognised as broken, or has the old total or the counted one. Uses the debug fault plan.
 struct RecomputeFaultTests {
-  /// How the ledger is before, of a mailbox that holds 500 bytes in 1 message.
+  /// The ledger before the run, in a mailbox that holds 500 bytes in 1 message.
   enum Scene: String, CaseIterable, Sendable {
     case right, low, forced, missing, torn, header, full, network
 
@@ -47,7 +47,7 @@ struct RecomputeFaultTests {
       }
       let what = "\(scene) \(action) \(fault)\(ending)"
       try check(host, ending, what)
-      // A reader that sums the lines finds what was there before, or what is there.
+      // A reader that sums the lines finds the old total or the counted one.
       if let total = host.ledgerTotal {
         #expect(
           [[500, 1], scene == .low || scene == .network ? [1, 1] : [500, 1], [900, 2]].contains(total), "\(what)")
@@ -61,10 +61,10 @@ struct RecomputeFaultTests {
     Issue.record("the walk does not end")
   }
 
-  @Test("Killed at any system call", arguments: Scene.allCases)
+  @Test("After a kill at any system call, the next run corrects the ledger", arguments: Scene.allCases)
   func kill(scene: Scene) throws {
     try walk(scene, "KILL") { host, ending, what in
-      // Behind its answer, the worker only waits for its end.
+      // After its answer, the worker only waits to be told to exit.
       let hasAnswered = ending.status == 0 && host.ledgerTotal == [500, 1]
       #expect(hasAnswered || ending.status == 2 && ending.output.contains("ended by a signal"), "\(what)")
       #expect(host.tmp.count <= 1, "\(what)")
@@ -72,7 +72,7 @@ struct RecomputeFaultTests {
   }
 
   @Test(
-    "Any system call that fails: the mailbox is reported, or it did not matter",
+    "If any system call fails, the mailbox is reported, or the failure did not matter",
     arguments: Scene.allCases.map { ($0, "EIO") } + [Scene.missing, .header, .full].map { ($0, "ENOSPC") })
   func errors(scene: Scene, action: String) throws {
     try walk(scene, action) { host, ending, what in

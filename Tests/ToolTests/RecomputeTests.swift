@@ -3,7 +3,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// `ullage recompute` on Maildirs that nobody else uses.
+/// `ullage recompute` on Maildirs that no other program uses.
 struct RecomputeTests {
   private static let limit = "virtual_mailbox_limit = 1000000"
 
@@ -22,7 +22,7 @@ struct RecomputeTests {
     return try #require(try ending.records.first)
   }
 
-  @Test("A ledger that is right stays as it is, to the byte and the inode")
+  @Test("A correct ledger is left unchanged, bytes and inode")
   func exact() throws {
     let host = try host("1000000S\n400 2\n100 -1\n")
     let before = host.sandbox.status("\(host.maildir)/maildirsize")
@@ -34,14 +34,14 @@ struct RecomputeTests {
   }
 
   @Test(
-    "What is too little is appended at once; what is too much stays while the mailbox is in use",
+    "A total that is too low is raised at once; one that is too high stays while the mailbox is in use",
     arguments: [
       ("100 0", "corrected", "400 1", "500", "1"), ("900 3", "busy", nil, "900", "3"),
       ("100 3", "raised", "400 0", "500", "3"),
       ("900 0", "raised", "0 1", "900", "1"),
     ] as [(String, String, String?, String, String)])
   func append(entry: String, result: String, added: String?, bytes: String, messages: String) throws {
-    // Both totals are above zero, so that the ledger itself is sound.
+    // Both totals are above zero, so that the ledger itself is valid.
     let ledger = "1000000S\n 1 1\n\(entry)\n-1 -1\n"
     let host = try host(ledger)
     let record = try recompute(host)
@@ -49,7 +49,7 @@ struct RecomputeTests {
     #expect(host.ledger == ledger + (added.map { $0 + "\n" } ?? ""))
   }
 
-  @Test("--dry-run tells the same and writes nothing, --force writes the ledger anew")
+  @Test("--dry-run reports the same and writes nothing; --force rewrites the ledger")
   func modes() throws {
     let ledger = "1000000S\n 900 3\n"
     let host = try host(ledger)
@@ -60,7 +60,7 @@ struct RecomputeTests {
   }
 
   @Test(
-    "A ledger that is of no use is written anew, and the damage is named",
+    "An unusable ledger is rewritten, and the damage is named",
     arguments: [
       (nil, "missing"), ("", "empty"), ("1000000S\n", "header-only"), ("1000000S\n500 1", "torn"),
       ("1000000S\n500 1\n\n", "bad-entry"), ("1000000S\n500 1 x\n", "bad-entry"),
@@ -94,7 +94,7 @@ struct RecomputeTests {
   }
 
   @Test(
-    "The likely cause of a drift: each of the documented ones",
+    "The likely cause of a drift is named, for each documented cause",
     arguments: [
       // The inbox holds 500 bytes in 1 message, 30 in one flagged T, 11 in one whose name begins with a dot; the trash 70.
       (" 530 2\n", "trashed-messages"), (" 570 2\n", "trash"), (" 500 1\n12", "damaged-lines"),
@@ -131,7 +131,7 @@ struct RecomputeTests {
     #expect(host.ledger == "3072S\n 500 1\n0 0\n")
     try Command.check(["rm", directory + "/maildirsize"])
     #expect(try host.ullage("recompute", "--maildir", directory).status == 2)
-    #expect(host.ledger == nil, "no limit could stay")
+    #expect(host.ledger == nil, "there is no limit to keep")
     #expect(try host.ullage("recompute", "--maildir", directory, "--limit", "0").status == 0)
     #expect(host.ledger == "0S\n 500 1\n")
     // A torn file still has its limit.
@@ -143,7 +143,7 @@ struct RecomputeTests {
   }
 
   @Test(
-    "Wrong calls end with 64 and say what is wrong",
+    "Usage errors exit with 64 and say what is wrong",
     arguments: [
       [], ["--all", "--domain", "example.org"], ["you@example.org", "--all"], ["--limit", "5", "you@example.org"],
       ["--maildir", "/x", "--limit", "5.5"], ["--jobs", "0", "--all"], ["--format", "xml", "--all"],
@@ -154,7 +154,7 @@ struct RecomputeTests {
     #expect(ending.status == 64 && ending.errors.hasPrefix("Error: ") && ending.output == "", "\(ending)")
   }
 
-  @Test("An unknown address is named and ends with 67; the others are done")
+  @Test("An unknown address is named, and the exit status is 67; the others are recomputed")
   func unknown() throws {
     let host = try host()
     let ending = try host.ullage("recompute", "ghost@example.org", MailHost.recipient)
@@ -162,7 +162,7 @@ struct RecomputeTests {
     #expect(host.ledger == "1000000S\n 500 1\n")
   }
 
-  @Test("A missing Maildir is no failure, and is not made")
+  @Test("A missing Maildir is no failure, and is not created")
   func absent() throws {
     let host = try MailHost(Self.limit)
     let ending = try host.ullage("recompute", MailHost.recipient)
@@ -176,7 +176,7 @@ struct RecomputeTests {
     #expect(ending.status == 78 && ending.errors.contains("virtual_mailbox_limit_inbox = yes"), "\(ending)")
   }
 
-  @Test("A folder that may not be read counts nothing, and is named on standard error")
+  @Test("An unreadable folder is not counted, and is named on standard error")
   func unreadable() throws {
     let host = try host()
     try host.store("c,S=9:2,S", bytes: 9, folder: ".A")
@@ -187,8 +187,8 @@ struct RecomputeTests {
   }
 
   @Test(
-    "As root, the work is done as the Maildir's owner: no file of root's is left, another's Maildir is done as its own",
-    .enabled(if: geteuid() == 0, "takes root: run scripts/test"))
+    "As root, each Maildir is recomputed as its owner, leaving no file of root; one that root owns is reported",
+    .enabled(if: geteuid() == 0, "needs root: run scripts/test"))
   func root() throws {
     let host = try MailHost(Self.limit)
     try host.configure(
@@ -215,8 +215,8 @@ struct RecomputeTests {
   }
 
   @Test(
-    "As the mail user, a Maildir of somebody else's is named with what to do",
-    .enabled(if: geteuid() == 0, "takes root: run scripts/test"))
+    "As the mail user, another user's Maildir is reported with what to do",
+    .enabled(if: geteuid() == 0, "needs root: run scripts/test"))
   func foreign() throws {
     let host = try host()
     try Command.check(["chown", "1234", host.sandbox(host.maildir)])
@@ -226,7 +226,7 @@ struct RecomputeTests {
     #expect(ending.output.contains("run ullage as that user or as root"))
   }
 
-  @Test("A symlink that the mail user put in a Maildir's place is not followed by root")
+  @Test("Root does not follow a symlink that the mail user put in a Maildir's place")
   func symlink() throws {
     let host = try host()
     let other = try Sandbox()
@@ -238,7 +238,7 @@ struct RecomputeTests {
     #expect(other.list("m") == ["cur", "new", "tmp"])
   }
 
-  @Test("The table is for people: widths, units, a result in words; the sum is on standard error")
+  @Test("The table is human-readable, with units and results in words; the summary is on standard error")
   func table() throws {
     let host = try host("1000000S\n900 3\n")
     try host.configure(
@@ -256,27 +256,23 @@ struct RecomputeTests {
         && ending.errors.hasSuffix(" s: 1 busy, not lowered, 1 without a Maildir\n"))
   }
 
-  @Test("A Maildir that vanishes while it is counted is reported, and the others are done")
+  @Test("A Maildir that vanishes while it is counted is reported, and the others are recomputed")
   func vanishes() throws {
     let host = try host("1000000S\n 1 1\n")
     try host.configure(
       Self.limit, maps: "inline:{ you@example.org=example.org/you/, me@example.org=example.org/me/ }")
     for part in ["cur", "new", "tmp"] { try host.sandbox.makeDirectory("base/example.org/me/\(part)") }
     try host.sandbox.write("base/example.org/me/cur/a,S=9:2,S", "")
-    // The worker stops before it locks the Maildir, when it has opened it.
-    let trace = [
-      "strace", "-f", "-o", host.sandbox("trace"), "-e", "trace=flock", "-e", "inject=flock:delay_enter=700000:when=1",
-    ]
-    let command = host.toolArguments(["recompute", MailHost.recipient, "me@example.org", "--jobs=1"])
-    let run = try Command(trace + command, input: .bytes([]), asMailUser: true)
-    try waitUntil("the first lock") { host.sandbox.text("trace")?.contains("flock") == true ? () : nil }
+    // The worker stops when it has the lock on the first Maildir's cur/.
+    let run = try StoppedCommand(
+      host.toolArguments(["recompute", MailHost.recipient, "me@example.org", "--jobs=1"]), at: "flock")
     try Command.check(["rm", "-r", host.sandbox(host.maildir)])
-    let ending = run.wait()
-    #expect(ending.status == 2 && ending.output.contains("it vanished meanwhile"), "\(ending)")
+    let ending = try run.resume()
+    #expect(ending.status == 2 && ending.output.contains("it vanished in the meantime"), "\(ending)")
     #expect(host.sandbox.text("base/example.org/me/maildirsize") == "1000000S\n 9 1\n")
   }
 
-  @Test("Ctrl-C: what was begun is finished, nothing is left in tmp/, and the sum says that it was interrupted")
+  @Test("On Ctrl-C, started work is finished, nothing is left in tmp/, and the summary says that it was interrupted")
   func interrupted() throws {
     let host = try MailHost()
     let names = (0..<400).map { "u\($0)" }
@@ -288,18 +284,18 @@ struct RecomputeTests {
       ["setsid"] + host.toolArguments(["recompute", "--limit", "1G", "--maildir"] + directories), input: .bytes([]),
       asMailUser: true)
     try waitUntil("the first ledger") { host.sandbox.status("base/example.org/u0/maildirsize").map { _ in () } }
-    // To the whole group, as a terminal does it.
+    // To the whole process group, as a terminal does.
     #expect(Foundation.kill(-run.process, SIGINT) == 0)
     let ending = run.wait()
     #expect(
-      ending.status == 130 && ending.errors.contains("interrupted; what was begun has been finished"),
+      ending.status == 130 && ending.errors.contains("interrupted; work in progress was finished"),
       "\(ending.errors)")
     let ledgers = names.map { host.sandbox.text("base/example.org/\($0)/maildirsize") }
     #expect(ledgers.allSatisfy { $0 == nil || $0 == "1073741824S\n 0 0\n" } && ledgers.contains(nil))
     #expect(names.allSatisfy { host.sandbox.list("base/example.org/\($0)/tmp") == [] })
   }
 
-  @Test("Symlinks that lead in circles end a count of Exim's kind as any other", .timeLimit(.minutes(1)))
+  @Test("A count with the Exim profile ends even if symlinks form a cycle", .timeLimit(.minutes(1)))
   func circles() throws {
     let host = try host("1000000S\n 1 1\n")
     try host.configure(Self.limit + "\nmaildir_count_profile = exim")
@@ -320,15 +316,15 @@ struct RecomputeTests {
       trace + host.toolArguments(["recompute", MailHost.recipient]), environment: ["ULLAGE_FILE_SYSTEM": "nfs"],
       asMailUser: true)
     #expect(ending.status == 0 && host.ledger == "1000000S\n 500 1\n0 0\n", "\(ending)")
-    // The lock that was taken last before the renaming is still held: its file has not been closed since.
+    // The last lock taken before the rename is still held: its file has not been closed since.
     let lines = try #require(host.sandbox.text("trace")).split(separator: "\n").map(String.init)
     let rename = try #require(lines.lastIndex { $0.contains("rename") && $0.contains("\"maildirsize\"") })
-    let lock = try #require(lines[..<rename].lastIndex { $0.contains("F_OFD_SETLKW") })
+    let lock = try #require(lines[..<rename].lastIndex { $0.contains("F_OFD_SETLK") })
     let descriptor = try #require(lines[lock].firstMatch(of: #/fcntl\((\d+),/#)).1
     #expect(!lines[lock...rename].contains { $0.contains("close(\(descriptor))") }, "\(lines[lock...rename])")
   }
 
-  @Test("A folder that may not be read keeps the total from being lowered")
+  @Test("With an unreadable folder the total is not lowered")
   func unreadableIsNotGone() throws {
     let host = try host("1000000S\n 1500 2\n")
     try host.store("c,S=1000:2,S", bytes: 1000, folder: ".A")
@@ -337,7 +333,7 @@ struct RecomputeTests {
     #expect(try ending.records.first?["result"] == "busy" && host.ledger == "1000000S\n 1500 2\n")
   }
 
-  @Test("Several folders can be the trash, and those below them")
+  @Test("Several folders can be the trash, with or without those below them")
   func trash() throws {
     let host = try host()
     try host.store("c,S=1000:2,S", bytes: 1000, folder: ".Junk")
@@ -352,7 +348,7 @@ struct RecomputeTests {
     }
   }
 
-  @Test("A directory can be recomputed where there is no ullage.cf: its defaults hold")
+  @Test("A directory can be recomputed without an ullage.cf: its defaults apply")
   func noConfiguration() throws {
     let host = try host()
     let command = [Programs.path("ullage"), "recompute", "--maildir", host.sandbox(host.maildir), "--limit", "1M"]
@@ -378,7 +374,7 @@ struct RecomputeTests {
     #expect(polls.count > 30 && !polls.contains { $0.contains("Timeout") || $0.contains(", 0, 1000)") }, "\(polls)")
   }
 
-  @Test("Where nothing can be written, nothing is said to be done: 74")
+  @Test("If the output cannot be written, the exit status is 74")
   func noOutput() throws {
     let host = try host()
     for target in ["/dev/full", "&-"] {
@@ -388,7 +384,7 @@ struct RecomputeTests {
     }
   }
 
-  @Test("A directory that was named and is not there is a failure")
+  @Test("A directory that was given and does not exist is a failure")
   func mistypedDirectory() throws {
     let ending = try host().ullage("recompute", "--maildir", "/nonexistent/you", "--limit", "0")
     #expect(ending.status == 2 && ending.output.contains("there is no /nonexistent"), "\(ending)")
@@ -397,7 +393,7 @@ struct RecomputeTests {
     #expect(other.status == 2 && other.output.contains("there is no Maildir"), "\(other)")
   }
 
-  @Test("A reader that goes away ends the command without a word")
+  @Test("If the reader closes the pipe, the command ends without a message")
   func closedPipe() throws {
     let host = try host()
     let command = host.toolArguments(

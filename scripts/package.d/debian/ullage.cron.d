@@ -1,7 +1,7 @@
 # /etc/cron.d/ullage: the nightly audit, where systemd does not run (with it, ullage-audit.timer does the same).
-# cron mails what the audit writes, and with --quiet that is nothing when nothing was found.
-# Without the program (the package was removed, not purged) or a configuration it does nothing.
-# flock keeps a second audit away while one still runs. /var/lib/ullage belongs to vmail.
+# cron mails what the audit writes; with --quiet it writes nothing when nothing was found.
+# It does nothing without the program (when the package was removed, but not purged) or without a configuration.
+# flock prevents a second audit while one is still running. /var/lib/ullage belongs to vmail.
 SHELL=/bin/sh
 PATH=/usr/local/bin:/usr/bin:/bin
 MAILTO=root

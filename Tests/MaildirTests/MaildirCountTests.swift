@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+import Foundation
+import Posix
+import Quota
+import TestSupport
+import Testing
+
+@testable import Maildir
+
+struct MaildirCountTests {
+  @Test("Only what changed is counted again, and every change is noticed")
+  func incremental() throws {
+    let sandbox = try Sandbox()
+    for folder in ["m", "m/.A", "m/.Trash"] {
+      for name in ["cur", "new", "tmp"] { try sandbox.makeDirectory("\(folder)/\(name)") }
+    }
+    let maildir = try Maildir.open(
+      base: try #require(Path(sandbox.path.utf8)), components: ["m"], owner: UInt32(MailUser.id))
+    var count = MaildirCount(of: maildir, CountingRule(uncountedFolders: [Array(".Trash".utf8)]), until: .never)
+    func look() throws -> Bool { try count.look(all: false) }
+    #expect(try look() && count.usage == .none)
+    let changes: [(String, Int64, Int64)] = [
+      ("m/cur/a,S=7:2,S", 7, 1), ("m/new/b", 12, 2), ("m/.A/cur/c,S=100", 112, 3), ("m/.Trash/cur/d,S=9", 112, 3),
+      ("m/cur/.hidden,S=5", 112, 3), ("m/tmp/e", 112, 3), ("m/.A/new/f,S=0:2,", 117, 4), ("m/.B/cur/g,S=3", 120, 5),
+      ("m/cur/sub/file", 120, 5), ("m/nodot/cur/h", 120, 5), ("m/.A/.C/cur/i", 120, 5),
+    ]
+    for (path, bytes, messages) in changes {
+      try sandbox.write(path, "12345")
+      while try look() {}
+      #expect(count.usage == QuotaUsage(bytes: bytes, messages: messages), "\(path)")
+      #expect(try !look(), "nothing has changed since \(path)")
+    }
+    try Command.check(["rm", "-r", sandbox("m/.A")])
+    while try look() {}
+    #expect(count.usage == QuotaUsage(bytes: 15, messages: 3))
+  }
+
+  @Test(
+    "With whole-second timestamps, a change in the second of the last look is noticed (ext4, 128-byte inodes)",
+    .enabled(if: geteuid() == 0, "needs root: run scripts/test"))
+  func wholeSeconds() throws {
+    let disk = try LoopDisk("mkfs.ext4 -q -I 128", megabytes: 8)
+    let sandbox = try Sandbox(below: disk.path)
+    for name in ["cur", "new", "tmp"] { try sandbox.makeDirectory("m/\(name)") }
+    let maildir = try Maildir.open(
+      base: try #require(Path(sandbox.path.utf8)), components: ["m"], owner: UInt32(MailUser.id))
+    var count = MaildirCount(of: maildir, CountingRule(), until: .never)
+    for number in 1...20 {
+      try sandbox.write("m/cur/\(number),S=10", "")
+      _ = try count.look(all: false)
+      #expect(count.usage == QuotaUsage(bytes: 10 * Int64(number), messages: Int64(number)))
+    }
+  }
+
+  @Test("An unreadable folder is not counted, and is logged")
+  func unreadable() throws {
+    let host = try MailHost("virtual_mailbox_limit = 1000")
+    try host.store("a,S=500:2,S", bytes: 500, folder: ".A")
+    try Command.check(["chmod", "0", host.sandbox("\(host.maildir)/.A")])
+    let delivery = try host.deliver(bytes: 600)
+    #expect(delivery.status == 0)
+    #expect(delivery.log.contains { $0.contains("not counted, no permission to read it: .A/") })
+  }
+}

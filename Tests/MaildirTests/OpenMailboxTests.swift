@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+import Foundation
+import Posix
+import Quota
+import TestSupport
+import Testing
+import Text
+
+@testable import Maildir
+
+/// An open mailbox, in this process so that files can be changed between its steps.
+struct OpenMailboxTests {
+  private let sandbox: Sandbox
+  private let names = UniqueName(host: Array("host".utf8))
+
+  init() throws {
+    sandbox = try Sandbox()
+    for name in ["cur", "new", "tmp"] { try sandbox.makeDirectory("m/\(name)") }
+  }
+
+  private func openMaildir() throws -> Maildir {
+    try Maildir.open(
+      base: try #require(Path(sandbox.path.utf8)), components: ["m"], owner: UInt32(MailUser.id))
+  }
+
+  /// With a limit of 1000 bytes.
+  private func open() throws -> OpenMailbox {
+    OpenMailbox(
+      try openMaildir(), limit: QuotaLimit(bytes: 1000), rule: CountingRule(), names: names, countTimeLimit: 60,
+      until: .never)
+  }
+
+  @Test("Lines that other programs append to a replaced ledger are carried over; after a count, only positive ones")
+  func carriedOver() throws {
+    try sandbox.write("m/cur/a,S=500:2,S", "")
+    try sandbox.write("m/maildirsize", "1000S\n900 9\n0 0\n")
+    var mailbox = try open()
+    let foreign = try #require(FileHandle(forWritingAtPath: sandbox("m/maildirsize")))
+    #expect(
+      try mailbox.admit(messageOf: 200)
+        == .fits(beside: QuotaUsage(bytes: 500, messages: 1)))
+    try foreign.seekToEnd()
+    foreign.write(Data("70 1\n-500 -1\n".utf8))
+    try mailbox.enter(messageOf: 200)
+    mailbox.settle(messageOf: 200)
+    #expect(sandbox.text("m/maildirsize") == "1000S\n 500 1\n200 1\n70 1\n")
+  }
+
+  @Test("After compaction all such lines are carried over: the sum does not include them")
+  func carriedOverByCompaction() throws {
+    try sandbox.write("m/maildirsize", "1000S\n 500 5\n" + String(repeating: "0 0\n", count: 900))
+    var mailbox = try open()
+    let foreign = try #require(FileHandle(forWritingAtPath: sandbox("m/maildirsize")))
+    #expect(try mailbox.promisedRoom() == 500)
+    try foreign.seekToEnd()
+    foreign.write(Data("70 1\n-50 -1\n".utf8))
+    #expect(
+      try mailbox.admit(messageOf: 200)
+        == .fits(beside: QuotaUsage(bytes: 500, messages: 5)))
+    try mailbox.enter(messageOf: 200)
+    mailbox.settle(messageOf: 200)
+    #expect(sandbox.text("m/maildirsize") == "1000S\n 500 5\n0 0\n200 1\n70 1\n-50 -1\n")
+    #expect(sandbox.list("m/tmp").count == 1, "the replaced file is removed with the mailbox")
+  }
+
+  @Test("A ledger replaced between our read and our append gets the entry as well")
+  func replacedBeforeAppend() throws {
+    try sandbox.write("m/maildirsize", "1000S\n500 1\n")
+    var mailbox = try open()
+    _ = try mailbox.admit(messageOf: 200)
+    try sandbox.write("m/other", "1000S\n400 1\n")
+    try Command.check(["mv", sandbox("m/other"), sandbox("m/maildirsize")])
+    try mailbox.enter(messageOf: 200)
+    mailbox.settle(messageOf: 200)
+    #expect(sandbox.text("m/maildirsize") == "1000S\n400 1\n200 1\n")
+  }
+
+  @Test("Another program's ledger that appears during a count is kept")
+  func foreignAppears() throws {
+    try sandbox.write("m/cur/a,S=500:2,S", "")
+    let maildir = try openMaildir()
+    let text = LedgerContents.counted(QuotaUsage(bytes: 500, messages: 1), limit: QuotaLimit(bytes: 1000))
+    let replacement = try LedgerReplacement.write(text, in: maildir, names: names)
+    try sandbox.write("m/maildirsize", "1000S\n600 2\n")
+    #expect(try !replacement.install(inPlaceOf: nil))
+    #expect(sandbox.text("m/maildirsize") == "1000S\n600 2\n")
+    _ = consume replacement
+    #expect(sandbox.list("m/tmp") == [])
+  }
+
+  @Test("Another program's recount between our sum and our exchange is put back")
+  func foreignRecount() throws {
+    try sandbox.write("m/maildirsize", "1000S\n500 1\n")
+    let maildir = try openMaildir()
+    let summed = try maildir.directory.fstatat("maildirsize").identity
+    let replacement = try LedgerReplacement.write(Array("1000S\n 500 1\n0 0\n".utf8), in: maildir, names: names)
+    try sandbox.write("m/other", "1000S\n450 1\n")
+    try Command.check(["mv", sandbox("m/other"), sandbox("m/maildirsize")])
+    #expect(try !replacement.install(inPlaceOf: summed))
+    #expect(sandbox.text("m/maildirsize") == "1000S\n450 1\n")
+  }
+
+  @Test("Late lines of a replaced ledger are not written into a file that another program has made since")
+  func displacedThenForeignRecount() throws {
+    try sandbox.write("m/maildirsize", "1000S\n 500 5\n" + String(repeating: "0 0\n", count: 900))
+    var mailbox = try open()
+    let foreign = try #require(FileHandle(forWritingAtPath: sandbox("m/maildirsize")))
+    _ = try mailbox.promisedRoom()
+    try foreign.seekToEnd()
+    foreign.write(Data("-50 -1\n".utf8))
+    try sandbox.write("m/other", "1000S\n450 4\n")
+    try Command.check(["mv", sandbox("m/other"), sandbox("m/maildirsize")])
+    _ = try mailbox.admit(messageOf: 200)
+    try mailbox.enter(messageOf: 200)
+    mailbox.settle(messageOf: 200)
+    #expect(sandbox.text("m/maildirsize") == "1000S\n450 4\n200 1\n")
+  }
+
+  @Test("A ledger that is removed during a count is created again")
+  func removedDuringCount() throws {
+    try sandbox.write("m/maildirsize", "1000S\n500 1\n")
+    let maildir = try openMaildir()
+    let old = try maildir.directory.fstatat("maildirsize").identity
+    let replacement = try LedgerReplacement.write(Array("1000S\n 500 1\n".utf8), in: maildir, names: names)
+    try Command.check(["rm", sandbox("m/maildirsize")])
+    #expect(try replacement.install(inPlaceOf: old))
+    #expect(sandbox.text("m/maildirsize") == "1000S\n 500 1\n")
+  }
+
+  @Test("On a network file system, lines appended to the ledger during a count are carried over, too")
+  func lateLinesOnNetwork() throws {
+    let host = try MailHost("virtual_mailbox_limit = 100000000")
+    try host.setLedger("garbage\n")
+    try Command.check(
+      ["sh", "-c", "cd \(host.sandbox(host.maildir))/cur && seq -f '%.0f,S=10:2,S' 60000 | xargs touch"],
+      asMailUser: true)
+    // It stops after writing the new ledger, before it reads the old one for the last time.
+    let delivery = try StoppedCommand(
+      host.arguments, at: "fdatasync", input: .bytes(MailHost.message(100)),
+      environment: ["ULLAGE_FILE_SYSTEM": "nfs"])
+    #expect(host.tmp.count == 1, "the new ledger")
+    let ledger = try #require(FileHandle(forWritingAtPath: host.sandbox("\(host.maildir)/maildirsize")))
+    try ledger.seekToEnd()
+    ledger.write(Data("5000 1\n-7 -1\n".utf8))
+    #expect(try delivery.resume().status == 0)
+    #expect(host.ledger == "100000000S\n 600000 60000\n5000 1\n100 1\n")
+  }
+
+  @Test("If a published message is removed again, its entry is retracted")
+  func takenBack() throws {
+    try sandbox.write("m/maildirsize", "1000S\n500 1\n")
+    var mailbox = try open()
+    _ = try mailbox.admit(messageOf: 200)
+    try mailbox.enter(messageOf: 200)
+    try sandbox.write("m/new/message", "x")
+    mailbox.settle(messageOf: 200)
+    let cause = SystemError(.fsync, "new".utf8, Errno.ENOSPC)
+    #expect(mailbox.takeBack("message", messageOf: 200, because: cause) == .system(cause))
+    #expect(sandbox.list("m/new") == [] && sandbox.text("m/maildirsize") == "1000S\n500 1\n200 1\n-200 -1\n")
+  }
+}

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+import Foundation
+
+/// A program that stops itself after its first call of one system call, so that a test can change something meanwhile.
+/// strace(1) sends it SIGSTOP there: no test needs a delay that could be too short.
+package final class StoppedCommand {
+  private let command: Command
+  private let stopped: pid_t
+
+  /// Starts the program, and returns when it has stopped.
+  ///
+  /// - Parameters:
+  ///   - systemCall: its name.
+  ///   - failing: another system call, whose second call fails with EIO.
+  package init(
+    _ arguments: [String], at systemCall: String, failing: String? = nil, input: Command.Input = .bytes([]),
+    environment: [String: String] = [:]
+  ) throws {
+    let sandbox = try Sandbox()
+    let trace = sandbox("trace")
+    let calls = [systemCall] + (failing.map { [$0] } ?? [])
+    let strace =
+      [
+        "strace", "-f", "-o", trace, "-e", "trace=\(calls.joined(separator: ","))", "-e",
+        "inject=\(systemCall):signal=SIGSTOP:when=1",
+      ] + (failing.map { ["-e", "inject=\($0):error=EIO:when=2"] } ?? [])
+    command = try Command(strace + arguments, input: input, environment: environment, asMailUser: true)
+    stopped = try waitUntil("\(systemCall) of \(arguments[0])") {
+      let lines = (sandbox.text("trace") ?? "").split(separator: "\n")
+      guard let line = lines.first(where: { $0.contains("--- stopped by SIGSTOP ---") }) else { return nil }
+      return line.split(separator: " ").first.flatMap { pid_t($0) }
+    }
+  }
+
+  /// Lets the program go on, and waits for its end.
+  package func resume() throws -> Command.Ending {
+    guard kill(stopped, SIGCONT) == 0 else { throw TestError("kill: \(errorText(errno))") }
+    return command.wait()
+  }
+}
