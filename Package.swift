@@ -33,7 +33,7 @@ let package = Package(
     .executableTarget(
       name: "ullaged",
       dependencies: [
-        "Lookup", "Mailboxes", "Configuration", "Socketmap", "Posix", "Text",
+        "LookupServer", "Mailboxes", "Configuration", "Socketmap", "Posix", "Text",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "NIOCore", package: "swift-nio"),
@@ -45,55 +45,112 @@ let package = Package(
     .executableTarget(
       name: "ullage",
       dependencies: [
-        "Doctor", "Audit", "Migration", "Postfix", "Reports", "Mailboxes", "Tables", "Maildir", "Postgres",
-        "Configuration", "Quota", "Posix", "Text",
+        "Presentation", "Audit", "Check", "Migration", "Sweep", "Site", "Findings", "Mailboxes", "Maildir", "Tables",
+        "Postgres", "Configuration", "Quota", "Posix", "Text",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       linkerSettings: staticRuntime + staticFoundation),
-    .target(name: "Delivery", dependencies: ["Mailboxes", "Maildir", "Configuration", "Quota", "Posix", "Text"]),
+    .target(
+      name: "Presentation",
+      dependencies: [
+        "Audit", "Check", "Migration", "Sweep", "Findings", "Maildir", "Tables", "Configuration", "Quota", "Posix",
+        "Text",
+      ]),
     .target(
       name: "Audit",
       dependencies: [
-        "Reports", "Mailboxes", "Tables", "Maildir", "Postgres", "Configuration", "Quota", "Posix", "Text",
+        "Sweep", "Findings", "Mailboxes", "Maildir", "Tables", "Configuration", "Quota", "Posix", "Text",
       ]),
     .target(
-      name: "Doctor",
+      name: "Check",
       dependencies: [
-        "Audit", "Migration", "Postfix", "Reports", "Delivery", "Mailboxes", "Tables", "Maildir", "Postgres",
-        "Configuration", "Quota", "Posix", "Text",
+        "Audit", "Sweep", "Site", "Findings", "Mailboxes", "Maildir", "Tables", "Postgres", "Configuration", "Quota",
+        "Posix", "Text",
       ]),
     .target(
-      name: "Migration", dependencies: ["Postfix", "Reports", "Tables", "Postgres", "Configuration", "Posix", "Text"]),
-    .target(name: "Postfix", dependencies: ["Reports", "Configuration", "Posix", "Text"]),
-    .target(name: "Reports", dependencies: ["Text"]),
-    .target(name: "Text"),
-    .target(name: "Lookup", dependencies: ["Mailboxes", "Tables", "Configuration", "Socketmap", "Posix", "Text"]),
+      name: "Migration",
+      dependencies: [
+        "Site", "Findings", "Tables", "Postgres", "Configuration", "Posix", "Text",
+      ]),
+    .target(name: "Delivery", dependencies: ["Mailboxes", "Maildir", "Configuration", "Quota", "Posix", "Text"]),
+    .target(
+      name: "LookupServer",
+      dependencies: [
+        "Mailboxes", "Tables", "Database", "Configuration", "Socketmap", "Posix", "Text",
+      ]),
+    .target(
+      name: "Sweep",
+      dependencies: [
+        "Mailboxes", "Maildir", "Tables", "Database", "Postgres", "Configuration", "Quota", "Posix", "Text",
+      ]),
+    .target(
+      name: "Site",
+      dependencies: [
+        "Findings", "Tables", "Database", "Postgres", "Configuration", "Posix", "Text",
+      ]),
+    .target(name: "Findings", dependencies: ["Text"]),
     .target(name: "Mailboxes", dependencies: ["Tables", "Configuration", "Quota", "Posix", "Text"]),
-    .target(name: "Tables", dependencies: ["Postgres", "Configuration", "Socketmap", "Posix", "Text"]),
-    .target(name: "Postgres", dependencies: ["CLibpq", "Posix", "Text"]),
     .target(name: "Maildir", dependencies: ["Quota", "Posix", "Text"]),
+    .target(name: "Tables", dependencies: ["Database", "Postgres", "Configuration", "Socketmap", "Posix", "Text"]),
+    .target(name: "Database", dependencies: ["Postgres", "Configuration", "Posix", "Text"]),
+    .target(name: "Postgres", dependencies: ["CLibpq", "Posix", "Text"]),
     .target(name: "Configuration", dependencies: ["Quota", "Text"]),
+    .target(name: "Posix", dependencies: ["Text", "CPosix"]),
     .target(name: "Quota"),
     .target(name: "Socketmap"),
-    .target(name: "Posix", dependencies: ["Text", "CPosix"]),
+    .target(name: "Text"),
     .systemLibrary(name: "CLibpq"),
-    .target(name: "TestSupport", path: "Tests/TestSupport"),
-    .testTarget(name: "QuotaTests", dependencies: ["Text", "Quota"]),
-    .testTarget(name: "SocketmapTests", dependencies: ["Text", "Socketmap"]),
-    .testTarget(name: "ConfigurationTests", dependencies: ["Quota", "Text", "Configuration"]),
-    .testTarget(name: "PosixTests", dependencies: ["Text", "Posix", "TestSupport"]),
-    .testTarget(name: "PostgresTests", dependencies: ["Text", "Postgres"]),
-    .testTarget(name: "TablesTests", dependencies: ["Text", "Tables", "Configuration", "Posix", "TestSupport"]),
-    .testTarget(
-      name: "LookupTests",
-      dependencies: ["Text", "Lookup", "Mailboxes", "Configuration", "Socketmap", "Posix", "TestSupport"]),
-    .testTarget(name: "MailboxesTests", dependencies: ["Text", "Mailboxes", "Configuration", "Quota", "Posix"]),
-    .testTarget(name: "MaildirTests", dependencies: ["Text", "Maildir", "Quota", "Posix", "TestSupport"]),
-    .testTarget(name: "DeliveryTests", dependencies: ["Delivery", "Quota", "Text", "TestSupport"]),
-    .testTarget(name: "ToolTests", dependencies: ["TestSupport"]),
-    .testTarget(name: "DoctorTests", dependencies: ["Text", "Doctor"]),
-    .testTarget(name: "ReportsTests", dependencies: ["Reports", "Text"]),
     .systemLibrary(name: "CPosix"),
+    .target(name: "TestSupport", path: "Tests/TestSupport"),
+    .testTarget(name: "TextTests", dependencies: ["Text", "TestSupport"]),
+    .testTarget(name: "QuotaTests", dependencies: ["Quota"]),
+    .testTarget(name: "SocketmapTests", dependencies: ["Socketmap"]),
+    .testTarget(name: "ConfigurationTests", dependencies: ["Configuration", "Quota", "Text"]),
+    .testTarget(name: "PosixTests", dependencies: ["Posix", "Text", "TestSupport"]),
+    .testTarget(name: "PostgresTests", dependencies: ["Postgres"]),
+    .testTarget(name: "DatabaseTests", dependencies: ["Database", "Configuration", "Text"]),
+    .testTarget(name: "TablesTests", dependencies: ["Tables", "Configuration", "Posix", "Text", "TestSupport"]),
+    .testTarget(
+      name: "MailboxesTests",
+      dependencies: [
+        "Mailboxes", "Tables", "Configuration", "Quota", "Posix", "Text",
+      ]),
+    .testTarget(name: "MaildirTests", dependencies: ["Maildir", "Quota", "Posix", "Text", "TestSupport"]),
+    .testTarget(name: "FindingsTests", dependencies: ["Findings", "TestSupport"]),
+    .testTarget(name: "SiteTests", dependencies: ["Site", "Configuration", "Posix", "Text", "TestSupport"]),
+    .testTarget(
+      name: "SweepTests",
+      dependencies: [
+        "Sweep", "Maildir", "Mailboxes", "Configuration", "Quota", "Posix", "TestSupport",
+      ]),
+    .testTarget(
+      name: "AuditTests",
+      dependencies: [
+        "Audit", "Sweep", "Findings", "Maildir", "Configuration", "Quota", "Posix", "TestSupport",
+      ]),
+    .testTarget(name: "CheckTests", dependencies: ["Check", "Findings", "Text"]),
+    .testTarget(
+      name: "MigrationTests",
+      dependencies: [
+        "Migration", "Site", "Findings", "Configuration", "Posix", "Text", "TestSupport",
+      ]),
+    .testTarget(
+      name: "LookupServerTests",
+      dependencies: [
+        "LookupServer", "Mailboxes", "Configuration", "Socketmap", "Posix", "Text", "TestSupport",
+      ]),
+    .testTarget(
+      name: "PresentationTests",
+      dependencies: [
+        "Presentation", "Audit", "Check", "Migration", "Sweep", "Findings", "Maildir", "Tables", "Configuration",
+        "Quota", "Posix", "Text", "TestSupport",
+      ]),
+    .testTarget(
+      name: "DeliveryTests",
+      dependencies: [
+        "Delivery", "Mailboxes", "Maildir", "Quota", "Posix", "Text", "TestSupport",
+      ]),
+    .testTarget(name: "ToolTests", dependencies: ["TestSupport"]),
   ],
   swiftLanguageModes: [.v6]
 )
@@ -101,7 +158,9 @@ let package = Package(
 // Tests that start servers of their own; scripts/test installs what they need and sets this.
 if Context.environment["ULLAGE_END_TO_END"] != nil {
   package.targets.append(
-    .testTarget(name: "EndToEndTests", dependencies: ["Text", "Tables", "Configuration", "Posix", "TestSupport"]))
+    .testTarget(
+      name: "EndToEndTests",
+      dependencies: ["Tables", "Site", "Postgres", "Configuration", "Posix", "Text", "TestSupport"]))
 }
 
 for target in package.targets where target.type != .system {

@@ -1,33 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
+package import Findings
 import Maildir
 import Posix
 import Quota
-import Reports
+package import Sweep
 import Text
 
-/// Collects the findings about one mailbox.
-struct MailboxFindings {
-  private let row: MailboxRow
-  private(set) var findings: [Finding] = []
-
-  init(_ row: MailboxRow) {
-    self.row = row
-  }
-
-  /// - Parameter isMended: this run has repaired it, so nothing remains to be done.
-  mutating func add(
-    _ kind: Finding.Kind, _ severity: Finding.Severity, _ evidence: String, cause: String = "", remedy: String = "",
-    bytes: Int64? = nil, messages: Int64? = nil, isMended: Bool = false
-  ) {
-    findings.append(
-      Finding(
-        kind: kind, severity: isMended ? .notice : severity, mailbox: row.name, path: row.pathText, evidence: evidence,
-        cause: cause, remedy: isMended ? "" : remedy, bytes: bytes, messages: messages, isMended: isMended))
-  }
-}
-
-/// Turns a report on a mailbox into findings: values in, values out.
-package struct AuditRules {
+/// Turns the report on a mailbox into findings: values in, values out.
+package struct AuditRules: Sendable {
   /// `--repair`: what was counted may already have been repaired.
   private let repairs: Bool
 
@@ -36,157 +16,195 @@ package struct AuditRules {
   }
 
   package func findings(_ row: MailboxRow, _ report: MailboxReport) -> [Finding] {
-    var found = MailboxFindings(row)
-    for fault in row.faults { add(fault, row, &found) }
-    switch report.state {
-    case .absent:
-      found.add(.absent, .notice, "no Maildir", cause: "nothing has been delivered there yet, or it was removed")
-    case .broken(let text) where !row.faults.contains(where: \.isPath):
-      found.add(.brokenMaildir, .error, text, remedy: "repair it; mail to it is deferred until then")
-    case .foreign(let user):
-      let name = user == 0 ? "root" : "\(User.name(of: user)) (uid \(user))"
-      found.add(
-        .wrongRights, .error, "the Maildir belongs to \(name)", cause: "it was created by hand, or restored",
-        remedy: Self.giveBack)
-    case .broken, .failed, .examined: break
-    }
-    if report.isInspected {
-      addFiles(report, &found)
-      addLedger(row, report, &found)
-    }
-    return found.findings
+    let finder = MailboxFinder(row: row, report: report, repairs: repairs)
+    return row.faults.map { finder.finding(for: $0) } + finder.stateFindings
+      + (report.isInspected ? finder.fileFindings + finder.ledgerFindings : [])
+  }
+}
+
+/// The findings about one mailbox.
+private struct MailboxFinder {
+  let row: MailboxRow
+  let report: MailboxReport
+  let repairs: Bool
+
+  private func finding(
+    _ severity: Finding.Severity, _ kind: FindingKind, _ evidence: String, reason: String = "",
+    remedy: Remedy? = nil, bytes: Int64? = nil, messages: Int64? = nil, isRepaired: Bool = false
+  ) -> Finding {
+    Finding(
+      severity, kind, in: .mailboxes, .init(row.name, path: row.pathText), evidence, reason: reason, remedy: remedy,
+      bytes: bytes, messages: messages, isRepaired: isRepaired)
   }
 
-  private static let giveBack = "correct its owner and mode (chown, chmod); mail may be deferred until then"
+  /// This run has made the ledger agree with the messages.
+  private var isRepaired: Bool {
+    repairs && (report.repair.map { $0.action == .replaced || $0.action == .corrected } ?? false)
+  }
 
-  private func add(_ fault: MailboxRow.Fault, _ row: MailboxRow, _ found: inout MailboxFindings) {
+  private static let correctRights = Remedy.advice(
+    "correct its owner and mode (chown, chmod); mail may be deferred until then")
+
+  func finding(for fault: MailboxRow.Fault) -> Finding {
+    let correctRow = Remedy.advice("correct the row; mail is deferred until then")
     switch fault {
     case .null(let column):
-      let consequence = column == "limit" ? "virtual_mailbox_limit applies instead" : "no mail can be delivered"
-      found.add(
-        .nullInList, .warning, "its \(column) in the list is NULL", cause: consequence, remedy: "correct the row")
+      let consequence = column == .limit ? "virtual_mailbox_limit applies instead" : "no mail can be delivered"
+      return finding(
+        .warning, .nullInList, "its \(column.rawValue) in the list is NULL", reason: consequence,
+        remedy: .advice("correct the row"))
     case .negative(let bytes):
-      found.add(
-        .negativeLimit, .notice, "its limit is \(bytes) bytes",
-        cause: "PostfixAdmin writes that for \"not managed\"; virtual_mailbox_limit applies instead")
+      return finding(
+        .notice, .negativeLimit, "its limit is \(bytes) bytes",
+        reason: "PostfixAdmin writes that for \"not managed\"; virtual_mailbox_limit applies instead")
     case .notANumber(let text):
-      found.add(
-        .badLimit, .error, "its limit \"\(text)\" is not a whole number",
-        remedy: "correct the row; mail is deferred until then")
+      return finding(.error, .badLimit, "its limit \"\(text)\" is not a whole number", remedy: correctRow)
     case .setAside(let bytes):
-      found.add(
-        .limitNotEnforced, .warning, "its limit of \(bytes) bytes is below message_size_limit",
-        cause: "virtual_mailbox_limit applies instead, as with VDA",
-        remedy: "set virtual_mailbox_limit_override = yes, or raise the limit")
+      return finding(
+        .warning, .limitNotEnforced, "its limit of \(bytes) bytes is below message_size_limit",
+        reason: "virtual_mailbox_limit applies instead, as with VDA",
+        remedy: .advice("set virtual_mailbox_limit_override = yes, or raise the limit"))
     case .unused(let bytes):
-      found.add(
-        .limitNotEnforced, .warning, "the list gives it a limit of \(grouped(bytes)) bytes",
-        cause: "virtual_mailbox_limit_maps is not set, so deliveries use virtual_mailbox_limit",
-        remedy: "set virtual_mailbox_limit_maps")
+      return finding(
+        .warning, .limitNotEnforced, "the list gives it a limit of \(grouped(bytes)) bytes",
+        reason: "virtual_mailbox_limit_maps is not set, so deliveries use virtual_mailbox_limit",
+        remedy: .advice("set virtual_mailbox_limit_maps"))
     case .path(let reason):
-      found.add(
-        .badPath, .error, "its path \"\(row.pathText)\" is invalid: \(reason)",
-        remedy: "correct the row; mail is deferred until then")
+      return finding(.error, .badPath, "its path \"\(row.pathText)\" is invalid: \(reason)", remedy: correctRow)
     }
   }
 
-  private func addFiles(_ report: MailboxReport, _ found: inout MailboxFindings) {
-    if report.hasFolderMark {
-      found.add(
-        .strayFolderMark, .error, "there is a file maildirfolder in the Maildir itself",
-        cause: "Dovecot created it at CREATE INBOX; Courier's programs take the parent directory for the mailbox",
-        remedy: "remove that file")
+  var stateFindings: [Finding] {
+    switch report.state {
+    case .absent:
+      return [
+        finding(.notice, .absent, "no Maildir", reason: "nothing has been delivered there yet, or it was removed")
+      ]
+    case .broken(let text) where !row.faults.contains(where: \.isPath):
+      return [
+        finding(
+          .error, .brokenMaildir, text, remedy: .advice("repair it; mail to it is deferred until then"))
+      ]
+    case .foreign(let user):
+      let name = user == 0 ? "root" : "\(User.name(of: user)) (uid \(user))"
+      return [
+        finding(
+          .error, .wrongRights, "the Maildir belongs to \(name)", reason: "it was created by hand, or restored",
+          remedy: Self.correctRights)
+      ]
+    case .broken, .failed, .examined: return []
     }
-    for text in report.wrongRights {
-      // A new ledger has the right owner and mode.
-      let isMended = repairs && report.repair?.action == .replaced && text.contains("maildirsize")
-      found.add(
-        .wrongRights, .error, text, cause: "a program that ran as another user", remedy: Self.giveBack,
-        isMended: isMended)
+  }
+
+  var fileFindings: [Finding] {
+    var found: [Finding] = []
+    if report.hasFolderMark {
+      found.append(
+        finding(
+          .error, .strayFolderMark, "there is a file maildirfolder in the Maildir itself",
+          reason: "Dovecot created it at CREATE INBOX; Courier's programs take the parent directory for the mailbox",
+          remedy: .advice("remove that file")))
+    }
+    for fault in report.rightsFaults {
+      found.append(
+        finding(
+          .error, .wrongRights, fault.sentence, reason: "a program that ran as another user",
+          remedy: Self.correctRights,
+          // A new ledger has the right owner and mode.
+          isRepaired: repairs && report.repair?.action == .replaced && fault.part == .ledger))
     }
     for folder in report.unreadable {
-      found.add(.wrongRights, .error, "\(folder) cannot be read and is not counted", remedy: Self.giveBack)
+      found.append(
+        finding(.error, .wrongRights, "\(folder) cannot be read and is not counted", remedy: Self.correctRights))
     }
     if report.staleFiles > 0 {
       let files = report.staleFiles == 1 ? "a file" : "\(report.staleFiles) files"
-      found.add(
-        .staleFiles, .notice, "\(files) in tmp/, older than 36 hours", cause: "interrupted deliveries",
-        remedy: "ullage audit --clean-tmp", bytes: report.staleBytes, messages: Int64(report.staleFiles),
-        isMended: report.removedFiles > 0)
+      found.append(
+        finding(
+          .notice, .staleFiles, "\(files) in tmp/, older than 36 hours", reason: "interrupted deliveries",
+          remedy: .run(Command("ullage", "audit", "--clean-tmp")), bytes: report.staleBytes,
+          messages: Int64(report.staleFiles), isRepaired: report.removedFiles > 0))
     }
     if report.wrongSizes > 0 {
       let names = report.wrongSizes == 1 ? "a name states" : "\(report.wrongSizes) names state"
-      found.add(
-        .sizeInName, .warning, "\(names) a size other than the file's (\(report.wrongSizeExample))",
-        cause: "compressed by Dovecot, which is fine, or changed after delivery",
-        messages: Int64(report.wrongSizes))
+      found.append(
+        finding(
+          .warning, .sizeInName, "\(names) a size other than the file's (\(report.wrongSizeExample))",
+          reason: "compressed by Dovecot, which is fine, or changed after delivery",
+          messages: Int64(report.wrongSizes)))
     }
+    return found
   }
 
-  private func addLedger(_ row: MailboxRow, _ report: MailboxReport, _ found: inout MailboxFindings) {
-    let (limit, repair) = (row.limit, report.repair)
-    let recompute = "ullage recompute \(shellWord(row.name))"
-    let isMended = repairs && (repair.map { $0.action == .replaced || $0.action == .corrected } ?? false)
-    switch report.fault {
-    case .missing?:
-      if limit != .none {
-        found.add(
-          .limitNotEnforced, .warning, "there is no maildirsize, but the limit is \(Self.text(limit))",
-          cause: "ullage-deliver has not delivered to it yet; Courier IMAP enforces nothing until then",
-          remedy: recompute, isMended: isMended)
-      }
-    case .unlimited?:
-      found.add(
-        .limitNotEnforced, .warning, "maildirsize says there is no limit, but it is \(Self.text(limit))",
-        cause: "VDA wrote it when there was no limit, or the IMAP server has none", remedy: recompute,
-        isMended: isMended)
-    case .unreadable? where !report.wrongRights.isEmpty: break
+  var ledgerFindings: [Finding] {
+    [report.fault.map(faultFinding) ?? headerFinding, driftFinding, overQuotaFinding].compactMap { $0 }
+  }
+
+  private func faultFinding(_ fault: LedgerFault) -> Finding? {
+    let recompute = Remedy.recompute(mailbox: row.name)
+    switch fault {
+    case .missing:
+      guard row.limit != .none else { return nil }
+      return finding(
+        .warning, .limitNotEnforced, "there is no maildirsize, but the limit is \(Self.text(row.limit))",
+        reason: "ullage-deliver has not delivered to it yet; Courier IMAP enforces nothing until then",
+        remedy: recompute, isRepaired: isRepaired)
+    case .unlimited:
+      return finding(
+        .warning, .limitNotEnforced, "maildirsize says there is no limit, but it is \(Self.text(row.limit))",
+        reason: "VDA wrote it when there was no limit, or the IMAP server has none", remedy: recompute,
+        isRepaired: isRepaired)
+    case .unreadable where !report.rightsFaults.isEmpty: return nil
     // Its files are named `S=0`, so a count yields this total.
-    case .lopsided? where repair.map { ($0.counted.bytes == 0) != ($0.counted.messages == 0) } ?? false: break
-    case let fault?:
-      found.add(
-        .brokenLedger, .error, "maildirsize is \(fault.phrase)",
-        cause: fault == .notAFile ? "" : "a program was killed while writing it, the disk was full, or it was edited",
-        remedy: recompute,
-        isMended: isMended)
-    case nil: addHeader(limit, report, recompute, &found)
-    }
-    if let repair, let drift = repair.drift, drift != .none, let before = repair.before {
-      found.add(
-        .drift, .warning,
-        "maildirsize says \(Self.text(before)), but there are \(Self.text(repair.counted)) (\(Self.signed(drift)))",
-        cause: repair.cause?.sentence ?? "", remedy: repairs ? "it was in use; try again: \(recompute)" : recompute,
-        bytes: drift.bytes, messages: drift.messages, isMended: isMended)
-    }
-    if let usage = repair?.counted ?? report.usage, limit.isExceeded(by: usage) {
-      found.add(
-        .overQuota, .warning, "it holds \(Self.text(usage)), and its limit is \(Self.text(limit))",
-        remedy: "ask its owner to delete mail, or raise the limit; new mail is deferred or bounced",
-        bytes: limit.bytes > 0 ? usage.minus(QuotaUsage(bytes: limit.bytes, messages: 0)).bytes : nil)
+    case .lopsided where report.repair.map({ ($0.counted.bytes == 0) != ($0.counted.messages == 0) }) ?? false:
+      return nil
+    default:
+      return finding(
+        .error, .brokenLedger, "maildirsize is \(fault.phrase)",
+        reason: fault == .notAFile
+          ? "" : "a program was killed while writing it, the disk was full, or it was edited",
+        remedy: recompute, isRepaired: isRepaired)
     }
   }
 
-  private func addHeader(
-    _ limit: QuotaLimit, _ report: MailboxReport, _ recompute: String, _ found: inout MailboxFindings
-  ) {
-    guard let header = report.headerLimit, header != limit.published else { return }
-    let evidence = "maildirsize has \(Self.text(header)), the database \(Self.text(limit))"
+  private var headerFinding: Finding? {
+    guard let header = report.headerLimit, header != row.limit.published else { return nil }
+    let evidence = "maildirsize has \(Self.text(header)), the database \(Self.text(row.limit))"
     if report.isOurs {
-      found.add(
-        .headerLimit, .notice, evidence, cause: "the limit changed, and no mail has arrived since", remedy: recompute,
-        isMended: repairs && report.repair != nil)
-    } else {
-      // Never shown as repaired: the IMAP server would write it again.
-      found.add(
-        .headerLimit, .warning, evidence,
-        cause:
-          "VDA wrote it earlier, or the IMAP server has another limit; then the two keep recounting the mailbox",
-        remedy: "\(recompute); if it comes back, make the IMAP server read the limit from the same database")
+      return finding(
+        .notice, .headerLimit, evidence, reason: "the limit changed, and no mail has arrived since",
+        remedy: .recompute(mailbox: row.name), isRepaired: repairs && report.repair != nil)
     }
+    // Never shown as repaired: the IMAP server would write it again.
+    return finding(
+      .warning, .headerLimit, evidence,
+      reason: "VDA wrote it earlier, or the IMAP server has another limit; then the two keep recounting the mailbox",
+      remedy: .recomputeAndAlign(mailbox: row.name))
+  }
+
+  private var driftFinding: Finding? {
+    guard let repair = report.repair, let drift = repair.drift, drift != .none, let before = repair.before else {
+      return nil
+    }
+    let counted = Self.text(repair.counted)
+    return finding(
+      .warning, .drift,
+      "maildirsize says \(Self.text(before)), but there are \(counted) (\(Self.signed(drift)))",
+      reason: repair.cause?.sentence ?? "",
+      remedy: repairs ? .recomputeAgain(mailbox: row.name) : .recompute(mailbox: row.name), bytes: drift.bytes,
+      messages: drift.messages, isRepaired: isRepaired)
+  }
+
+  private var overQuotaFinding: Finding? {
+    guard let usage = report.repair?.counted ?? report.usage, row.limit.isExceeded(by: usage) else { return nil }
+    return finding(
+      .warning, .overQuota, "it holds \(Self.text(usage)), and its limit is \(Self.text(row.limit))",
+      remedy: .advice("ask its owner to delete mail, or raise the limit; new mail is deferred or bounced"),
+      bytes: row.limit.bytes > 0 ? usage.minus(QuotaUsage(bytes: row.limit.bytes, messages: 0)).bytes : nil)
   }
 
   private static func text(_ usage: QuotaUsage) -> String {
-    "\(grouped(usage.bytes)) \(usage.bytes == 1 ? "byte" : "bytes") in \(grouped(usage.messages)) \(usage.messages == 1 ? "message" : "messages")"
+    "\(quantity(usage.bytes, "byte")) in \(quantity(usage.messages, "message"))"
   }
 
   /// Ledger minus counted: `+400, +2`.

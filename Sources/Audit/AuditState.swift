@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+package import Findings
+import Sweep
 
 /// The progress of an audit and what it has found so far: enough to continue after an interruption.
 ///
@@ -19,11 +21,11 @@ package struct AuditState: Sendable, Codable, Equatable {
   package private(set) var mailboxes = 0
   /// Mailboxes whose messages were counted.
   package private(set) var counted = 0
-  package private(set) var mended = 0
+  package private(set) var repaired = 0
   /// The number of findings, by kind and severity.
-  package private(set) var counts: [Finding.Kind: [Finding.Severity: Int]] = [:]
+  package private(set) var counts: [FindingKind: [Finding.Severity: Int]] = [:]
   /// The worst of each kind.
-  package private(set) var worst: [Finding.Kind: [Finding]] = [:]
+  package private(set) var worst: [FindingKind: [Finding]] = [:]
   /// Mailboxes that could not be audited, and why; the first `keptProblems`.
   package private(set) var notAudited: [String] = []
   package private(set) var notAuditedCount = 0
@@ -37,7 +39,7 @@ package struct AuditState: Sendable, Codable, Equatable {
   }
 
   /// The number of findings of a kind, of a severity, or in all.
-  package func count(_ kind: Finding.Kind? = nil, _ severity: Finding.Severity? = nil) -> Int {
+  package func count(_ kind: FindingKind? = nil, _ severity: Finding.Severity? = nil) -> Int {
     counts.filter { kind == nil || $0.key == kind }.values
       .flatMap { $0.filter { severity == nil || $0.key == severity }.values }.reduce(0, +)
   }
@@ -54,21 +56,21 @@ package struct AuditState: Sendable, Codable, Equatable {
     if notAudited.count < Self.keptProblems { notAudited.append(text) }
   }
 
-  mutating func note(_ finding: Finding) {
-    counts[finding.kind, default: [:]][finding.severity, default: 0] += 1
-    if finding.isMended { mended += 1 }
-    worst[finding.kind, default: []].append(finding)
+  mutating func note(_ finding: Finding, of kind: FindingKind) {
+    counts[kind, default: [:]][finding.severity, default: 0] += 1
+    if finding.isRepaired { repaired += 1 }
+    worst[kind, default: []].append(finding)
     // Sort only now and then.
-    if worst[finding.kind, default: []].count >= 4 * Self.kept { cut(finding.kind) }
+    if worst[kind, default: []].count >= 4 * Self.kept { cut(kind) }
   }
 
   /// The worst findings of each kind, the worst first.
   package mutating func sortedFindings() -> [Finding] {
-    for kind in Finding.Kind.allCases { cut(kind) }
+    for kind in worst.keys { cut(kind) }
     return worst.values.flatMap { $0 }.sorted(by: Finding.isWorse)
   }
 
-  private mutating func cut(_ kind: Finding.Kind) {
+  private mutating func cut(_ kind: FindingKind) {
     guard let findings = worst[kind] else { return }
     worst[kind] = Array(findings.sorted(by: Finding.isWorse).prefix(Self.kept))
   }

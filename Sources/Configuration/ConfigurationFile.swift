@@ -3,7 +3,7 @@ import Text
 
 /// What is wrong with a configuration file, and where.
 package struct ConfigurationError: Error, Equatable, Sendable {
-  /// The line it begins on, from 1; nil when it is not one line's fault.
+  /// The line on which the fault begins, from 1; nil if no single line is at fault.
   package let line: Int?
   package let message: String
 
@@ -18,19 +18,19 @@ package struct ConfigurationFile: Sendable {
   struct Entry: Equatable, Sendable {
     let value: [UInt8]
     let line: Int
-    /// The value stood in double quotes, which went.
+    /// Whether the value was in double quotes, which were removed.
     var wasQuoted = false
   }
 
-  /// A line by its name.
+  /// A name, and the line that sets it.
   package struct Name: Equatable, Sendable {
     package let text: String
     package let line: Int
   }
 
   private(set) var entries: [String: Entry] = [:]
-  /// The first line that is no assignment. It is kept until somebody asks for `Settings`, so that a file with such a
-  /// line still tells where to log that.
+  /// The first line that is no assignment. It is reported only when `Settings` are made, so that a file with
+  /// such a line can still say where to log that.
   private(set) var syntaxError: ConfigurationError?
 
   package init(parsing text: [UInt8]) {
@@ -39,7 +39,7 @@ package struct ConfigurationFile: Sendable {
     }
     for line in LogicalLine.split(text) {
       if let (name, value) = line.assignment, name.allSatisfy(\.isNameCharacter) {
-        // As with Postfix, the last line of a name holds.
+        // As in Postfix, the last line with a name applies.
         let plain = Self.unquoted(value)
         entries[name.text] = Entry(value: plain, line: line.number, wasQuoted: plain != value)
       } else if syntaxError == nil {
@@ -55,7 +55,8 @@ package struct ConfigurationFile: Sendable {
 
   func line(of parameter: Parameter) -> Int? { entries[parameter.rawValue]?.line }
 
-  /// Refuses a line that is no assignment, and a name that nobody knows: most likely a spelling mistake that would silently switch a setting off.
+  /// Throws for a line that is no assignment, and for an unknown name: probably a typo, which would silently
+  /// disable a setting.
   package func check() throws(ConfigurationError) {
     if let syntaxError { throw syntaxError }
     if let unknown = unknownNames.first {
@@ -63,7 +64,7 @@ package struct ConfigurationFile: Sendable {
     }
   }
 
-  /// Names that nobody knows.
+  /// Names that are neither known here nor used as `$name`.
   package var unknownNames: [Name] {
     let used = usedNames
     return names { name, _ in
@@ -71,19 +72,19 @@ package struct ConfigurationFile: Sendable {
     }
   }
 
-  /// The administrator's own: those that the file itself uses as `$name`.
+  /// User-defined names: those that the file refers to as `$name`.
   package var ownNames: [Name] {
     let used = usedNames
     return names { name, _ in Parameter(rawValue: name) == nil && used.contains(name) }
   }
 
-  /// Names that mean nothing here, and are known to.
+  /// Known Postfix names that have no effect here.
   package var ignoredNames: [Name] {
     let used = usedNames
     return names { name, _ in Parameter.ignored.contains(name) && !used.contains(name) }
   }
 
-  /// Those whose values stood in double quotes.
+  /// Names whose values were in double quotes.
   package var quotedNames: [Name] { names { _, entry in entry.wasQuoted } }
 
   private var usedNames: Set<String> {
@@ -105,8 +106,8 @@ package struct ConfigurationFile: Sendable {
     }
   }
 
-  /// The text inside one pair of double quotes around the whole value. VDA kept the quotes that many guides write, so
-  /// that `".Trash"` never matched a folder and senders saw them.
+  /// The value without a pair of double quotes around it. Many guides write these quotes, and VDA kept them:
+  /// `".Trash"` never matched a folder, and senders saw them.
   package static func unquoted(_ value: [UInt8]) -> [UInt8] {
     let quote = UInt8(ascii: "\"")
     guard value.count >= 2, value.first == quote, value.last == quote else { return value }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Text
 
-/// What pipe(8) tells about a message on the command line. All of it is bytes that a sender may have chosen.
+/// What pipe(8) passes about a message on the command line: bytes that a sender may have chosen.
 package struct DeliveryRequest: Equatable, Sendable {
   package var configurationFile = Array(Ullage.configurationFile.utf8)
   /// Empty for a bounce.
@@ -9,17 +9,17 @@ package struct DeliveryRequest: Equatable, Sendable {
   package var recipient: [UInt8] = []
   package var originalRecipient: [UInt8] = []
   package var queueID: [UInt8] = []
-  /// Of the queue file, not of the message: it is logged and decides nothing.
+  /// The size of the queue file, not of the message: it is logged and decides nothing.
   package var size: [UInt8] = []
 
   package init() {}
 
-  /// Options in the form `--name=value` only: a value may be empty, begin with `-`, and hold any byte.
+  /// Options have the form `--name=value` only. A value may be empty, begin with `-` and contain any byte.
   ///
-  /// An option given twice is an error: pipe(8) repeats `--recipient=` when it is told to deliver to several
-  /// recipients at once, and one exit status cannot answer for all of them.
+  /// An option given twice is an error: pipe(8) repeats `--recipient=` when it delivers to several recipients
+  /// at once, and one exit status cannot answer for all of them.
   ///
-  /// Everything that can be read is kept for the log, also when something else is wrong.
+  /// Everything that can be parsed is kept for the log, even if something else is wrong.
   package mutating func parse(_ arguments: [[UInt8]]) throws(UsageError) {
     var seen: [Option] = []
     var error: UsageError?

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 import Text
 
-/// One `name = value` or table line, its continuation lines joined (postconf(5), "file format").
+/// One `name = value` or table line, with its continuation lines joined (postconf(5), "file format").
 package struct LogicalLine: Equatable, Sendable {
-  /// The line of the file that it begins on, from 1.
+  /// The line of the file on which it begins, from 1.
   package let number: Int
   package let text: [UInt8]
 
   /// Splits `text` as Postfix reads main.cf and its tables.
   ///
-  /// A line that begins with white space continues the one before. Blank lines and lines whose first character other
-  /// than white space is `#` are skipped, also between a line and its continuation. A `#` further on is data.
-  /// White space at the end of a line goes.
+  /// A line that begins with white space continues the one before. Blank lines, and lines whose first
+  /// character other than white space is `#`, are skipped, even between a line and its continuation. A `#`
+  /// later in a line is data. Trailing white space is removed.
   package static func split(_ text: [UInt8]) -> [LogicalLine] {
     var lines: [LogicalLine] = []
     for (index, raw) in text.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).enumerated() {

@@ -2,11 +2,11 @@
 
 /// The parameters of the lookup service, `ullaged lookup`, and of its clients.
 package struct LookupServiceSettings: Sendable {
-  /// Where the service is queried, nil when the tables are read directly.
+  /// Where the service is queried, nil if the tables are read directly.
   package let socket: [UInt8]?
-  /// The tables are read directly while the service does not answer.
+  /// Whether the tables are read directly while the service does not answer.
   package let fallsBack: Bool
-  /// The most connections to databases.
+  /// The largest number of database connections.
   package let connections: Int
   /// Seconds; zero means that no answer is cached.
   package let cacheTime: Int64

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 import Text
 
-/// `$name` and its relatives inside a value (postconf(5)).
+/// `$name`, `${name}`, `${name?text}` and so on inside a value (postconf(5)).
 package enum Macro {
   package typealias Lookup = (String) throws(ConfigurationError) -> [UInt8]?
 
   /// Replaces `$name`, `${name}`, `$(name)`, `${name?text}`, `${name:text}`, `${name?{text}:{text}}` and `$$`.
   ///
-  /// `?` gives its text when the value is not empty, `:` when it is. A `$name` that nothing defines is an error, where
-  /// Postfix takes it for empty: an empty path or limit is never what was meant.
+  /// `?` yields its text if the value is not empty, `:` if it is. An undefined `$name` is an error, while
+  /// Postfix takes it as empty: an empty path or limit is never intended.
   package static func expand(_ text: [UInt8], line: Int, _ lookup: Lookup) throws(ConfigurationError) -> [UInt8] {
     var result: [UInt8] = []
     var rest = text[...]
@@ -26,7 +26,7 @@ package enum Macro {
     return result + rest
   }
 
-  /// The names that `text` uses, in whatever branch.
+  /// The names that `text` refers to, in all branches.
   package static func names(in text: [UInt8]) -> Set<String> {
     var names: Set<String> = []
     var rest = text[...]
@@ -42,7 +42,7 @@ package enum Macro {
     return names
   }
 
-  /// What stands behind a `$`: a bare name, or the text between its braces or parentheses.
+  /// The text after a `$`: a bare name, or what is between the braces or parentheses.
   private static func takeReference(
     from rest: inout ArraySlice<UInt8>, line: Int
   ) throws(ConfigurationError) -> ArraySlice<UInt8> {

@@ -1,77 +1,77 @@
 // SPDX-License-Identifier: Apache-2.0
 import Quota
 
-/// Every parameter of ullage.cf: the one table that the parser, the manual page and `Settings` go by.
+/// Every parameter of ullage.cf: the single table behind the parser, the manual page and `Settings`.
 ///
-/// The names that begin with `virtual_`, `message_size_limit` and `recipient_delimiter` are Postfix's and VDA's.
+/// `message_size_limit`, `recipient_delimiter` and all names with `virtual_` are Postfix's and VDA's.
 package enum Parameter: String, CaseIterable, Sendable {
   /// The directory that holds all mailboxes.
   case virtual_mailbox_base
-  /// Address to path of the Maildir below the base, ending in a slash.
+  /// Maps an address to the path of its Maildir below the base, ending in a slash.
   case virtual_mailbox_maps
-  /// Text added to that path, ending in a slash.
+  /// Text appended to that path, ending in a slash.
   case virtual_maildir_suffix
-  /// Address to quota limit in bytes.
+  /// Maps an address to its quota limit in bytes.
   case virtual_mailbox_limit_maps
-  /// Limit in bytes where the tables give none.
+  /// The limit in bytes if the tables give none.
   case virtual_mailbox_limit
-  /// A limit below message_size_limit holds.
+  /// Whether a limit below message_size_limit applies.
   case virtual_mailbox_limit_override
-  /// Only the inbox counts, without its folders.
+  /// Whether only the inbox counts, without folders.
   case virtual_mailbox_limit_inbox
-  /// Address to the largest number of messages.
+  /// Maps an address to its largest number of messages.
   case virtual_mailbox_message_limit_maps
-  /// Over quota, refuse for good instead of deferring.
+  /// Whether mail over quota is refused for good instead of deferred.
   case virtual_overquota_bounce
-  /// What the sender is told over quota.
+  /// The text that the sender gets if the mailbox is over quota.
   case virtual_maildir_limit_message
-  /// Address to a text of its own.
+  /// Maps an address to such a text of its own.
   case virtual_maildir_limit_message_maps
-  /// The trash folder counts, too.
+  /// Whether the trash folder counts, too.
   case virtual_trash_count
-  /// The folder that is the trash, or several.
+  /// The name of the trash folder, or of several.
   case virtual_trash_name
-  /// Folders below the trash are trash, too.
+  /// Whether folders below the trash are trash, too.
   case virtual_trash_subfolders
-  /// Which program's way of counting holds.
+  /// The program whose way of counting is used.
   case maildir_count_profile
-  /// Address to user id; it must be the one that we run as.
+  /// Maps an address to a user id, which must be the one that we run as.
   case virtual_uid_maps
-  /// Address to group id; it must be the one that we run as.
+  /// Maps an address to a group id, which must be the one that we run as.
   case virtual_gid_maps
-  /// Below this user id nothing is delivered.
+  /// The lowest user id that may deliver.
   case virtual_minimum_uid
-  /// Read for VDA's sake, without effect.
+  /// Accepted for compatibility with VDA, without effect.
   case virtual_maildir_extended
-  /// Must be no: VDA's filter does not exist here.
+  /// Must be no: VDA's filter is not supported.
   case virtual_maildir_filter
-  /// Must be empty, as virtual_maildir_filter must be no.
+  /// Must be empty, for the same reason.
   case virtual_maildir_filter_maps
   /// See virtual_mailbox_limit_override.
   case message_size_limit
-  /// The characters that part an address extension from the user name.
+  /// The characters that separate an address extension from the user name.
   case recipient_delimiter
-  /// Mailboxes are made in an empty base, too.
+  /// Whether mailboxes are created even in an empty base.
   case mailbox_base_may_be_empty
-  /// The pgsql: table whose database has the list of mailboxes; when empty, that of virtual_mailbox_maps.
+  /// The pgsql: table whose database has the list of mailboxes; if empty, the one in virtual_mailbox_maps.
   case mailbox_list_database
-  /// Lists all mailboxes: address, path, limit in bytes, and perhaps the largest number of messages.
+  /// The query for all mailboxes: address, path, limit in bytes and, optionally, largest number of messages.
   case mailbox_list_query
-  /// The socket of the lookup service; when empty, tables are asked directly.
+  /// The socket of the lookup service; if empty, the tables are queried directly.
   case lookup_socket
-  /// Tables are asked directly while the lookup service does not answer.
+  /// Whether the tables are queried directly while the lookup service does not answer.
   case lookup_fallback
-  /// The lookup service's most connections to databases.
+  /// The largest number of database connections of the lookup service.
   case lookup_connections
-  /// How long the lookup service holds an answer.
+  /// How long the lookup service caches an answer.
   case lookup_cache_time
-  /// How old an answer may be that the service gives while a database is away.
+  /// How old an answer of the service may be while a database is unavailable.
   case lookup_stale_time
-  /// After this time the message is deferred.
+  /// The time after which a message is deferred.
   case delivery_time_limit
-  /// The longest count of a mailbox during a delivery.
+  /// The time limit for counting a mailbox during a delivery.
   case recount_time_limit
-  /// The socket of the system's log.
+  /// The socket of the system log.
   case log_socket
   /// The program's name in the log.
   case syslog_name
@@ -93,7 +93,7 @@ package enum Parameter: String, CaseIterable, Sendable {
   /// The type of a parameter, and its default.
   package struct Definition: Sendable {
     package let kind: Kind
-    /// As it would be written in the file.
+    /// As written in the file.
     package let defaultText: String
 
     init(_ kind: Kind, _ defaultText: String) {
@@ -145,11 +145,11 @@ package enum Parameter: String, CaseIterable, Sendable {
     }
   }
 
-  /// Those that take tables, each asked for an address.
+  /// The parameters that take tables, each of which is queried with an address.
   package static let tables = allCases.filter { $0.definition.kind == .tables }
 
-  /// Names of Postfix and of older or mistyped VDA settings that mean nothing here: read, so that a block of lines
-  /// moves over from main.cf unchanged, and ignored.
+  /// Names of Postfix settings, and of older or mistyped VDA settings, that have no effect here. They are
+  /// accepted and ignored, so that lines can be copied from main.cf unchanged.
   package static let ignored: Set<String> = [
     "compatibility_level", "home_mailbox", "mail_spool_directory", "mailbox_command", "mailbox_size_limit",
     "mailbox_transport", "mydestination", "mydomain", "myhostname", "mynetworks", "myorigin",

@@ -2,9 +2,9 @@
 package import Quota
 import Text
 
-/// The values of ullage.cf, checked. See `Parameter` for what each is.
+/// The checked values of ullage.cf. See `Parameter` for their meaning.
 package struct Settings: Sendable {
-  /// Of each parameter that takes tables.
+  /// The tables of each parameter that takes them.
   private let tables: [Parameter: [TableReference]]
   package let mailboxBase: [UInt8]
   package let maildirSuffix: [UInt8]
@@ -19,7 +19,7 @@ package struct Settings: Sendable {
   package let limitMessage: [UInt8]
   package let minimumUser: Int64
   package let recipientDelimiter: [UInt8]
-  /// The table whose database has the list of mailboxes, nil where no table is in PostgreSQL.
+  /// The table whose database has the list of mailboxes, nil if no table is in PostgreSQL.
   package let listDatabase: TableReference?
   package let listQuery: [UInt8]
   package let lookupService: LookupServiceSettings
@@ -29,9 +29,19 @@ package struct Settings: Sendable {
   package let recountTimeLimit: Int64
   package let logSocket: [UInt8]
 
-  /// - Throws: `ConfigurationError` for the first value that is not of its type or out of its bounds, for a name that
-  ///   nobody knows, and for what cannot be done here.
+  /// - Throws: `ConfigurationError` for the first value of the wrong type or out of bounds, for an unknown
+  ///   name, and for unsupported settings.
   package init(_ file: ConfigurationFile) throws(ConfigurationError) {
+    try self.init(file, isComplete: true)
+  }
+
+  /// The defaults, for work on directories, which needs neither base nor tables.
+  package static func defaults() throws(ConfigurationError) -> Settings {
+    try Settings(ConfigurationFile(parsing: []), isComplete: false)
+  }
+
+  /// - Parameter isComplete: what has no default must be set.
+  private init(_ file: ConfigurationFile, isComplete: Bool) throws(ConfigurationError) {
     try file.check()
     var tables: [Parameter: [TableReference]] = [:]
     for parameter in Parameter.tables { tables[parameter] = try file.tables(parameter) }
@@ -54,10 +64,11 @@ package struct Settings: Sendable {
     deliveryTimeLimit = try file.seconds(.delivery_time_limit)
     recountTimeLimit = try file.seconds(.recount_time_limit)
     logSocket = file.logSocket
+    if isComplete { try checkRequired(file) }
     try checkWhole(file)
   }
 
-  /// The tables that `parameter` names, in the order in which they are asked.
+  /// The tables that `parameter` names, in the order in which they are queried.
   package func tables(_ parameter: Parameter) -> [TableReference] { tables[parameter] ?? [] }
 
   private static func countingRule(_ file: ConfigurationFile) throws(ConfigurationError) -> CountingRule {
@@ -70,8 +81,8 @@ package struct Settings: Sendable {
       inboxOnly: try file.yesNo(.virtual_mailbox_limit_inbox))
   }
 
-  /// The names in `list`, parted by commas with a dot behind them. A name that holds any other comma, or a blank, stays
-  /// whole: `.Deleted Items` is one folder. An empty list has none.
+  /// The names in `list`, separated by commas that are followed by a dot. Any other comma, or a blank, is
+  /// part of a name: `.Deleted Items` is one folder. An empty list has none.
   private static func folders(_ list: [UInt8]) -> [[UInt8]] {
     let isBlank: (UInt8) -> Bool = { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") }
     var folders: [[UInt8]] = []
@@ -100,9 +111,8 @@ package struct Settings: Sendable {
     return table
   }
 
-  /// What no single value shows.
-  private func checkWhole(_ file: ConfigurationFile) throws(ConfigurationError) {
-    _ = try file.yesNo(.virtual_maildir_extended)
+  /// What has no default must be set.
+  private func checkRequired(_ file: ConfigurationFile) throws(ConfigurationError) {
     for (parameter, isEmpty) in [
       (Parameter.virtual_mailbox_base, mailboxBase.isEmpty),
       (.virtual_mailbox_maps, tables(.virtual_mailbox_maps).isEmpty),
@@ -110,10 +120,15 @@ package struct Settings: Sendable {
     ] where isEmpty {
       throw ConfigurationError(line: file.line(of: parameter), "\(parameter.rawValue) must be set")
     }
+  }
+
+  /// Checks that go beyond the type of a single value.
+  private func checkWhole(_ file: ConfigurationFile) throws(ConfigurationError) {
+    _ = try file.yesNo(.virtual_maildir_extended)
     guard maildirSuffix.isEmpty || maildirSuffix.last == UInt8(ascii: "/") else {
       throw ConfigurationError(line: file.line(of: .virtual_maildir_suffix), "virtual_maildir_suffix must end in /")
     }
-    // Asked by itself, the service would wait for its own answer.
+    // If the service queried itself, it would wait for its own answer.
     if let socket = lookupService.socket {
       let own = Array("unix:".utf8) + socket + [UInt8(ascii: ":")]
       for (parameter, references) in tables where references.contains(where: { $0.names(socket: own) }) {
@@ -131,7 +146,7 @@ package struct Settings: Sendable {
 }
 
 extension ConfigurationFile {
-  /// The socket of the log, the default when the value is of no use: what is wrong must get logged somewhere.
+  /// The socket of the log; the default if the value is invalid, so that the error itself can be logged.
   package var logSocket: [UInt8] { (try? path(.log_socket)) ?? Array(Parameter.log_socket.definition.defaultText.utf8) }
 
   package var syslogName: [UInt8] {

@@ -11,22 +11,22 @@ package struct TableReference: Hashable, Sendable {
     self.name = name
   }
 
-  /// `type:name`, nil without a type.
+  /// Parses `type:name`; nil without a type.
   package init?(_ text: [UInt8]) {
     let parts = text.split(separator: UInt8(ascii: ":"), maxSplits: 1, omittingEmptySubsequences: false)
     guard parts.count == 2, !parts[0].isEmpty, parts[0].allSatisfy(\.isNameCharacter) else { return nil }
     self.init(type: parts[0].text, name: Array(parts[1]))
   }
 
-  /// Whether this is a socketmap table behind `socket`, such as `unix:/path:`, also by way of `proxy:`.
+  /// Whether this is a socketmap table at `socket`, such as `unix:/path:`, directly or through `proxy:`.
   func names(socket: [UInt8]) -> Bool {
     behindProxy.type == "socketmap" && behindProxy.name.starts(with: socket)
   }
 
-  /// The table itself, where it is named by way of `proxy:`.
+  /// The table without any `proxy:` in front of it.
   package var behindProxy: TableReference { type == "proxy" ? TableReference(name)?.behindProxy ?? self : self }
 
-  /// The `pgsql:` table that this is, also by way of `proxy:`.
+  /// The table without `proxy:`, if it is a `pgsql:` table.
   var inPostgres: TableReference? { behindProxy.type == "pgsql" ? behindProxy : nil }
 
   /// `pgsql:/etc/postfix/limits.cf`, for a log line.

@@ -8,12 +8,12 @@ import Text
 
 /// Delivers one message into one Maildir.
 ///
-/// Everything before the commit may fail and means "try again"; nothing after it changes the answer. The states S0 to
+/// Any failure before the commit means "try again"; nothing after it changes the answer. The states S0 to
 /// S5 are those of ARCHITECTURE.md.
 ///
-/// Answers and their causes: *delivered* is a durable message in `new/`; *over quota* needs a total counted less than 15
-/// minutes ago; *larger than the limit* needs no count; *seems full* is a mailbox that could not be counted in time. Every
-/// error is "try again".
+/// Answers and their causes: *delivered* means a durable message in `new/`; *over quota* needs a total
+/// counted less than 15 minutes ago; *larger than the limit* needs no count; *seems full* means that the
+/// mailbox could not be counted in time. Every error means "try again".
 package struct DeliveryAgent: Sendable {
   private let settings: Settings
   private let credentials: Credentials
@@ -21,30 +21,30 @@ package struct DeliveryAgent: Sendable {
   private let canNameUnnamedFiles = File.canNameUnnamedFiles
 
   /// - Parameters:
-  ///   - credentials: of this process, to which every Maildir must belong.
-  ///   - hostName: for the names of messages.
+  ///   - credentials: those of this process, which must own every Maildir.
+  ///   - hostName: the host part of message file names.
   package init(_ settings: Settings, as credentials: Credentials, hostName: [UInt8]) {
     self.settings = settings
     self.credentials = credentials
     names = UniqueName(host: hostName)
   }
 
-  /// How the delivery ended, and what the log says of it.
+  /// How the delivery ended, and what the log says about it.
   package struct Outcome {
     /// What became of the message.
     package enum Answer: Equatable, Sendable {
       case delivered, overQuota
-      /// Even the empty mailbox could not hold the message.
+      /// Even an empty mailbox could not hold the message.
       case largerThanLimit
       /// The mailbox seems full, but that could not be verified in time.
       case seemsFull
     }
     package let answer: Answer
-    /// Bytes of the message as far as it was read; nil when it was not.
+    /// The number of bytes read of the message; nil if unknown.
     package let size: Int64?
-    /// With this message if it was delivered; nil when it is unknown.
+    /// The usage, including this message if it was delivered; nil if unknown.
     package let usage: QuotaUsage?
-    /// What the administrator should look at, although it did not stop the delivery.
+    /// Problems for the administrator that did not stop the delivery.
     package private(set) var warnings: [[UInt8]] = []
 
     init(_ answer: Answer, _ size: Int64?, _ usage: QuotaUsage?) {
@@ -60,7 +60,7 @@ package struct DeliveryAgent: Sendable {
     }
   }
 
-  /// - Parameter buffer: where the message passes through; never empty.
+  /// - Parameter buffer: the buffer for the message; never empty.
   package func deliver(
     from source: inout some MessageSource & ~Copyable, through buffer: inout [UInt8], to mailbox: Mailbox,
     until deadline: Deadline
@@ -72,7 +72,7 @@ package struct DeliveryAgent: Sendable {
     } catch let error as MaildirError {
       throw .maildir(error, mailbox.components)
     } catch {
-      // Death by a signal defers the message.
+      // pipe(8) defers the message if a signal kills us.
       preconditionFailure("an error that no module throws: \(error)")
     }
   }
@@ -81,7 +81,7 @@ package struct DeliveryAgent: Sendable {
     from source: inout some MessageSource & ~Copyable, through buffer: inout [UInt8], to mailbox: Mailbox,
     until deadline: Deadline
   ) throws -> Outcome {
-    // S0: nothing is there yet.
+    // S0: nothing exists yet.
     guard let base = Path(settings.mailboxBase) else { throw MaildirError.baseMissing }
     var open = OpenMailbox(
       try Maildir.open(
@@ -90,18 +90,18 @@ package struct DeliveryAgent: Sendable {
       limit: mailbox.quota.limit, rule: settings.countingRule, names: names,
       countTimeLimit: settings.recountTimeLimit, until: deadline)
     do {
-      // S1: the bytes are in a file without a name.
+      // S1: the bytes are in an unnamed file, or in tmp/.
       let message: MessageFile
       switch try receive(from: &source, through: &buffer, into: &open) {
       case .whole(let file): message = file
       case .refused(let outcome): return outcome.adding(open.warnings)
       }
 
-      // S2: the bytes are durable, and they are the whole message.
+      // S2: the bytes are durable, and the message is complete.
       try message.synchronize()
       try source.confirmEnd()
 
-      // S3: the message is in the ledger. From the entry on, the deadline no longer counts.
+      // S3: the message is in the ledger. From the entry on, the deadline is not checked.
       let usage: QuotaUsage?
       switch try open.admit(messageOf: message.size) {
       case .fits(let beside): usage = beside
@@ -117,10 +117,10 @@ package struct DeliveryAgent: Sendable {
       }
       open.settle(messageOf: message.size)
 
-      // S5, the commit: the message is in new/ whatever happens to the machine.
+      // S5, the commit: the message stays in new/ even if the machine crashes.
       return try commit(message.size, name, beside: usage, in: &open)
     } catch MaildirError.countUnfinished where open.fault == nil && !settings.countingRule.inboxOnly {
-      // The ledger is valid, and by it the mailbox is full.
+      // The ledger is valid, and it says that the mailbox is full.
       return Outcome(.seemsFull, nil, nil).adding(open.warnings)
     }
   }
@@ -130,8 +130,8 @@ package struct DeliveryAgent: Sendable {
     case refused(Outcome)
   }
 
-  /// Stores the message. Nothing (more) is stored once the mailbox is full, by a count at that moment. Then the input is
-  /// read on, because a message larger than the whole limit is refused for good.
+  /// Stores the message. Nothing (more) is stored once it exceeds the room and `admit` confirms that. The
+  /// input is still read on, because a message larger than the whole limit is refused for good.
   private func receive(
     from source: inout some MessageSource & ~Copyable, through buffer: inout [UInt8], into open: inout OpenMailbox
   ) throws -> Reception {
@@ -176,7 +176,7 @@ package struct DeliveryAgent: Sendable {
   ) throws -> Outcome {
     let isDurable: Bool
     do { isDurable = try open.maildir.synchronizeNew() } catch {
-      // The sync is not repeated: the kernel reports an error once, and a second success would prove nothing.
+      // The sync is not repeated: the kernel reports an error only once, so a second success would prove nothing.
       throw open.takeBack(name, messageOf: size, because: error)
     }
     var total = usage
@@ -187,7 +187,7 @@ package struct DeliveryAgent: Sendable {
 }
 
 extension OpenMailbox {
-  /// What the administrator should look at, although it did not stop the delivery.
+  /// Problems for the administrator that did not stop the delivery.
   fileprivate var warnings: [[UInt8]] {
     var warnings = unreadable.map { Array("not counted, no permission to read it: ".utf8) + $0.bytes }
     if let rewriteError { warnings.append(Array("maildirsize was not rewritten: ".utf8) + rewriteError.sentence) }

@@ -4,14 +4,14 @@ package import Maildir
 package import Posix
 import Text
 
-/// Why a message could not be delivered now. Each of these defers it.
+/// Why a message could not be delivered now. Every case defers it.
 package enum DeliveryError: ExplainedError, Equatable {
   case mailbox(MailboxError)
   /// What is wrong with the Maildir, and the directories below the base that lead to it.
   case maildir(MaildirError, [Path])
   case input(SystemError)
   case emptyInput
-  /// The program that was writing the message to us has ended.
+  /// The program that was writing the message to us has exited.
   case inputCut
 
   package var verdict: Verdict { .trouble(code) }

@@ -3,7 +3,7 @@ package import Posix
 import Quota
 import Text
 
-/// The mail log: one line on how a delivery ended, and one for each cause of trouble.
+/// The mail log: one line on how a delivery ended, and one for each warning.
 package struct DeliveryLog: Sendable {
   private let log: SystemLog
 
@@ -11,7 +11,7 @@ package struct DeliveryLog: Sendable {
     self.log = log
   }
 
-  /// The word for the outcome, in the style of Postfix's own lines.
+  /// The word for the outcome, in the style of Postfix's log lines.
   package enum Status: String, Sendable {
     case sent, refused, deferred
     case refusedOverQuota = "refused (over quota)"
@@ -29,7 +29,7 @@ package struct DeliveryLog: Sendable {
 
   /// - Parameters:
   ///   - fields: `name=value` pairs between the addresses and the status.
-  ///   - warnings: sentences, each for a line of its own.
+  ///   - warnings: sentences, each logged on its own line.
   package func write(
     _ verdict: Verdict, _ recipient: Recipient, _ status: Status, fields: [String] = [], warnings: [[UInt8]] = []
   ) {

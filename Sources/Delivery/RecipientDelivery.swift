@@ -5,13 +5,13 @@ package import Posix
 import Quota
 import Text
 
-/// One recipient of a message, and what Postfix says of the message. All of it may be chosen by a sender.
+/// One recipient of a message, and what Postfix says about the message. A sender may have chosen any of it.
 package struct Recipient: Sendable {
   package let address: [UInt8]
-  /// Before aliases; empty when it is unknown.
+  /// The address before aliases; empty if unknown.
   package let originalAddress: [UInt8]
   package let queueID: [UInt8]
-  /// Bytes of the queue file, not of the message: it is logged and decides nothing. Empty when it is unknown.
+  /// Bytes of the queue file, not of the message: it is logged and decides nothing. Empty if unknown.
   package let queueSize: [UInt8]
 
   package init(address: [UInt8], originalAddress: [UInt8], queueID: [UInt8], queueSize: [UInt8]) {
@@ -22,15 +22,15 @@ package struct Recipient: Sendable {
   }
 }
 
-/// Delivers a message to one recipient: looks up the mailbox, delivers, and logs how it ended.
+/// Delivers a message to one recipient: looks up the mailbox, delivers, and logs the result.
 ///
-/// It can be called for one recipient after the other, each time with a source that begins with the first byte.
+/// It can be called for one recipient after another, each time with a source that starts at the first byte.
 package struct RecipientDelivery {
   private let settings: Settings
   private let credentials: Credentials
   private let agent: DeliveryAgent
   private let log: DeliveryLog
-  /// As much as a pipe holds.
+  /// As large as the capacity of a pipe.
   private var buffer = [UInt8](repeating: 0, count: 64 << 10)
 
   package init(_ settings: Settings, as credentials: Credentials, log: DeliveryLog) {
@@ -40,7 +40,7 @@ package struct RecipientDelivery {
     agent = DeliveryAgent(settings, as: credentials, hostName: CurrentProcess.hostName)
   }
 
-  /// Delivers the message of `source`, and logs what happened.
+  /// Delivers the message from `source`, and logs the result.
   package mutating func deliver(
     _ source: inout some MessageSource & ~Copyable, to recipient: Recipient
   ) -> Verdict {
@@ -59,7 +59,8 @@ package struct RecipientDelivery {
     let lookup = MailboxLookup(settings)
     let found: Mailbox?
     do {
-      found = try lookup.mailbox(of: recipient.address, for: credentials, until: deadline.share(seconds: 20))
+      found = try lookup.mailbox(
+        of: AddressQuery(recipient.address, until: deadline.share(seconds: 20)), for: credentials)
     } catch { throw .mailbox(error) }
     guard let mailbox = found else {
       log.write(.noSuchMailbox, recipient, .refused, warnings: Self.warnings(lookup))
@@ -100,13 +101,13 @@ package struct RecipientDelivery {
     return [Array("the tables were queried without the lookup service: \(failure)".utf8)]
   }
 
-  /// The configured text. If the lookup of a text of the recipient's own fails, the default text is used (as with VDA).
+  /// The recipient's own text or the default one. The default is also used if the lookup fails (as in VDA).
   private func limitMessage(
     for recipient: Recipient, _ lookup: MailboxLookup, _ warnings: inout [[UInt8]]
   ) -> [UInt8] {
-    // The message has been read meanwhile: the lookup gets its own time limit.
-    let deadline = Deadline(secondsFromNow: 10)
-    do { return try lookup.limitMessage(for: recipient.address, until: deadline) ?? settings.limitMessage } catch {
+    // Reading the message may have used up the deadline, so the lookup gets its own time limit.
+    let query = AddressQuery(recipient.address, until: Deadline(secondsFromNow: 10))
+    do { return try lookup.limitMessage(for: query) ?? settings.limitMessage } catch {
       warnings.append(Array("virtual_maildir_limit_message applies: ".utf8) + error.sentence)
       return settings.limitMessage
     }

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// How the delivery to one recipient ended, in no protocol's words: pipe(8) and LMTP each have their own.
+/// How the delivery to one recipient ended, in neutral terms: pipe(8) and LMTP each have their own.
 package enum Verdict: Equatable, Sendable {
   case delivered
-  /// For good. The text is for the sender.
+  /// Permanent. The text is for the sender.
   case refused(StatusCode, text: [UInt8])
-  /// To be tried again. The text is for the sender.
+  /// Temporary: the message is retried. The text is for the sender.
   case deferred(StatusCode, text: [UInt8])
 
-  /// The enhanced status codes that are used (RFC 3463). Only the two that begin with 5 are permanent.
+  /// The enhanced status codes in use (RFC 3463). Only the two that begin with 5 are permanent.
   package enum StatusCode: String, Sendable, CaseIterable {
     case delivered = "2.0.0"
     case overQuota = "4.2.2"
@@ -35,7 +35,7 @@ package enum Verdict: Equatable, Sendable {
     return isPermanent ? .refused(.overQuotaForGood, text: text) : .deferred(.overQuota, text: text)
   }
 
-  /// For trouble: one fixed sentence for each code, which says nothing of paths, hosts or SQL.
+  /// For errors: one fixed sentence for each code, without paths, hosts or SQL.
   package static func trouble(_ code: StatusCode) -> Verdict {
     let text =
       switch code {
@@ -46,7 +46,7 @@ package enum Verdict: Equatable, Sendable {
     return .deferred(code, text: Array(text.utf8))
   }
 
-  /// Control characters become `?`, and no character is cut in two.
+  /// At most 400 bytes, cut between characters, with `?` for control characters.
   private static func masked(_ text: [UInt8]) -> [UInt8] {
     var text = text
     if text.count > 400 {

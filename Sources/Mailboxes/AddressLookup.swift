@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Configuration
-package import Posix
 package import Tables
 import Text
 
@@ -23,29 +22,27 @@ package final class AddressLookup {
     addressTables = AddressTables(delimiters: settings.recipientDelimiter, tables)
   }
 
-  /// The value for `address`, or nil if there is none.
+  /// The value for the address, or nil if there is none.
   ///
   /// With `lookup_fallback`, the service has 10 seconds, and the tables have the rest of the time.
-  package func value(
-    of parameter: Parameter, for address: [UInt8], until deadline: Deadline
-  ) throws(TableError) -> [UInt8]? {
+  package func value(of parameter: Parameter, for query: AddressQuery) throws(TableError) -> [UInt8]? {
     let references = settings.tables(parameter)
     guard !references.isEmpty else { return nil }
     if settings.lookupService.socket != nil, prefersTables {
-      let share = deadline.share(seconds: 10)
-      do { return try addressTables.value(in: references, for: address, until: share) } catch {
+      do { return try addressTables.value(in: references, for: query.within(seconds: 10)) } catch {
         // We may lack access to their files or database; the service may have it.
         prefersTables = false
       }
     }
     if let socket = settings.lookupService.socket, serviceFailure == nil {
       let service = TableReference(lookupService: socket, parameter)
-      let share = settings.lookupService.fallsBack ? deadline.share(seconds: 10) : deadline
-      do { return try tables.lookup(foldCase(address), in: [service], until: share) } catch {
+      let share = settings.lookupService.fallsBack ? query.within(seconds: 10) : query
+      let key = TableQuery(foldCase(query.address), until: share.deadline)
+      do { return try tables.lookup(key, in: [service]) } catch {
         guard settings.lookupService.fallsBack else { throw error }
         serviceFailure = error.shown
       }
     }
-    return try addressTables.value(in: references, for: address, until: deadline)
+    return try addressTables.value(in: references, for: query)
   }
 }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Configuration
-package import Posix
 package import Tables
 import Text
 
@@ -15,16 +14,12 @@ package struct AddressTables: Sendable {
     self.tables = tables
   }
 
-  /// The value of the first key of `address` that one of `references` has, or nil if none has any.
-  ///
-  /// - Parameter address: any bytes; one that is not UTF-8 is not found.
-  package func value(
-    in references: [TableReference], for address: [UInt8], until deadline: Deadline
-  ) throws(TableError) -> [UInt8]? {
-    guard !references.isEmpty, let keys = AddressKeys(address, delimiters: delimiters)?.keys else { return nil }
+  /// The value of the first key of the address that one of `references` has, or nil if none has any.
+  package func value(in references: [TableReference], for query: AddressQuery) throws(TableError) -> [UInt8]? {
+    guard !references.isEmpty, let keys = AddressKeys(query.address, delimiters: delimiters)?.keys else { return nil }
     for key in keys {
-      let value = try tables.lookup(key.text, isPartial: key.isPartial, in: references, until: deadline)
-      if let value { return value }
+      let query = TableQuery(key.text, isPartial: key.isPartial, until: query.deadline)
+      if let value = try tables.lookup(query, in: references) { return value }
     }
     return nil
   }

@@ -18,51 +18,43 @@ package struct MailboxLookup {
   /// Why the lookup service was skipped, nil when it was not.
   package var serviceFailure: String? { lookup.serviceFailure }
 
-  /// The mailbox of `recipient`, or nil if there is none.
+  /// The mailbox of the recipient, or nil if there is none.
   ///
-  /// - Parameters:
-  ///   - credentials: what deliveries run as, which `virtual_uid_maps` and `virtual_gid_maps` must confirm where they are
-  ///     set; nil when that does not matter.
+  /// - Parameter credentials: what deliveries run as, which `virtual_uid_maps` and `virtual_gid_maps` must confirm where
+  ///   they are set; nil when that does not matter.
   package func mailbox(
-    of recipient: [UInt8], for credentials: Credentials?, until deadline: Deadline
+    of recipient: AddressQuery, for credentials: Credentials?
   ) throws(MailboxError) -> Mailbox? {
-    guard let path = try value(.virtual_mailbox_maps, recipient, until: deadline) else { return nil }
+    guard let path = try value(.virtual_mailbox_maps, recipient) else { return nil }
     let components = try Self.components(of: path, suffix: settings.maildirSuffix)
-    try check(.virtual_uid_maps, is: credentials?.user, for: recipient, until: deadline)
-    try check(.virtual_gid_maps, is: credentials?.group, for: recipient, until: deadline)
-    let bytes = try number(.virtual_mailbox_limit_maps, recipient, until: deadline)
-    let messages = try number(.virtual_mailbox_message_limit_maps, recipient, until: deadline)
+    try check(.virtual_uid_maps, is: credentials?.user, for: recipient)
+    try check(.virtual_gid_maps, is: credentials?.group, for: recipient)
+    let bytes = try number(.virtual_mailbox_limit_maps, recipient)
+    let messages = try number(.virtual_mailbox_message_limit_maps, recipient)
     return Mailbox(components: components, quota: settings.limitRule.limit(bytes: bytes, messages: messages))
   }
 
-  /// The over-quota text for senders that the tables give for `recipient`, nil if there is none.
-  package func limitMessage(for recipient: [UInt8], until deadline: Deadline) throws(MailboxError) -> [UInt8]? {
-    let text = try value(.virtual_maildir_limit_message_maps, recipient, until: deadline)
+  /// The over-quota text for senders that the tables give for the recipient, nil if there is none.
+  package func limitMessage(for recipient: AddressQuery) throws(MailboxError) -> [UInt8]? {
+    let text = try value(.virtual_maildir_limit_message_maps, recipient)
     return text?.isEmpty == true ? nil : text
   }
 
-  private func value(
-    _ parameter: Parameter, _ address: [UInt8], until deadline: Deadline
-  ) throws(MailboxError) -> [UInt8]? {
-    do { return try lookup.value(of: parameter, for: address, until: deadline) } catch {
-      throw .table(error)
-    }
+  private func value(_ parameter: Parameter, _ query: AddressQuery) throws(MailboxError) -> [UInt8]? {
+    do { return try lookup.value(of: parameter, for: query) } catch { throw .table(error) }
   }
 
-  private func number(
-    _ parameter: Parameter, _ address: [UInt8], until deadline: Deadline
-  ) throws(MailboxError) -> Int64? {
-    guard let value = try value(parameter, address, until: deadline) else { return nil }
+  private func number(_ parameter: Parameter, _ query: AddressQuery) throws(MailboxError) -> Int64? {
+    guard let value = try value(parameter, query) else { return nil }
     guard let number = Int64(wholeNumber: value) else { throw .badNumber(parameter, value) }
     return number
   }
 
   private func check(
-    _ parameter: Parameter, is expected: UInt32?, for address: [UInt8],
-    until deadline: Deadline
+    _ parameter: Parameter, is expected: UInt32?, for query: AddressQuery
   ) throws(MailboxError) {
     guard let expected, !settings.tables(parameter).isEmpty else { return }
-    let number = try number(parameter, address, until: deadline) ?? -1
+    let number = try number(parameter, query) ?? -1
     guard number == Int64(expected) else { throw .otherUser(parameter, number, expected) }
   }
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import Posix
 
-/// What tells whether a directory has changed since it was listed: two equal stamps mean that it has not, if the first
-/// was settled.
+/// Shows whether a directory has changed since it was listed: two equal stamps mean that it has not, if the
+/// first was settled.
 ///
-/// The kernel stamps with its coarse clock. A stamp that is older than that clock, read just before, is settled: every
-/// later change gets a later stamp. A stamp as young as the clock may be given again, to a change after the listing.
+/// The kernel takes file times from its coarse clock. A stamp older than that clock, read just before, is
+/// settled: every later change gets a later time. A stamp as new as the clock may be given again.
 struct DirectoryStamp: Equatable {
   private let identity: FileIdentity
   private let modified: Timestamp
@@ -28,9 +28,9 @@ struct DirectoryStamp: Equatable {
 
   var isSettled: Bool { settledAt < lookedAt }
 
-  /// The coarse clock must have passed this. File systems without fractions of a second (ext4 with inodes of 128
-  /// bytes) give whole ones, which stay the same for a second. A stamp from the future, which a restored backup or a
-  /// wrong clock left, is settled: a later change is given another one.
+  /// The stamp is settled once the coarse clock has passed this time. File systems without fractions of a
+  /// second (ext4 with 128-byte inodes) give the same time for a whole second. A stamp from the future, left
+  /// by a restored backup or a wrong clock, is settled: a later change gets a different one.
   var settledAt: Timestamp {
     let soon = lookedAt.adding(seconds: 3)
     let latest = [modified, changed].filter { $0 < soon }.max() ?? .distantPast
@@ -43,7 +43,7 @@ struct DirectoryStamp: Equatable {
   /// Whether the directory was changed less than `seconds` ago, or in the future.
   func isYounger(than seconds: Int64) -> Bool { lookedAt < max(modified, changed).adding(seconds: seconds) }
 
-  /// This stamp, or a later one for which the next tick or two were waited, so that it is settled where it can be.
+  /// This stamp, or one taken after waiting for a few clock ticks, so that it is settled if possible.
   func settled(_ status: () throws(SystemError) -> FileStatus) throws(SystemError) -> DirectoryStamp {
     var stamp = self
     for _ in 0..<3 where !stamp.isSettled {

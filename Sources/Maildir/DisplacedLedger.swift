@@ -2,17 +2,17 @@
 import Posix
 import Quota
 
-/// A ledger that was replaced while other programs may hold it open.
+/// A replaced ledger that other programs may still have open.
 struct DisplacedLedger: ~Copyable {
   /// Which of its later lines belong in the new file.
   enum Lines {
     case all
-    /// After a count: a negative line may refer to a message that the count no longer saw.
+    /// After a count: a negative line may refer to a message that the count did not include.
     case positive
   }
 
   private let file: LedgerFile
-  /// Removes the file's name in `tmp/` at the end.
+  /// Removes the file's name in `tmp/` when it goes out of scope.
   private let tmp: TmpName
   private var offset: Int64
   private let lines: Lines
@@ -24,7 +24,7 @@ struct DisplacedLedger: ~Copyable {
     self.lines = lines
   }
 
-  /// The whole lines that were appended since the last call.
+  /// The complete lines that were appended since the last call.
   mutating func takeLines() -> [UInt8] {
     guard let bytes = try? file.bytes(from: offset),
       let end = bytes.lastIndex(of: UInt8(ascii: "\n"))
@@ -34,7 +34,7 @@ struct DisplacedLedger: ~Copyable {
     return lines == .positive ? Self.positiveLines(of: whole) : Array(whole)
   }
 
-  /// The whole lines that add something.
+  /// The complete lines that contain no negative number.
   static func positiveLines(of text: ArraySlice<UInt8>) -> [UInt8] {
     let newline = UInt8(ascii: "\n")
     let whole = text[..<(text.lastIndex(of: newline) ?? text.startIndex)]

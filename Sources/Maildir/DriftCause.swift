@@ -2,17 +2,17 @@
 import Posix
 package import Quota
 
-/// Why a ledger differs from what the Maildir holds, as far as that can be found out.
+/// Why a ledger differs from what the Maildir holds, as far as that can be determined.
 package enum DriftCause: Equatable, Sendable, Codable {
-  /// Exactly what this program's way of counting gives.
+  /// The total is exactly what this program's way of counting gives.
   case profile(CountingProfile)
-  /// Exactly the messages that have the flag T.
+  /// The difference is exactly the messages with the flag T.
   case trashedMessages
-  /// Exactly the messages in the trash.
+  /// The difference is exactly the messages in the trash.
   case trash
   /// Lines that are torn or in another format.
   case damaged(LedgerFault)
-  /// Another program, or a backup, put the file there: entries of writers that still had the old file open are lost.
+  /// Another program or a backup put the file there: entries of writers with the old one open are lost.
   case replaced
   case unknown
 
@@ -43,7 +43,7 @@ package enum DriftCause: Equatable, Sendable, Codable {
 }
 
 extension OpenMailbox {
-  /// Counts in other ways until one gives the ledger's total.
+  /// Tries other ways of counting until one gives the ledger's total.
   func cause(of repair: RepairResult) -> DriftCause? {
     guard let before = repair.before else {
       switch repair.fault {
@@ -53,7 +53,7 @@ extension OpenMailbox {
     }
     for (rule, cause) in rule.alternatives {
       var count = MaildirCount(of: maildir, rule, until: deadline)
-      // A rule that refuses this Maildir, because of a symlink for instance, explains nothing.
+      // A rule that refuses this Maildir, for instance because of a symlink, explains nothing.
       do { _ = try count.look(all: true) } catch { continue }
       if count.usage == before { return cause }
     }
@@ -62,7 +62,7 @@ extension OpenMailbox {
 }
 
 extension CountingRule {
-  /// Other ways of counting, and what a ledger that agrees with them shows.
+  /// Other ways of counting, and the cause that a ledger with the same total shows.
   fileprivate var alternatives: [(CountingRule, DriftCause)] {
     var trashed = self
     trashed.countsTrashed.toggle()

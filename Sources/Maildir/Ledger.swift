@@ -2,27 +2,27 @@
 import Posix
 import Quota
 
-/// The `maildirsize` of a Maildir, whichever file has that name.
+/// The `maildirsize` of a Maildir, whichever file has that name now.
 ///
-/// Other programs replace this file and append to it without a lock. The file that has the name counts; an open descriptor
-/// may have lost it. All methods except `readUnlocked` require the Maildir's lock.
+/// Other programs replace this file and append to it without a lock. The file that has the name counts; an
+/// open one may be older. `read` (except in a dry run) and `install` require the Maildir's lock.
 struct Ledger: ~Copyable {
   let limit: QuotaLimit
   /// See `LedgerFile.open`.
   var mayBeReadOnly = false
   private let maildir: Maildir
   private var file: LedgerFile?
-  /// The open file's, when it was opened.
+  /// The status of the open file when it was opened.
   private var status: FileStatus?
-  /// The text read last, and the file's mtime just before it was read.
+  /// The text read last, and the file's mtime when it was opened.
   private var lastRead: (text: LedgerText, modified: Timestamp)?
   /// A file that we replaced, to which other programs may still append.
   private var displaced: DisplacedLedger?
   private var snapshot: Snapshot?
 
-  /// What had the name when a count began.
+  /// The file that had the name when a count began.
   struct Snapshot {
-    /// Nil for nothing.
+    /// Nil if there was none.
     let status: FileStatus?
     /// Bytes.
     var length: Int64 { status?.kind == .regular ? status?.size ?? 0 : 0 }
@@ -35,10 +35,10 @@ struct Ledger: ~Copyable {
 
   var identity: FileIdentity? { status?.identity }
 
-  /// A directory has the ledger's name, which only an administrator can put right.
+  /// Whether a directory has the ledger's name, which only an administrator can fix.
   var snapshotIsDirectory: Bool { snapshot?.status?.kind == .directory }
 
-  /// Reads the file that has the name now, opening it again when it was replaced.
+  /// Reads the file that has the name now, reopening it if it was replaced.
   mutating func read() throws(MaildirError) -> Result<LedgerText, LedgerFault> {
     for _ in 0..<8 {
       if file == nil {
@@ -48,7 +48,7 @@ struct Ledger: ~Copyable {
           close()
           continue
         }
-        // An entry makes the file longer.
+        // Every entry makes the file longer.
         if let lastRead, lastRead.modified == status.modified, lastRead.text.bytes.count == status.size {
           return .success(lastRead.text)
         }
@@ -58,7 +58,7 @@ struct Ledger: ~Copyable {
     throw .ledgerUnsteady
   }
 
-  /// Reads without the lock; what it says is to be confirmed under it.
+  /// Reads without the lock; the result must be confirmed under it.
   mutating func readUnlocked() throws(MaildirError) -> Result<LedgerText, LedgerFault> {
     if file == nil, let fault = try open() { return .failure(fault) }
     let text = try contents()
@@ -66,7 +66,7 @@ struct Ledger: ~Copyable {
     return text
   }
 
-  /// Closes the file, and one that it replaced: its late lines do not belong in another program's file.
+  /// Closes the file and the one that it replaced, whose late lines do not belong in another program's file.
   mutating func close() {
     file = nil
     status = nil
@@ -79,10 +79,10 @@ struct Ledger: ~Copyable {
   func isYounger(than seconds: Int64) throws(MaildirError) -> Bool { try file?.isYounger(than: seconds) ?? true }
   func wasChanged(within seconds: Int64) throws(MaildirError) -> Bool { try file?.wasChanged(within: seconds) ?? true }
 
-  /// Adds a line to the open file; nothing where there is none.
+  /// Adds a line to the open file; does nothing if there is none.
   func append(_ entry: [UInt8]) throws(MaildirError) { try file?.append(entry) }
 
-  /// Repeats a positive entry in the file that replaced ours since it was read: at worst counted twice, never missed.
+  /// Repeats a positive entry if our file has been replaced: at worst counted twice, never missed.
   mutating func appendAgainIfReplaced(_ entry: [UInt8]) throws(MaildirError) {
     guard file != nil, try named()?.identity != identity else { return }
     close()
@@ -90,8 +90,8 @@ struct Ledger: ~Copyable {
     try append(entry)
   }
 
-  /// From here on, lines that other programs append to the file that is about to be replaced are carried over, and a
-  /// file that another program puts in its place stays there.
+  /// Remembers the file that is about to be replaced. Lines that other programs append to it from now on are
+  /// carried over, and a file that another program puts in its place stays there.
   mutating func takeSnapshot() throws(MaildirError) {
     close()
     switch try open() {
@@ -103,9 +103,9 @@ struct Ledger: ~Copyable {
     if maildir.isOnNetwork { close() }
   }
 
-  /// Puts `replacement`, a counted total, in the place of the file of the snapshot.
+  /// Replaces the file of the snapshot by `replacement`, a counted total.
   ///
-  /// - Returns: false, and nothing has changed, when another program's file has the name now.
+  /// - Returns: false, with nothing changed, if another program's file has the name now.
   mutating func install(counted replacement: consuming LedgerReplacement) throws(MaildirError) -> Bool {
     let late = maildir.isOnNetwork ? try lateLines() : []
     guard let late, try replacement.install(inPlaceOf: snapshot?.status?.identity) else { return false }
@@ -114,7 +114,7 @@ struct Ledger: ~Copyable {
     return true
   }
 
-  /// Puts `replacement`, the sum of the open file, in its place, unless another program has replaced that meanwhile.
+  /// Replaces the open file by `replacement`, its sum, unless another program has replaced it meanwhile.
   mutating func install(compacted replacement: consuming LedgerReplacement) throws(MaildirError) {
     let old = identity
     if maildir.isOnNetwork { close() }
@@ -122,14 +122,14 @@ struct Ledger: ~Copyable {
     try adopt(replacement, carryingOver: .all)
   }
 
-  /// Brings lines that arrived at the replaced file into the new one. What fails here is found by the next count.
+  /// Copies lines appended to the replaced file into the new one. The next count makes up for a failure.
   mutating func carryOver() {
     guard let lines = displaced?.takeLines(), !lines.isEmpty else { return }
     do { try append(lines) } catch {}
   }
 
-  /// On a network file system, where the file that is about to be replaced cannot be kept open: the lines that were
-  /// appended to it since the snapshot; nil when another program's file has the name now.
+  /// The lines appended since the snapshot to the file about to be replaced; nil if another program's file
+  /// has the name now. For network file systems, on which the file cannot be kept open.
   private mutating func lateLines() throws(MaildirError) -> [UInt8]? {
     guard let old = snapshot?.status else { return try named() == nil ? [] : nil }
     defer { close() }

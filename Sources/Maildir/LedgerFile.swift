@@ -2,16 +2,16 @@
 import Posix
 package import Quota
 
-/// A ledger as it was read.
+/// A ledger as read from the file.
 package struct LedgerText: Sendable {
   package let bytes: [UInt8]
   package let contents: LedgerContents
 }
 
-/// What reading a ledger gave.
+/// The result of reading a ledger.
 package struct LedgerReading: Sendable {
   package let text: Result<LedgerText, LedgerFault>
-  /// The limit in the first line, even if the rest is invalid; nil without one.
+  /// The limit in the first line, even if the rest is invalid; nil if there is none.
   package let headerLimit: QuotaLimit?
 
   static func fault(_ fault: LedgerFault) -> LedgerReading {
@@ -26,7 +26,7 @@ struct LedgerFile: ~Copyable {
   static let name: Path = "maildirsize"
 
   let file: File
-  /// When it was opened.
+  /// The status when it was opened.
   let status: FileStatus
 
   /// - Parameter mayBeReadOnly: accept a read-only file system, for callers that only read. A delivery defers there.
@@ -60,14 +60,14 @@ struct LedgerFile: ~Copyable {
     self.status = status
   }
 
-  /// Takes over a file that was just written.
+  /// Takes ownership of a file that was just written.
   init(written file: consuming File) throws(MaildirError) {
     let status: FileStatus
     do { status = try file.fstat(Self.name) } catch { throw .system(error) }
     self.init(file: file, status: status)
   }
 
-  /// - Parameter limit: the mailbox's, beside which a header without a limit is a fault.
+  /// - Parameter limit: the mailbox's limit. If it has one, a header without a limit is a fault.
   func read(limit: QuotaLimit) throws(MaildirError) -> LedgerReading {
     let reading = try readOnce(limit)
     // Another program's append that crosses a page becomes visible in two steps.
@@ -90,15 +90,15 @@ struct LedgerFile: ~Copyable {
     return LedgerReading(text: text, headerLimit: contents.limit)
   }
 
-  /// What was written from `offset` on.
+  /// The bytes from `offset` on.
   func bytes(from offset: Int64) throws(SystemError) -> [UInt8] {
     try file.pread(upTo: LedgerContents.largestSize, at: offset)
   }
 
-  /// Whether the total was counted less than 15 minutes ago, so that it may refuse a message.
+  /// Whether the total was counted less than 15 minutes ago, so that it suffices for refusing a message.
   ///
-  /// Either a single line in a file changed that recently, which is Maildir++'s own rule, or a file that a recount of
-  /// ours made that recently, whatever was appended since. A time in the future is not recent.
+  /// Either the file has a single entry and was changed that recently, which is Maildir++'s own rule, or our
+  /// own recount created it that recently, whatever was appended since. A time in the future is not recent.
   func isFresh(_ contents: LedgerContents) throws(MaildirError) -> Bool {
     guard !contents.isCompacted else { return false }
     do {
@@ -110,13 +110,13 @@ struct LedgerFile: ~Copyable {
     } catch { throw .system(error) }
   }
 
-  /// Whether the file was restored from a backup, and nothing has been appended since: its birth time is after its last
-  /// change. Its total was counted, but not of what is there now.
+  /// Whether the file was restored from a backup, and nothing has been appended since: its birth time is
+  /// after its mtime. Its total was counted, but not from the messages that are there now.
   func wasRestored() throws(MaildirError) -> Bool {
     do { return try file.birthTime().map { status.modified < $0 } ?? false } catch { throw .system(error) }
   }
 
-  /// Whether the file was made less than `seconds` ago; where birth times are not recorded, whether it was changed.
+  /// Whether the file was created less than `seconds` ago, or changed if birth times are not recorded.
   func isYounger(than seconds: Int64) throws(MaildirError) -> Bool {
     do {
       let status = try file.fstat(Self.name)
@@ -124,7 +124,7 @@ struct LedgerFile: ~Copyable {
     } catch { throw .system(error) }
   }
 
-  /// Whether mtime or ctime is less than `seconds` ago.
+  /// Whether mtime or ctime is less than `seconds` ago, or in the future.
   func wasChanged(within seconds: Int64) throws(MaildirError) -> Bool {
     do {
       let status = try file.fstat(Self.name)
@@ -132,7 +132,7 @@ struct LedgerFile: ~Copyable {
     } catch { throw .system(error) }
   }
 
-  /// Adds a line by one write(2). A part of a line is ended with LF, which makes every reader recount.
+  /// Adds a line by one write(2). A partial line is ended with LF, which makes every reader recount.
   func append(_ entry: [UInt8]) throws(MaildirError) {
     do {
       let count = try file.writeOnce(entry.span)

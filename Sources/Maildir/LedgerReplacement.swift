@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 import Posix
 
-/// A new `maildirsize`, written and made durable in `tmp/`, that is to take the old one's place.
+/// A new `maildirsize`, written and synced in `tmp/`, that will replace the old one.
 ///
-/// It is synced because an empty file, which a power cut may leave of one that was not, means "no quota" to Courier.
+/// It is synced because a power cut could otherwise leave an empty file, which means "no quota" to Courier.
 struct LedgerReplacement: ~Copyable {
   let file: File
   let tmp: TmpName
-  /// Bytes of the old file that the new one has taken in.
+  /// Bytes of the old file that the new one includes.
   private(set) var summed: Int64 = 0
 
   private let maildir: Maildir
@@ -43,9 +43,9 @@ struct LedgerReplacement: ~Copyable {
     do { if !lines.isEmpty { try file.write(Array(lines).span) } } catch { throw .system(error) }
   }
 
-  /// Puts the new file in the place of `expected`, or of nothing when that is nil.
+  /// Replaces the file `expected`, or creates the file if that is nil.
   ///
-  /// - Returns: false, and nothing has changed, when another program's file was there.
+  /// - Returns: false, with nothing changed, if another program's file was there.
   func install(inPlaceOf expected: FileIdentity?) throws(MaildirError) -> Bool {
     do throws(SystemError) {
       guard let expected else { return try installInPlaceOfNothing() }
@@ -54,7 +54,7 @@ struct LedgerReplacement: ~Copyable {
         guard error.number == Errno.ENOENT else { throw error }
         return try installInPlaceOfNothing()
       }
-      // Without RENAME_EXCHANGE the old file is gone, and there is nothing to look at.
+      // Without RENAME_EXCHANGE the old file is gone, and there is nothing to check.
       guard let cameOut = try tmp.status()?.identity, cameOut != expected else { return true }
       try tmp.rename(to: LedgerFile.name, .exchanging)
       return false

@@ -10,18 +10,18 @@ package struct RepairMode: OptionSet, Sendable {
   package static let dryRun = RepairMode(rawValue: 1)
   /// A wrong ledger is replaced, even if the mailbox may be in use.
   package static let force = RepairMode(rawValue: 2)
-  /// The limit in another program's ledger is corrected even if the file is younger than an hour: the administrator has
-  /// asked for it.
+  /// The limit in another program's ledger is corrected even if the file is younger than an hour, because the
+  /// administrator requested it.
   package static let limitAtOnce = RepairMode(rawValue: 4)
 }
 
 extension OpenMailbox {
   /// Counts the mailbox and repairs its ledger while mail is delivered and read.
   ///
-  /// Differences are appended, because a file that replaces the ledger loses the entries of every program that has the
-  /// old one open: what is too low at once, what is too high only when the mailbox is at rest. An invalid ledger is
-  /// replaced.
-  /// - Throws: `countUnfinished` when the mailbox changed again and again.
+  /// Differences are appended, because replacing the file loses the entries of every program that has the old
+  /// one open. A total that is too low is raised at once; one that is too high is lowered only if the mailbox
+  /// is at rest. An invalid ledger is replaced.
+  /// - Throws: `countUnfinished` if the mailbox kept changing.
   package mutating func repair(_ mode: RepairMode) throws(MaildirError) -> RepairResult {
     ledger.mayBeReadOnly = mode.contains(.dryRun)
     var result = try repairInTurn(mode)
@@ -29,7 +29,7 @@ extension OpenMailbox {
     return result
   }
 
-  /// Compares the sizes in the names of messages with the files, without a lock.
+  /// Compares the sizes in the names of messages with those of the files, without a lock.
   package func checkSizes() throws(MaildirError) -> (count: Int, example: String) {
     var count = MaildirCount(of: maildir, rule, checksSizes: true, until: deadline)
     _ = try count.look(all: true)
@@ -42,17 +42,17 @@ extension OpenMailbox {
     if !mode.contains(.dryRun) { try shortenIfFull() }
     let result = try countAndRepair(mode)
     if result.action != .replaced, result.fault == nil, !mode.contains(.dryRun) { try correctLimit(mode) }
-    // What programs have recorded in a file that was replaced meanwhile.
+    // Lines that programs have appended to a file that was replaced meanwhile.
     ledger.carryOver()
     return result
   }
 
   private mutating func countAndRepair(_ mode: RepairMode) throws(MaildirError) -> RepairResult {
-    // Where everything is counted under the lock, deliveries wait for it.
+    // On a network file system everything is counted under the lock, and deliveries wait for it.
     var count = MaildirCount(of: maildir, rule, until: maildir.isOnNetwork ? deadline.share(seconds: 60) : deadline)
     for _ in 0..<8 {
       if !maildir.isOnNetwork { try count.lookUntilSettled() }
-      // On a network file system the lock is a file, which a dry run does not make.
+      // On a network file system the lock is a file, which a dry run does not create.
       let locks = !(maildir.isOnNetwork && mode.contains(.dryRun))
       if locks { try lock() }
       defer { if locks { unlock() } }

@@ -3,13 +3,13 @@ package import Posix
 
 /// An open Maildir: the directory that holds `new/`, `cur/`, `tmp/`, the folders and the ledger.
 ///
-/// A class, because its ledger, a count and the files in `tmp/` all refer to the one open directory. One thread uses it at
-/// a time.
+/// A class, because its ledger, a count and the files in `tmp/` all refer to the same open directory. Only
+/// one thread may use it at a time.
 package final class Maildir {
   package let path: Path
   package let directory: File
   package let new: File
-  /// Locks and stamps are seen by this host only (NFS, FUSE and their like).
+  /// Whether locks and time stamps may be seen by this host only (NFS, FUSE and similar).
   package let isOnNetwork: Bool
   let permissions: UInt32
   let group: UInt32
@@ -18,18 +18,18 @@ package final class Maildir {
 
   /// What happens to missing directories.
   package enum Absent: Sendable {
-    /// They are made, with mode 0700, and synced.
+    /// They are created with mode 0700, and synced.
     case made
-    /// The same, except that nothing is made in an empty base: an unmounted volume looks like that.
+    /// The same, except that nothing is created in an empty base, which may be an unmounted volume.
     case madeUnlessBaseIsEmpty
     /// `MaildirError.missing` is thrown, for callers that must not create anything.
     case refused
   }
 
-  /// Opens the Maildir `components` below `base`, which itself is never made.
+  /// Opens the Maildir `components` below `base`, which itself is never created.
   ///
-  /// Below `base` only symlinks that root owns are followed, and inside the Maildir none.
-  /// - Throws: `wrongOwner` before anything is written when the Maildir is not `owner`'s.
+  /// Below `base` only symlinks that root owns are followed, and none inside the Maildir.
+  /// - Throws: `wrongOwner`, before anything is written, if the Maildir is not `owner`'s.
   package static func open(
     base: Path, components: [Path], owner: UInt32, absent: Absent = .madeUnlessBaseIsEmpty
   ) throws(MaildirError) -> Maildir {
@@ -47,7 +47,7 @@ package final class Maildir {
     return Maildir(path: path, directory: directory, new: new, isOnNetwork: isOnNetwork, status: status)
   }
 
-  /// Throws when `base` is missing, or empty as an unmounted volume is: all mailboxes would seem to be gone.
+  /// Throws if `base` is missing, or empty like an unmounted volume: all mailboxes would seem to be gone.
   package static func checkBase(_ base: Path) throws(MaildirError) {
     try MaildirWalk(base: base, absent: .refused).checkBaseIsNotEmpty()
   }
@@ -65,8 +65,8 @@ package final class Maildir {
 
   /// Waits for the lock that keeps other deliveries from reading and changing the ledger.
   ///
-  /// It is a flock on the directory itself. The kind of file system decides, not an error: on network file systems
-  /// that lock succeeds, but nobody else sees it. There it is a lock on the file `ullage.lock`.
+  /// It is a flock on the directory itself, or on a network file system a lock on the file `ullage.lock`. The
+  /// file system type decides, not an error: there the flock would succeed, but no other host would see it.
   package func lock(until deadline: Deadline) throws(MaildirError) {
     do {
       guard isOnNetwork else { return try directory.flockExclusive(until: deadline) }
@@ -80,19 +80,19 @@ package final class Maildir {
     if isOnNetwork { networkLock = nil } else { directory.flockRelease() }
   }
 
-  /// Makes sure that the path still leads here: an administrator may have swapped the mailbox meanwhile.
+  /// Checks that the path still leads here: an administrator may have swapped the mailbox meanwhile.
   package func checkPath() throws(MaildirError) {
     let current: FileIdentity
     do { current = try stat(path).identity } catch { throw .system(error) }
     guard current == identity else { throw .replaced }
   }
 
-  /// Makes `new/` durable. False where the file system cannot sync a directory.
+  /// Makes `new/` durable. False if the file system cannot sync directories.
   package func synchronizeNew() throws(SystemError) -> Bool {
     try new.fsyncDirectory("new")
   }
 
-  /// Opens `new/` and makes sure of `cur/`. `tmp/` is made with the first file in it.
+  /// Opens `new/` and makes sure that `cur/` exists. `tmp/` is created with the first file in it.
   private static func openNew(in directory: borrowing File, _ absent: Absent) throws(MaildirError) -> File {
     if try !isThere("cur", in: directory) {
       guard absent != .refused else { throw .missing(Array("cur".utf8)) }
@@ -101,7 +101,7 @@ package final class Maildir {
     do { return try File(openat: directory, "new", [.directory, .noFollow]) } catch {
       guard [Errno.ENOENT, Errno.ENOTDIR, Errno.ELOOP].contains(error.number) else { throw .system(error) }
     }
-    // If it is missing, it is made; if it is not a directory, this fails.
+    // If it is missing, it is created; if it is not a directory, this fails.
     if try !isThere("new", in: directory) {
       guard absent != .refused else { throw .missing(Array("new".utf8)) }
       try make("new", in: directory)
@@ -122,12 +122,12 @@ package final class Maildir {
     }
   }
 
-  /// Makes `tmp/` where it is missing.
+  /// Creates `tmp/` if it is missing.
   static func makeTmp(in directory: borrowing File) throws(MaildirError) {
     if try !isThere("tmp", in: directory) { try make("tmp", in: directory) }
   }
 
-  /// Makes a directory of mode 0700 and its name durable; one that appeared meanwhile is as good.
+  /// Creates a directory of mode 0700 and makes its name durable. An existing one is accepted.
   static func make(_ name: Path, in parent: borrowing File) throws(MaildirError) {
     do {
       try parent.mkdirat(name, mode: 0o700)
@@ -140,7 +140,7 @@ package final class Maildir {
 }
 
 extension File {
-  /// Makes the names in this directory durable. False where the file system cannot sync a directory.
+  /// Makes the names in this directory durable. False if the file system cannot sync directories.
   package func fsyncDirectory(_ name: Path? = nil) throws(SystemError) -> Bool {
     do { try fsync(name) } catch {
       guard error.number == Errno.EINVAL || error.number == Errno.ENOTSUP else { throw error }

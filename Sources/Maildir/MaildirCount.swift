@@ -3,30 +3,30 @@ import Posix
 import Quota
 import Text
 
-/// A count of the messages in a Maildir, directory by directory, of which only what changed is counted again.
+/// A count of the messages in a Maildir, directory by directory. Only what has changed is counted again.
 ///
-/// What counts is the rule's to say. The size of a message is in its name (`,S=`) or else the file's.
+/// The rule says what counts. The size of a message is the one in its name (`,S=`), or else the file's.
 struct MaildirCount: ~Copyable {
   private let maildir: Maildir
   private let rule: CountingRule
   /// `look` throws `countUnfinished` once it has passed.
   var deadline: Deadline
   private var listing = DirectoryListing()
-  /// The directories in which folders are looked for: the Maildir itself, and folders where they nest.
+  /// The directories that are searched for folders: the Maildir itself, and the folders if they nest.
   private var containers: [Container] = []
   private var parts: [Part] = [Part("new"), Part("cur")]
-  /// Directories that we may not read: they count for nothing, and somebody should know.
+  /// Directories that we may not read: they add nothing, and are reported.
   private(set) var unreadable: [Path] = []
   private let checksSizes: Bool
-  /// Messages whose names tell another size than the files have.
+  /// The number of messages whose names give a different size than the files have.
   private(set) var wrongSizes = 0
-  /// One of them, with both sizes.
+  /// One of them: its name and the file's size.
   private(set) var wrongSizeExample = ""
 
-  /// One `new/` or `cur/`. Its identity is in the stamp, so that a folder that was replaced shows as changed.
+  /// One `new/` or `cur/`. The stamp includes its identity, so that a replaced folder shows as changed.
   private struct Part {
     let path: Path
-    /// Nil before the first look, and where there is no such directory.
+    /// Nil before the first look, and if there is no such directory.
     var stamp: DirectoryStamp?
     var usage = QuotaUsage.none
 
@@ -48,8 +48,8 @@ struct MaildirCount: ~Copyable {
   }
 
   /// - Parameters:
-  ///   - checksSizes: stat each file, even if its name has a size.
-  ///   - deadline: when counting must have ended.
+  ///   - checksSizes: whether every file is stat'ed, even if its name has a size.
+  ///   - deadline: the time by which the count must be finished.
   init(of maildir: Maildir, _ rule: CountingRule, checksSizes: Bool = false, until deadline: Deadline) {
     self.maildir = maildir
     self.rule = rule
@@ -63,19 +63,19 @@ struct MaildirCount: ~Copyable {
     return sum
   }
 
-  /// When every stamp seen can be relied on.
+  /// The time after which every stamp seen is settled.
   var settledAt: Timestamp {
     (parts.compactMap { $0.stamp?.settledAt } + containers.map(\.stamp.settledAt)).reduce(.distantPast, max)
   }
 
-  /// Counts what is not known, and waits until the stamps can be relied on.
+  /// Counts what is not known, and waits until the stamps are settled.
   mutating func lookUntilSettled() throws(MaildirError) {
     _ = try look(all: false)
     while Timestamp.coarse <= settledAt, !deadline.hasPassed { waitForTick() }
   }
 
-  /// Whether nothing has been going on for a minute: in no directory that was counted, and in no `tmp/` beside one,
-  /// where another program's message may lie that it has already noted in the ledger.
+  /// Whether nothing has changed for a minute in the directories that were counted and in the `tmp/` beside
+  /// them, where another program may have a message that it has already recorded in the ledger.
   mutating func isAtRest() throws(MaildirError) -> Bool {
     guard !containers.contains(where: { $0.stamp.isYounger(than: 60) }),
       !parts.contains(where: { $0.stamp?.isYounger(than: 60) ?? false })
@@ -88,7 +88,7 @@ struct MaildirCount: ~Copyable {
         if stamp.isYounger(than: 60) { return false }
         if try StaleFiles.look(in: directory, &listing).younger > 0 { return false }
       } catch {
-        // Somebody else's, in which anything may be going on.
+        // It belongs to another user, who may change it at any time.
         if error.number == Errno.EACCES { return false }
         guard error.number == Errno.ENOENT else { throw .system(error) }
       }
@@ -155,8 +155,8 @@ struct MaildirCount: ~Copyable {
     return false
   }
 
-  /// The names in `folder` that may be folders or hold messages. A folder that vanished or that we may not read has
-  /// none.
+  /// The names in `folder` that may be folders or contain messages. None if the folder has vanished or we may
+  /// not read it.
   private mutating func names(in folder: Path) throws(MaildirError) -> [Path] {
     var names: [Path] = []
     let rule = rule
@@ -167,7 +167,7 @@ struct MaildirCount: ~Copyable {
       }
       let directory = try File(openat: maildir.directory, folder, [.directory])
       let settled = try stamp.settled { () throws(SystemError) in try directory.fstat(folder) }
-      // A symlink may lead back to where we have been.
+      // A symlink may lead back to a directory that was already visited.
       if containers.contains(where: { $0.stamp.isSameDirectory(as: settled) }) { return [] }
       try listing.forEach(in: directory, size: settled.size) { name, kind in
         guard kind != .regular, kind != .other, rule.profile.isFolder(name) || rule.profile.holdsMessages(name) else {
@@ -189,8 +189,8 @@ struct MaildirCount: ~Copyable {
     return names
   }
 
-  /// A directory. A symlink to one is refused by the common rule: it would count another mailbox's mail, or one message
-  /// twice. One to a file is somebody's settings (`.dovecot.sieve`).
+  /// Whether `path` is a directory. The common and VDA profiles refuse a symlink to one: it could lead to
+  /// another mailbox, or count a message twice. A symlink to a file is some setting (`.dovecot.sieve`).
   private func isFolder(_ path: Path) throws(MaildirError) -> Bool {
     let kind: FileKind
     do { kind = try maildir.directory.fstatat(path).kind } catch {

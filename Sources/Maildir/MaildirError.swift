@@ -2,30 +2,30 @@
 package import Posix
 import Text
 
-/// Why a Maildir could not be used. Each of these defers the message.
+/// Why a Maildir could not be used. Every case defers the message.
 package enum MaildirError: ExplainedError, Equatable, Sendable {
   case system(SystemError)
-  /// The base directory is missing, or empty as an unmounted volume is.
+  /// The base directory is missing, or empty like an unmounted volume.
   case baseMissing, baseEmpty
-  /// Below the base: a symlink that root does not own.
+  /// A symlink below the base is not owned by root.
   case foreignSymlink([UInt8])
   /// `cur`, `new`, `tmp` or a folder is a symlink.
   case symlinkInside([UInt8])
   case notADirectory([UInt8])
-  /// A directory that is not there, and was not to be made.
+  /// A directory is missing and may not be created.
   case missing([UInt8])
   /// The Maildir belongs to the user with this id.
   case wrongOwner(UInt32)
-  /// The path leads to another Maildir than when the delivery began.
+  /// The path leads to a different Maildir than when the delivery began.
   case replaced
   /// `maildirsize` is a directory.
   case ledgerIsDirectory
-  /// Another program replaced `maildirsize` again and again.
+  /// Another program kept replacing `maildirsize`.
   case ledgerUnsteady
   case appendedInPart
-  /// The messages could not be counted within their time.
+  /// The messages could not be counted in time.
   case countUnfinished
-  /// The message was published, but could not be made durable or taken back.
+  /// The message was published, but could be neither made durable nor removed.
   indirect case possibleDuplicate(because: MaildirError)
 
   package var sentence: [UInt8] {

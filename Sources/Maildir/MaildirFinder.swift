@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Posix
 
-/// Finds one Maildir after the other without making anything. The directory above the last one is kept open, because
-/// the next one is most likely beside it.
+/// Finds one Maildir after another without creating anything. The parent directory of the last one is kept
+/// open, because the next one is most likely in it, too.
 package struct MaildirFinder: ~Copyable {
   private var above: [Path] = []
   private var base: Path?
@@ -10,7 +10,7 @@ package struct MaildirFinder: ~Copyable {
 
   package init() {}
 
-  /// What the directory of a Maildir is: whose above all. It need not be readable.
+  /// The status of a Maildir's directory, above all its owner. The directory need not be readable.
   package mutating func status(base: Path, components: [Path]) throws(MaildirError) -> FileStatus {
     let last = try go(base, components)
     let status = try walk?.status(of: last)
@@ -18,14 +18,14 @@ package struct MaildirFinder: ~Copyable {
     return status
   }
 
-  /// Opens the directory, following no symlink below the base but root's.
+  /// Opens the directory. Below the base only symlinks that root owns are followed.
   package mutating func open(base: Path, components: [Path]) throws(MaildirError) -> File {
     let last = try go(base, components)
     guard let directory = try walk?.open(last) else { throw .missing(Array(last.bytes)) }
     return directory
   }
 
-  /// Goes to the directory above the Maildir.
+  /// Enters the parent directory of the Maildir.
   ///
   /// - Returns: the Maildir's own name.
   private mutating func go(_ base: Path, _ components: [Path]) throws(MaildirError) -> Path {

@@ -2,17 +2,17 @@
 package import Posix
 package import Quota
 
-/// What a look at a Maildir shows without counting its messages, in a dozen system calls. Nothing is written, no lock is
-/// taken.
+/// The state of a Maildir, found in a dozen system calls without counting its messages. Nothing is written,
+/// and no lock is taken.
 package struct MaildirInspection: Sendable {
   package let ledger: LedgerReading
-  /// Of the ledger's last change, nil when there is none to read.
+  /// The time of the ledger's last change, nil if there is no readable ledger.
   package let ledgerModified: Timestamp?
   package let rightsFaults: [RightsFault]
-  /// `maildirfolder` in the Maildir itself sends Courier's programs to the directory above it.
+  /// Whether the Maildir contains `maildirfolder`, which sends Courier's programs to the parent directory.
   package let hasFolderMark: Bool
 
-  /// - Throws: `wrongOwner` when the Maildir is not `owner`'s, `missing` when it or a part of it is not there.
+  /// - Throws: `wrongOwner` if the Maildir is not `owner`'s, `missing` if it or a part of it does not exist.
   package static func look(
     _ finder: inout MaildirFinder, base: Path, components: [Path], owner: UInt32, limit: QuotaLimit
   ) throws(MaildirError) -> MaildirInspection {
@@ -51,7 +51,7 @@ package struct MaildirInspection: Sendable {
     return parts
   }
 
-  /// The ledger, and its status when it was opened, or as far as its name shows it.
+  /// The ledger, and its status unless it is missing or not a file.
   private static func ledger(
     in directory: borrowing File, _ limit: QuotaLimit
   ) throws(MaildirError) -> (LedgerReading, FileStatus?) {
@@ -62,7 +62,7 @@ package struct MaildirInspection: Sendable {
       let status: FileStatus?
       do { status = try directory.fstatatIfThere(LedgerFile.name) } catch { throw .system(error) }
       guard status?.kind != .directory else { throw .ledgerIsDirectory }
-      // An unreadable ledger is most likely root's.
+      // An unreadable ledger most likely belongs to root.
       return (.fault(fault), fault == .unreadable ? status : nil)
     }
   }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Posix
 
-/// The way from the base directory down to a Maildir.
+/// The walk from the base directory down to a Maildir.
 struct MaildirWalk: ~Copyable {
   private let base: Path
   private let absent: Maildir.Absent
@@ -25,7 +25,7 @@ struct MaildirWalk: ~Copyable {
     try open(name, [.directory])
   }
 
-  /// Of the directory called `name`, by way of a symlink only if that is root's.
+  /// The status of the directory `name`. A symlink is followed only if root owns it.
   func status(of name: Path) throws(MaildirError) -> FileStatus {
     let status: FileStatus?
     do { status = try place.fstatatIfThere(name) } catch { throw .system(error) }
@@ -49,7 +49,7 @@ struct MaildirWalk: ~Copyable {
 
   private func create(_ name: Path) throws(MaildirError) {
     if absent == .madeUnlessBaseIsEmpty { try checkBaseIsNotEmpty() }
-    // A descriptor that only marks a place can be neither synced nor searched for names.
+    // An O_PATH descriptor can be neither synced nor listed.
     let parent: File
     do { parent = try File(openat: place, ".", [.directory]) } catch { throw .system(error) }
     try Maildir.make(name, in: parent)
@@ -65,7 +65,7 @@ struct MaildirWalk: ~Copyable {
     guard count > 0 else { throw .baseEmpty }
   }
 
-  /// A domain moved to another disk is a symlink that root made; any other may lead the mail anywhere.
+  /// A domain moved to another disk is a symlink owned by root; any other could lead the mail anywhere.
   private func checkSymlink(_ name: Path) throws(MaildirError) {
     let status: FileStatus
     do { status = try place.fstatat(name) } catch { throw .system(error) }

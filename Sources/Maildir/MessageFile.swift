@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Posix
 
-/// A message on its way into `new/`. It is removed when it goes out of scope before `publish`.
+/// A message on its way into `new/`. It is removed if it goes out of scope before `publish`.
 package struct MessageFile: ~Copyable {
   private let file: File
-  /// The name in `tmp/`, where the file system has no unnamed files (NFS) or /proc is not mounted.
+  /// The name in `tmp/`, if the file system has no unnamed files (NFS) or /proc is not mounted.
   private let tmp: TmpName?
   private let maildir: Maildir
   private let names: UniqueName
@@ -33,7 +33,7 @@ package struct MessageFile: ~Copyable {
     self.names = names
   }
 
-  /// Nil where the file system or the kernel has no unnamed files (open(2): EOPNOTSUPP; EISDIR or EINVAL before Linux 3.11).
+  /// Nil if the file system has no unnamed files (open(2): EOPNOTSUPP; before Linux 3.11 EISDIR or EINVAL).
   private static func openUnnamed(in maildir: Maildir) throws(MaildirError) -> File? {
     for isFirstTry in [true, false] {
       do {
@@ -45,7 +45,7 @@ package struct MessageFile: ~Copyable {
         default: throw .system(error)
         }
       }
-      // If it is missing, it is made; if it is not a directory, this fails.
+      // If it is missing, it is created; if it is not a directory, this fails.
       try Maildir.makeTmp(in: maildir.directory)
     }
     return nil

@@ -2,8 +2,8 @@
 package import Posix
 package import Quota
 
-/// A mailbox that was opened for one task: its Maildir, its ledger, its limit, and until when. It decides whether a message
-/// fits, and keeps the ledger.
+/// A mailbox opened for one task: its Maildir, ledger, limit and deadline. It decides whether a message
+/// fits, and maintains the ledger.
 package struct OpenMailbox: ~Copyable {
   package let maildir: Maildir
   package var limit: QuotaLimit { ledger.limit }
@@ -11,17 +11,17 @@ package struct OpenMailbox: ~Copyable {
   package private(set) var fault: LedgerFault? {
     didSet { firstFault = firstFault ?? fault }
   }
-  /// What was wrong with the ledger when it was first read, even if it has been repaired since.
+  /// The first fault found in the ledger, even if it has been repaired since.
   package private(set) var firstFault: LedgerFault?
   /// Directories that a count could not read.
   package internal(set) var unreadable: [Path] = []
-  /// Why the ledger could not be shortened, or its limit not be corrected. Mail is delivered all the same.
+  /// Why the ledger could not be shortened, or its limit corrected. Mail is delivered all the same.
   package private(set) var rewriteError: MaildirError?
-  /// The usage was counted during this task.
+  /// Whether the usage was counted during this task.
   package private(set) var wasCounted = false
 
   let rule: CountingRule
-  /// When the task must have ended.
+  /// The time by which the task must be finished.
   package let deadline: Deadline
   var ledger: Ledger
   private let names: UniqueName
@@ -30,7 +30,7 @@ package struct OpenMailbox: ~Copyable {
 
   /// - Parameters:
   ///   - countTimeLimit: seconds that a count may take.
-  ///   - deadline: when all work on this mailbox must have ended.
+  ///   - deadline: the time by which all work on this mailbox must be finished.
   package init(
     _ maildir: Maildir, limit: QuotaLimit, rule: CountingRule, names: UniqueName, countTimeLimit: Int64,
     until deadline: Deadline
@@ -45,14 +45,14 @@ package struct OpenMailbox: ~Copyable {
 
   /// Whether a message may be stored.
   package enum Admission: Equatable {
-    /// There is room beside this usage, nil when it is unknown. The Maildir is locked.
+    /// There is room beside this usage, nil if it is unknown. The Maildir is locked.
     case fits(beside: QuotaUsage?)
-    /// There is none, by a total counted less than 15 minutes ago. The Maildir is not locked.
+    /// There is no room, by a total counted less than 15 minutes ago. The Maildir is not locked.
     case overQuota(QuotaUsage)
   }
 
-  /// The room that the ledger promises, bytes; nil when the messages must be counted first. Takes no lock (except on
-  /// network file systems): `admit` decides.
+  /// The room in bytes, by the ledger; nil if the messages must be counted first. The ledger is read without
+  /// a lock, except on network file systems: `admit` decides.
   package mutating func promisedRoom() throws(MaildirError) -> Int64? {
     guard !rule.inboxOnly else { return limit == .none ? .max : nil }
     // Network file systems show another host's changes only to a process that opens the file under the lock.
@@ -63,8 +63,8 @@ package struct OpenMailbox: ~Copyable {
     return limit.room(beside: text.contents.usage)
   }
 
-  /// Decides whether a message of `size` bytes fits, counting the messages first when the ledger is invalid or would
-  /// refuse.
+  /// Decides whether a message of `size` bytes fits. The messages are counted first if the ledger is invalid
+  /// or would refuse it.
   package mutating func admit(messageOf size: Int64) throws(MaildirError) -> Admission {
     if let admission = try decideByLedger(size) { return admission }
     let turn = try waitForTurn(seconds: 10)
@@ -80,13 +80,13 @@ package struct OpenMailbox: ~Copyable {
     try ledger.append(LedgerContents.entry(of: size))
   }
 
-  /// Takes the entry back, from the same file and no other: the message was not published.
+  /// Cancels the entry, only in the same file: the message was not published.
   package func retract(messageOf size: Int64) throws(MaildirError) {
     guard fault == nil || wasCounted else { return }
     try ledger.append(LedgerContents.entry(of: size, removing: true))
   }
 
-  /// Makes sure that the entry is in the current `maildirsize`, also if that was replaced, and releases the lock.
+  /// Makes sure that the entry is in the current `maildirsize`, even if replaced, and releases the lock.
   ///
   /// The message is published, so a failure is not reported: it leaves the total too low until the next count.
   package mutating func settle(messageOf size: Int64) {
@@ -104,13 +104,13 @@ package struct OpenMailbox: ~Copyable {
 
   /// Removes a published message that could not be made durable.
   ///
-  /// The file is unlinked first, and its entry is retracted only if that succeeded. A file that an IMAP server has moved
-  /// meanwhile stays counted.
+  /// The file is unlinked first, and its entry is cancelled only if that succeeded. A file that an IMAP
+  /// server has moved meanwhile stays counted.
   package mutating func takeBack(
     _ name: Path, messageOf size: Int64, because error: SystemError
   ) -> MaildirError {
     do throws(MaildirError) {
-      // The deadline no longer counts: the message has been published.
+      // The task's deadline does not apply: the message has been published.
       try maildir.lock(until: Deadline(secondsFromNow: 30))
       do { try maildir.new.unlinkat(name) } catch { throw .system(error) }
       try retract(messageOf: size)
@@ -152,7 +152,7 @@ package struct OpenMailbox: ~Copyable {
     }
   }
 
-  /// Counts while deliveries go on, then under the lock once more what has changed, and decides there.
+  /// Counts while deliveries continue, then counts again under the lock what has changed, and decides there.
   private mutating func decideByCount(_ size: Int64) throws(MaildirError) -> Admission {
     var count = MaildirCount(of: maildir, rule, until: deadline.share(seconds: countTimeLimit))
     for _ in 0..<3 {
@@ -170,8 +170,8 @@ package struct OpenMailbox: ~Copyable {
     throw .countUnfinished
   }
 
-  /// Counts again, under the lock, what has changed, until nothing changes any more: at most 3 times and for `seconds`.
-  /// Stamps of network file systems prove nothing, so everything is counted there, once.
+  /// Counts again under the lock what has changed, until nothing changes any more: at most 3 times and for
+  /// `seconds`. Time stamps on network file systems prove nothing, so there everything is counted once.
   func confirm(_ count: inout MaildirCount, seconds: Int64) throws(MaildirError) -> Bool {
     if maildir.isOnNetwork {
       _ = try count.look(all: true)
@@ -192,7 +192,7 @@ package struct OpenMailbox: ~Copyable {
     let fits = limit.admits(messageOf: size, beside: usage)
     if !rule.inboxOnly {
       do { try publish(counted: usage) } catch {
-        // The count itself is good: what it refuses is refused, whether or not it can be written down.
+        // The count itself is valid: what it refuses is refused, whether or not it can be recorded.
         if fits { throw error }
       }
     }
@@ -201,7 +201,7 @@ package struct OpenMailbox: ~Copyable {
     return .overQuota(usage)
   }
 
-  /// Writes a counted total, in place of what `Ledger.takeSnapshot` found.
+  /// Writes a counted total in place of the file that `Ledger.takeSnapshot` found.
   mutating func publish(counted usage: QuotaUsage) throws(MaildirError) {
     guard !ledger.snapshotIsDirectory else { throw .ledgerIsDirectory }
     let text = LedgerContents.counted(usage, limit: limit)
@@ -212,18 +212,18 @@ package struct OpenMailbox: ~Copyable {
     }
   }
 
-  /// Adds up the entries of a ledger that has become long, before other programs count the mailbox because of it, and
-  /// corrects the limit in its first line. A ledger that was restored from a backup is marked as not counted.
+  /// Adds up the entries of a long ledger, before its length makes other programs recount, and corrects the
+  /// limit in its first line. A ledger that was restored from a backup is marked as not counted.
   ///
-  /// Another program's limit is corrected at most once an hour: it may know another limit, and would count the mailbox
-  /// each time it found ours.
+  /// Another program's limit is corrected at most once an hour: that program may have a different one, and
+  /// would recount the mailbox each time it found ours.
   mutating func rewriteIfNeeded(_ text: LedgerText, force: Bool = false) throws(MaildirError) {
     if text.bytes.count < 3600, !force {
       var isNeeded = try mayCorrectLimit(text.contents)
       if text.contents.hasCountedMark, !text.contents.isCompacted, try ledger.wasRestored() { isNeeded = true }
       guard isNeeded else { return }
     }
-    // Written and synced before the lock is taken; what is appended to the old file meanwhile is added here as well.
+    // Written and synced before the lock is taken; lines appended meanwhile to the old file are added here.
     let sum = LedgerContents.compacted(text.contents.usage, limit: limit)
     var replacement = try LedgerReplacement.write(sum, in: maildir, names: names)
     let old = ledger.identity

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Quota
 
-/// What a count of a mailbox found, and what became of its ledger.
+/// What a count of a mailbox found, and what was done to its ledger.
 package struct RepairResult: Sendable, Equatable, Codable {
-  /// What the ledger said, nil when it was invalid.
+  /// What the ledger said, nil if it was invalid.
   package let before: QuotaUsage?
   package let fault: LedgerFault?
   /// What the Maildir holds.
   package let counted: QuotaUsage
-  /// What the ledger says now, nil when it is still invalid.
+  /// What the ledger says now (after a dry run: would say), nil if it is still invalid.
   package let after: QuotaUsage?
   package let action: Action
-  /// Why the ledger was wrong; nil when it was right, or when the fault needs no explanation.
+  /// Why the ledger was wrong; nil if it was right, or if the fault needs no explanation.
   package internal(set) var cause: DriftCause?
-  /// Another program, or a backup, put the ledger there.
+  /// Whether another program or a restored backup put the ledger there.
   let wasReplaced: Bool
 
   package init(
@@ -37,17 +37,17 @@ package struct RepairResult: Sendable, Equatable, Codable {
     case corrected
     /// A new ledger was written.
     case replaced
-    /// The ledger's total is too high, and the mailbox was in use: a message may be about to be recorded or removed.
+    /// The total is too high, but the mailbox was in use: a message may be about to be recorded or removed.
     case busy
-    /// Only the part of the difference that was too low was appended, for the same reason.
+    /// For the same reason, only the part of the total that was too low was corrected.
     case raised
   }
 
-  /// How much the ledger's total was too high (positive) or too low; nil when it was invalid.
+  /// How much the ledger's total was too high (positive) or too low (negative); nil if it was invalid.
   package var drift: QuotaUsage? {
     before.map { $0.minus(counted) }
   }
 
-  /// The total was too low, and whoever replaced the ledger may have dropped entries with the old one.
+  /// The total was too low, and entries may have been lost with the file that was replaced.
   var lostEntries: Bool { wasReplaced && drift.map { $0.bytes < 0 || $0.messages < 0 } ?? false }
 }

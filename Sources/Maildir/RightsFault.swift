@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Posix
 
-/// An owner or a mode that keeps the mail user's programs from their work, or lets others in.
+/// An owner or a mode that keeps the mail user's programs out, or lets others in.
 package struct RightsFault: Equatable, Sendable, Codable {
   /// A part of the Maildir.
   package enum Part: String, Sendable, Codable {
@@ -9,13 +9,13 @@ package struct RightsFault: Equatable, Sendable, Codable {
     case ledger = "maildirsize"
   }
 
-  /// What is wrong with it.
+  /// What is wrong with the part.
   package enum Problem: Equatable, Sendable, Codable {
-    /// Everybody may write to it.
+    /// Everyone may write to it.
     case writableByAll(mode: UInt32)
-    /// Its owner lacks rights.
+    /// Its owner lacks permissions.
     case closedToOwner(mode: UInt32)
-    /// It belongs to `owner`, and the Maildir to `expected`.
+    /// It belongs to `owner`, but the Maildir to `expected`.
     case foreign(owner: UInt32, expected: UInt32)
   }
 
@@ -27,7 +27,7 @@ package struct RightsFault: Equatable, Sendable, Codable {
     self.problem = problem
   }
 
-  /// Nil where nothing is wrong.
+  /// Nil if nothing is wrong.
   ///
   /// - Parameter owner: the owner of the Maildir.
   init?(_ part: Part, _ status: FileStatus, owner: UInt32) {

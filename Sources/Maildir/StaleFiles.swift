@@ -2,18 +2,18 @@
 package import Posix
 import Text
 
-/// Files in a `tmp/`: what is older than 36 hours was left by a delivery that was broken off (Maildir).
+/// Files in a `tmp/`: those older than 36 hours were left by interrupted deliveries (Maildir).
 package struct StaleFiles: Sendable, Equatable {
   /// Seconds.
   private static let age: Int64 = 36 * 3600
 
   package private(set) var names: [Path] = []
-  /// Bytes that they take.
+  /// Their total size in bytes.
   package private(set) var bytes: Int64 = 0
-  /// Files younger than this, which may be being written.
+  /// The number of younger files, which may still be being written.
   package private(set) var younger = 0
 
-  /// By the last change of the file or of its status, as Courier and Dovecot do: a restored file is young.
+  /// By the later of mtime and ctime, as in Courier and Dovecot: a restored file is young.
   static func look(in tmp: borrowing File, _ listing: inout DirectoryListing) throws(SystemError) -> StaleFiles {
     var found = StaleFiles()
     try listing.forEach(in: tmp, size: 0) { (name, kind) throws(SystemError) in
@@ -30,13 +30,13 @@ package struct StaleFiles: Sendable, Equatable {
     return found
   }
 
-  /// Those in the `tmp/` of a Maildir.
+  /// The stale files in the `tmp/` of a Maildir.
   package static func look(in maildir: Maildir) throws(MaildirError) -> StaleFiles {
     do throws(SystemError) {
       var listing = DirectoryListing()
       return try look(in: File(openat: maildir.directory, "tmp", [.directory, .noFollow]), &listing)
     } catch {
-      // Wrong owners and modes are reported by the inspection.
+      // The inspection reports wrong owners and modes.
       guard error.number == Errno.ENOENT || error.number == Errno.EACCES else { throw .system(error) }
       return StaleFiles()
     }
@@ -44,7 +44,7 @@ package struct StaleFiles: Sendable, Equatable {
 
   /// Removes them from the `tmp/` of the Maildir.
   ///
-  /// - Returns: how many.
+  /// - Returns: how many were removed.
   package func remove(from maildir: Maildir) throws(MaildirError) -> Int {
     guard !names.isEmpty else { return 0 }
     do throws(SystemError) {

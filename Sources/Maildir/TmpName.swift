@@ -7,7 +7,7 @@ struct TmpName: ~Copyable {
   private let path: Path
   private let maildir: Maildir
 
-  /// Makes `tmp/` where it is missing.
+  /// Creates `tmp/` if it is missing.
   init(_ name: Path, in maildir: Maildir) throws(MaildirError) {
     try Maildir.makeTmp(in: maildir.directory)
     path = Path("tmp").appending(name)
@@ -19,24 +19,24 @@ struct TmpName: ~Copyable {
     maildir.directory.unlinkIfThere(path)
   }
 
-  /// Makes a file of this name, to be read and appended to.
+  /// Creates a file with this name, for reading and appending.
   func create() throws(SystemError) -> File {
     try File(
       openat: maildir.directory, path, [.readWrite, .append, .create, .exclusive, .noFollow], mode: 0o600)
   }
 
-  /// The file that has the name now, nil for none.
+  /// The status of the file that has the name now, nil for none.
   func status() throws(SystemError) -> FileStatus? { try maildir.directory.fstatatIfThere(path) }
 
-  /// Renames to `target`, a name relative to the Maildir; where the file system cannot do it in that way, by link(2)
-  /// or plainly.
+  /// Renames to `target`, a name relative to the Maildir. If the file system does not support `how`, link(2)
+  /// or a plain rename is used.
   func rename(to target: Path, _ how: File.Renaming) throws(SystemError) {
     do { return try maildir.directory.renameat2(path, to: target, how) } catch {
       guard error.number == Errno.EINVAL || error.number == Errno.ENOSYS else { throw error }
     }
     guard how == .withoutReplacing else { return try maildir.directory.renameat2(path, to: target, .replacing) }
     do { try maildir.directory.linkat(path, as: target) } catch {
-      // NFS may lose the reply of a call that worked: then both names are one file.
+      // NFS may lose the reply to a call that succeeded: then both names are the same file.
       guard let source = try status(), let linked = try maildir.directory.fstatatIfThere(target),
         source.identity == linked.identity
       else { throw error }

@@ -2,9 +2,9 @@
 import Posix
 import Synchronization
 
-/// The names of new files in a Maildir. No two hosts, processes or threads make the same one (Maildir).
+/// The names of new files in a Maildir. No two hosts, processes or threads create the same one (Maildir).
 package struct UniqueName: Sendable {
-  /// With `/`, `:` and `,` written as `\057`, `\072` and `\054`: they end the name's parts (Maildir).
+  /// With `/`, `:` and `,` written as `\057`, `\072` and `\054`: they separate the parts of a name (Maildir).
   private let host: [UInt8]
 
   package init(host: [UInt8]) {
@@ -18,7 +18,7 @@ package struct UniqueName: Sendable {
     }
   }
 
-  /// How many temporary names this process has made: threads may read the same microsecond.
+  /// The number of temporary names this process has made: threads may read the clock in the same microsecond.
   private static let count = Atomic<UInt64>(0)
 
   /// `<sec>.M<usec>P<pid>Q<count>.<host>`, for a file in `tmp/`.
@@ -26,7 +26,7 @@ package struct UniqueName: Sendable {
     path(unique: "Q\(Self.count.wrappingAdd(1, ordering: .relaxed).newValue)", size: "")
   }
 
-  /// `<sec>.M<usec>P<pid>V<device>I<inode>.<host>,S=<bytes>`, for a message in `new/`. The inode is this message's alone.
+  /// `<sec>.M<usec>P<pid>V<device>I<inode>.<host>,S=<bytes>`, for a message in `new/`. Its inode is unique.
   func message(_ identity: FileIdentity, size: Int64) -> Path {
     let device = String(identity.device, radix: 16)
     return path(unique: "V\(device)I\(String(identity.inode, radix: 16))", size: ",S=\(size)")

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Configuration
-package import Postfix
+import Findings
+package import Site
 import Text
 
 /// Turns a Postfix configuration for VDA into ullage.cf and commands for Postfix: text in, text out.
 package struct Migration {
+  /// What to migrate to.
   package struct Options: Sendable {
     /// The path of the new file.
     package let configurationFile: String
@@ -31,9 +33,8 @@ package struct Migration {
   /// The lines of the new file, by name.
   private var lines: [(name: String, value: [UInt8])] = []
   private var macros: [(name: String, value: [UInt8])] = []
-  /// What sends domains in the database, and domains in files, to the new transport, and the reverse.
-  var routeStatements: [(there: String, back: String)] = []
-  var routeCommands: [(there: String, back: String)] = []
+  /// What sends the domains of transport_maps to the new transport, and the reverse.
+  var routeChanges: [TransportRoute.Change] = []
 
   /// - Throws: `ConfigurationError` for a file that is invalid for Postfix, too.
   package static func plan(
@@ -86,15 +87,15 @@ package struct Migration {
   }
 
   mutating func change(_ subject: String, _ text: String) {
-    plan.changes.append(.init(subject: subject, text: text))
+    plan.findings.append(Finding(.notice, .changed, in: .configuration, .init(subject), text))
   }
 
-  mutating func difference(_ subject: String, _ text: String, line: String? = nil) {
-    plan.differences.append(.init(subject: subject, text: text, line: line))
+  mutating func difference(_ subject: String, _ text: String, remedy: Remedy? = nil) {
+    plan.findings.append(Finding(.notice, .different, in: .configuration, .init(subject), text, remedy: remedy))
   }
 
-  mutating func obstacle(_ subject: String, _ text: String, line: String? = nil) {
-    plan.obstacles.append(.init(subject: subject, text: text, line: line))
+  mutating func obstacle(_ subject: String, _ text: String, remedy: Remedy? = nil) {
+    plan.findings.append(Finding(.error, .obstacle, in: .configuration, .init(subject), text, remedy: remedy))
   }
 
   private mutating func takeParameters() throws(ConfigurationError) {

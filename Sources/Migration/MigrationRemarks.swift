@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import Configuration
+import Findings
 import Posix
-import Postfix
-import Reports
+import Site
 import Text
 
 /// What an administrator must know before switching over.
@@ -108,9 +108,9 @@ extension Migration {
       if let mistake = survey.mistake(plain) { obstacle(table.text, mistake) }
     case "static", "inline", "socketmap": break
     case "hash", "btree", "lmdb", "cdb", "dbm", "sdbm":
-      let made = Survey.files(of: plain)
-      if let name = made.first, !Survey.exists(name) {
-        obstacle(table.text, "there is no \(name); create it:", line: "postmap \(shellWord(plain.text))")
+      let made = TableFiles.files(of: plain)
+      if let name = made.first, !TableFiles.exists(name) {
+        obstacle(table.text, "there is no \(name); create it:", remedy: .run(Command("postmap", plain.text)))
       }
       difference(
         table.text,
@@ -122,7 +122,7 @@ extension Migration {
           + " postfix-\(plain.type)). The lookup service makes that cheaper: ullaged(8). A list of all mailboxes needs"
           + " PostgreSQL, so --all, --domain and audit need mailbox_list_database")
     default:
-      if let name = Survey.files(of: plain).first, !Survey.exists(name) {
+      if let name = TableFiles.files(of: plain).first, !TableFiles.exists(name) {
         obstacle(table.text, "there is no \(name)")
       }
       difference(table.text, "is queried by postmap -q, one process per lookup")
@@ -170,33 +170,31 @@ extension Migration {
       difference(
         table.text,
         "could not be searched for mbox files, paths without a slash at the end (\(failure.text)); check it, with"
-          + " PostfixAdmin's tables:", line: "SELECT maildir FROM mailbox WHERE maildir NOT LIKE '%/';")
+          + " PostfixAdmin's tables:", remedy: .sql("SELECT maildir FROM mailbox WHERE maildir NOT LIKE '%/';"))
     }
   }
 
   /// A domain's transport in transport_maps overrides virtual_transport.
   private mutating func explainTransports() throws(ConfigurationError) {
-    for route in try TransportSurvey(postfix, survey).routes(to: service?.name ?? "virtual", instead: options.transport)
-    {
-      if let count = route.count {
-        guard count > 0 else { continue }
+    let (old, new) = (service?.name ?? "virtual", options.transport)
+    for route in try TransportRoutes(postfix, survey).routes(to: old, instead: new) {
+      switch route.domains {
+      case .success(let domains) where domains.count == 0: continue
+      case .success(let domains):
+        var text =
+          "sends \(domains.count == 1 ? "a domain" : "\(domains.count) domains") (\(domains.example)) to \(old), which"
+          + " overrides virtual_transport; "
+          + (route.change == nil ? "set \(new): there" : "the step that switches over changes it")
+        if case .statement? = route.change {
+          text += ". In PostfixAdmin, $CONF['transport_options'] and 'transport_default' must also have \(new):"
+        }
+        difference(route.table, text)
+        if let change = route.change { routeChanges.append(change) }
+      case .failure(let failure):
         difference(
           route.table,
-          "sends \(count == 1 ? "a domain" : "\(count) domains") (\(route.example)) to \(service?.name ?? "virtual"), which"
-            + " overrides virtual_transport; "
-            + (route.statement == nil && route.command == nil
-              ? "set \(options.transport): there" : "the step that switches over changes it")
-            + (route.statement == nil
-              ? ""
-              : ". In PostfixAdmin, $CONF['transport_options'] and 'transport_default' must also have \(options.transport):")
-        )
-        if let statement = route.statement { routeStatements.append((statement.there, statement.back)) }
-        if let command = route.command { routeCommands.append((command.there, command.back)) }
-      } else {
-        difference(
-          route.table,
-          "could not be searched (\(route.failure)). Where it sends a domain to \(service?.name ?? "virtual"), that"
-            + " overrides virtual_transport and must become \(options.transport):", line: route.statement?.there)
+          "could not be searched (\(failure.text)). Where it sends a domain to \(old), that overrides virtual_transport"
+            + " and must become \(new):", remedy: route.change?.remedy)
       }
     }
   }

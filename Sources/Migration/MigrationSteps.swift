@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import Configuration
+import Findings
 import Posix
-import Postfix
-import Reports
+import Site
 import Text
 
 /// The commands, in a safe order.
@@ -38,7 +38,7 @@ extension Migration {
       plan.user = "\(user.name):\(Self.freeName(group))"
       obstacle(
         "virtual_gid_maps", "no group has gid \(group). Create one:",
-        line: "groupadd -g \(group) \(Self.freeName(group))")
+        remedy: .run(Command("groupadd", "-g", "\(group)", Self.freeName(group))))
     }
   }
 
@@ -47,12 +47,14 @@ extension Migration {
     let name = Self.freeName(number)
     plan.user = name
     let groupName = Group.name(of: group)
-    let groupCommand = groupName == nil ? "groupadd -g \(group) \(name) && " : ""
+    let makeGroup = groupName == nil ? [Command("groupadd", "-g", "\(group)", name)] : []
+    let makeUser = Command(
+      "useradd", "-u", "\(number)", "-g", groupName ?? name, "-M", "-d", "/nonexistent", "-s", "/usr/sbin/nologin", name
+    )
     obstacle(
       "virtual_uid_maps",
       "no user has uid \(number), and pipe(8) needs a name. Create one, and run this again to see what it may read:",
-      line:
-        "\(groupCommand)useradd -u \(number) -g \(groupName ?? name) -M -d /nonexistent -s /usr/sbin/nologin \(name)")
+      remedy: .run(makeGroup + [makeUser]))
   }
 
   private static func freeName(_ number: UInt32) -> String {
@@ -80,44 +82,62 @@ extension Migration {
 
   mutating func addSteps() throws(ConfigurationError) {
     let name = options.transport
-    let (postfixOption, reload) = (postfix.option, "postfix\(postfix.option) reload")
     let isUsual = options.configurationFile == Ullage.configurationFile
-    let config = isUsual ? "" : " --config=\(shellWord(options.configurationFile))"
+    let config = isUsual ? [] : ["--config=\(options.configurationFile)"]
     addReadingStep()
-    add(
-      "Add the transport. For the first days, soft_bounce turns refusals into deferrals.",
-      [
-        "postconf\(postfixOption) -M \(name)/unix=\(shellWord(entry))",
-        "postconf\(postfixOption) -e \(name)_destination_recipient_limit=1", reload,
-      ])
-    let directory = postfix.path == PostfixDirectory.usual ? "" : " --postfix=\(shellWord(postfix.path))"
-    add("Check the setup.", ["ullage check\(config)\(directory)"])
+    addTransportStep()
+    add("Check the setup.", [postfix.check(options.configurationFile)])
     add(
       "Switch over, and watch the log.",
-      routeCommands.map(\.there) + ["postconf\(postfixOption) -e virtual_transport=\(name)", reload],
-      statements: routeStatements.map(\.there))
+      routes(\.commandsThere) + [postfix.postconf("-e", "virtual_transport=\(name)"), postfix.reload],
+      statements: routeChanges.compactMap(\.statementThere))
     add(
       "Count each mailbox once: VDA's figures drift, and those of mailboxes without a limit are invented."
         + (settings?.listDatabase != nil
           ? "" : " (--all needs PostgreSQL: mailbox_list_query in ullage.cf(5).)"),
-      ["ullage recompute\(config) --all"])
+      [Command(words: ["ullage", "recompute"] + config + ["--all"])])
     try addAuditStep()
     add(
-      "Some days later, turn soft_bounce off.", ["postconf\(postfixOption) -PX \(name)/unix/soft_bounce", reload])
-    let old = postfix.main.entries["virtual_transport"]?.value.text
-    // On a second run, after the switch, the earlier value is unknown.
-    let isSwitched = try postfix.value(of: "virtual_transport")?.split(separator: ":").first == name[...]
-    let back =
-      isSwitched
-      ? "-e virtual_transport=virtual"
-      : old.map { "-e \(shellWord("virtual_transport=\($0)"))" } ?? "-X virtual_transport"
-    plan.wayBack = .init(
-      "The way back. The Maildirs stay as they are; main.cf still has VDA's lines.",
-      routeCommands.map(\.back) + ["postconf\(postfixOption) \(back)", reload], statements: routeStatements.map(\.back))
+      "Some days later, turn soft_bounce off.", [postfix.postconf("-PX", "\(name)/unix/soft_bounce"), postfix.reload])
+    try addWayBack()
   }
 
-  private mutating func add(_ title: String, _ commands: [String], statements: [String] = []) {
-    plan.steps.append(.init(title, commands, statements: statements))
+  private func routes(_ part: (TransportRoute.Change) -> [Command]) -> [Command] { routeChanges.flatMap(part) }
+
+  private mutating func addTransportStep() {
+    // Only the value is quoted, which is how an administrator would write it.
+    let postconf = postfix.postconf("-M").line
+    let name = options.transport
+    plan.steps.append(
+      .init(
+        "Add the transport. For the first days, soft_bounce turns refusals into deferrals.",
+        [
+          "\(postconf) \(name)/unix=\(shellWord(entry))",
+          postfix.postconf("-e", "\(name)_destination_recipient_limit=1").line, postfix.reload.line,
+        ]))
+  }
+
+  private mutating func addWayBack() throws(ConfigurationError) {
+    let old = postfix.main.entries["virtual_transport"]?.value.text
+    // On a second run, after the switch, the earlier value is unknown.
+    let isSwitched =
+      try postfix.value(of: "virtual_transport")?.split(separator: ":").first == options.transport[...]
+    let back =
+      if isSwitched {
+        postfix.postconf("-e", "virtual_transport=virtual")
+      } else if let old {
+        postfix.postconf("-e", "virtual_transport=\(old)")
+      } else {
+        postfix.postconf("-X", "virtual_transport")
+      }
+    plan.wayBack = .init(
+      "The way back. The Maildirs stay as they are; main.cf still has VDA's lines.",
+      (routes(\.commandsBack) + [back, postfix.reload]).map(\.line),
+      statements: routeChanges.compactMap(\.statementBack))
+  }
+
+  private mutating func add(_ title: String, _ commands: [Command], statements: [String] = []) {
+    plan.steps.append(.init(title, commands.map(\.line), statements: statements))
   }
 
   /// The line for master.cf.
@@ -136,15 +156,12 @@ extension Migration {
     guard CurrentProcess.effectiveUser == 0 else {
       return difference("tables", "whether \(user.name) may read them was not checked: that takes root")
     }
-    let files = tables.flatMap { Survey.files(of: $0) }.filter { Survey.exists($0) }
-    let closed = Survey.closed(files, to: user)
-    var commands = closed.directories.map { "setfacl -m u:\(user.name):x \(shellWord($0))" }
-    let names = closed.files.map { shellWord($0) }.joined(separator: " ")
-    if !names.isEmpty { commands.append("setfacl -m u:\(user.name):r \(names)") }
+    let files = tables.flatMap { TableFiles.files(of: $0) }.filter { TableFiles.exists($0) }
+    let commands = TableFiles.commands(toLet: user, read: files)
     guard !commands.isEmpty else { return }
     add(
-      "Let \(user.name), and nobody else, read the tables (or run the lookup service, ullaged(8), which reads them instead).",
-      commands)
+      "Let \(user.name), and nobody else, read the tables"
+        + " (or run the lookup service, ullaged(8), which reads them instead).", commands)
   }
 
   /// The package's units assume the default user, group and path.
@@ -178,8 +195,9 @@ extension Migration {
       commands.append("usermod -a -G \(group) ullage")
     }
     guard !commands.isEmpty else { return }
-    add(
-      "Tell the nightly audit and the lookup service who owns the Maildirs, and where they are.",
-      commands + ["[ ! -d /run/systemd/system ] || systemctl daemon-reload"])
+    plan.steps.append(
+      .init(
+        "Tell the nightly audit and the lookup service who owns the Maildirs, and where they are.",
+        commands + ["[ ! -d /run/systemd/system ] || systemctl daemon-reload"]))
   }
 }

@@ -2,13 +2,13 @@
 import CPosix
 import Glibc
 
-/// Another program as a child of this process, with no descriptor of ours but those that it is given.
+/// Another program as a child of this process. It inherits no descriptor above 2.
 struct ChildHandle {
   let process: pid_t
 
-  /// posix_spawn(3)
+  /// Starts the program (posix_spawn(3)).
   ///
-  /// - Parameter setStreams: adds what descriptors 0 to 2 become.
+  /// - Parameter setStreams: adds the file actions that set up descriptors 0 to 2.
   init(
     _ program: Path, _ arguments: [Path], _ setStreams: (inout posix_spawn_file_actions_t) -> Void
   ) throws(SystemError) {
@@ -16,7 +16,7 @@ struct ChildHandle {
     unsafe posix_spawn_file_actions_init(&actions)
     defer { unsafe posix_spawn_file_actions_destroy(&actions) }
     unsafe setStreams(&actions)
-    // Others may have opened descriptors without close-on-exec: sockets of NIO's.
+    // Libraries may have opened descriptors without close-on-exec, as NIO does with sockets.
     unsafe posix_spawn_file_actions_addclosefrom_np(&actions, 3)
     let vector = unsafe ([program] + arguments).map { path in unsafe path.withCString { unsafe strdup($0) } } + [nil]
     defer { unsafe vector.forEach { unsafe free($0) } }
@@ -26,9 +26,9 @@ struct ChildHandle {
     self.process = process
   }
 
-  /// Waits for its end.
+  /// Waits for the process to exit.
   ///
-  /// - Returns: the exit status, nil when a signal ended it (wait(2), WIFEXITED and WEXITSTATUS).
+  /// - Returns: the exit status, nil if a signal killed it (wait(2), WIFEXITED and WEXITSTATUS).
   func wait(until deadline: Deadline? = nil) throws(SystemError) -> Int32? {
     var status: Int32 = 0
     _ = try systemCall(.waitpid, until: deadline) { unsafe waitpid(process, &status, 0) }

@@ -2,18 +2,18 @@
 import CPosix
 import Glibc
 
-/// A program that is run to its end for its output: no shell, nothing to read, nothing of ours left open.
+/// Runs a program for its output: no shell, /dev/null as input, no inherited descriptors.
 package enum ChildProcess {
   package struct Ending: Sendable {
-    /// The exit status, nil when a signal ended the program.
+    /// The exit status, nil if a signal killed the program.
     package let status: Int32?
     package let output: [UInt8]
     package let errors: [UInt8]
   }
 
-  /// Runs `program`, a path, and waits for its end. It is killed when `deadline` comes first (`ETIMEDOUT`).
+  /// Runs `program`, a path, and waits for it to exit. It is killed if `deadline` passes first (`ETIMEDOUT`).
   ///
-  /// - Parameter limit: bytes that are kept of each stream.
+  /// - Parameter limit: the number of bytes kept from each stream.
   package static func run(
     _ program: Path, _ arguments: [Path], limit: Int, until deadline: Deadline
   ) throws(SystemError) -> Ending {
@@ -26,7 +26,7 @@ package enum ChildProcess {
     }
     do {
       let handle = File(owning: try systemCall(.pidfd_open) { cposix_pidfd_open(child.process) })
-      // It becomes readable when the process ends (pidfd_open(2)).
+      // The descriptor becomes readable when the process exits (pidfd_open(2)).
       try poll(handle.descriptor, for: .reading, until: deadline)
     } catch {
       child.kill()
@@ -38,7 +38,7 @@ package enum ChildProcess {
       errors: try errors.pread(upTo: limit))
   }
 
-  /// A file without a name, in which a program's output can be of any size and never makes it wait for its reader.
+  /// An unnamed file: it takes output of any size, and the child never blocks on a full pipe.
   private static func memoryFile(_ name: String) throws(SystemError) -> File {
     File(owning: try systemCall(.memfd_create) { unsafe memfd_create(name, CPOSIX_MFD_CLOEXEC) })
   }

@@ -2,7 +2,7 @@
 import CPosix
 import Glibc
 
-/// A user and a group whose rights a process has (credentials(7)).
+/// A user and a group with whose rights a process runs (credentials(7)).
 package struct Credentials: Hashable, Sendable, Codable {
   package let user: UInt32
   package let group: UInt32
@@ -12,22 +12,22 @@ package struct Credentials: Hashable, Sendable, Codable {
     self.group = group
   }
 
-  /// The effective ones of this process.
+  /// The effective credentials of this process.
   package static var current: Credentials { Credentials(user: geteuid(), group: getegid()) }
 
-  /// Takes these for good, with `group` as the only group: what root does before it touches that user's files.
+  /// Switches to these for good, with `group` as the only group. Root does so before it touches user files.
   ///
-  /// Only for a process with a single thread, at its start.
+  /// Only for a single-threaded process, at its start.
   package func become() throws(SystemError) {
     _ = try systemCall(.setgroups) { setgroups(0, nil) }
     _ = try systemCall(.setresgid) { setresgid(group, group, group) }
     _ = try systemCall(.setresuid) { setresuid(user, user, user) }
   }
 
-  /// Runs `body` with these rights, and with `group` as the only group: what root does to see what that user would find.
-  /// Any other user just runs it.
+  /// Runs `body` with these rights and `group` as the only group, so that root sees what that user would see.
+  /// A process that does not run as root just runs `body`.
   ///
-  /// Only for a process with a single thread, and only if `canAct`.
+  /// Only for a single-threaded process, and only if `canAct`.
   package func acting<R, Failure>(_ body: () throws(Failure) -> R) throws(Failure) -> R {
     guard geteuid() == 0, user != 0 else { return try body() }
     let groups = Self.supplementaryGroups
@@ -36,7 +36,7 @@ package struct Credentials: Hashable, Sendable, Codable {
     return try body()
   }
 
-  /// Whether `acting` works: in some containers root may not become another user.
+  /// Whether `acting` works: in some containers root cannot switch users.
   package var canAct: Bool {
     guard geteuid() == 0, user != 0 else { return true }
     let groups = Self.supplementaryGroups
@@ -46,7 +46,7 @@ package struct Credentials: Hashable, Sendable, Codable {
 
   private static func restore(_ groups: [gid_t]) {
     precondition(seteuid(0) == 0 && setegid(getgid()) == 0, "the saved user id is still root's")
-    // Where it may not be set, it was not changed either.
+    // If the groups cannot be set, they were not changed either.
     _ = unsafe setgroups(groups.count, groups)
   }
 

@@ -4,7 +4,7 @@ import Glibc
 
 /// This process, as the kernel sees it.
 package enum CurrentProcess {
-  /// The arguments after the program's name, byte for byte. (`CommandLine.arguments` replaces what is not UTF-8.)
+  /// The arguments after the program's name, byte for byte. (`CommandLine.arguments` replaces invalid UTF-8.)
   package static var arguments: [[UInt8]] {
     var arguments: [[UInt8]] = []
     for index in 1..<max(1, Int(CommandLine.argc)) {
@@ -18,23 +18,23 @@ package enum CurrentProcess {
   package static var parent: Int32 { getppid() }
   package static var effectiveUser: UInt32 { geteuid() }
 
-  /// How many processors this process may use.
+  /// The number of processors that are online, at least 1.
   package static var processorCount: Int { max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
 
-  /// getenv(3), empty when it is not set.
+  /// getenv(3); empty if the variable is not set.
   package static func environment(_ name: String) -> String {
     guard let value = unsafe getenv(name) else { return "" }
     return unsafe String(cString: value)
   }
 
-  /// getcwd(3), `/` when that has been removed.
+  /// getcwd(3); `/` if the directory has been removed.
   package static var directory: String {
     guard let text = unsafe getcwd(nil, 0) else { return "/" }
     defer { unsafe free(text) }
     return unsafe String(cString: text)
   }
 
-  /// Removes the variables whose names `isMeant` selects (unsetenv(3)). Only for a process with a single thread.
+  /// Removes the variables that `isMeant` selects by name (unsetenv(3)). Only for a single-threaded process.
   package static func removeEnvironment(where isMeant: (String) -> Bool) {
     var names: [String] = []
     var next = unsafe environ
@@ -45,14 +45,14 @@ package enum CurrentProcess {
     for name in names where isMeant(name) { unsafe unsetenv(name) }
   }
 
-  /// Ends as a program does that writes into a pipe which nobody reads any more.
+  /// Dies of SIGPIPE, as any filter does when its reader is gone.
   package static func endByBrokenPipe() -> Never {
     signal(SIGPIPE, SIG_DFL)
     kill(getpid(), SIGPIPE)
     _exit(128 + SIGPIPE)
   }
 
-  /// gethostname(2), or `localhost` when the kernel has no name for us.
+  /// gethostname(2), or `localhost` if the host has no name.
   package static var hostName: [UInt8] {
     var name = [UInt8](repeating: 0, count: 256)
     let result = unsafe name.withUnsafeMutableBytes { buffer -> Int32 in
@@ -63,7 +63,7 @@ package enum CurrentProcess {
     return result == 0 && !bytes.isEmpty ? bytes : Array("localhost".utf8)
   }
 
-  /// Leaves at once: no exit handler of a loaded library runs any more.
+  /// Exits at once, without running the exit handlers of loaded libraries.
   package static func exit(_ status: Int32) -> Never {
     _exit(status)
   }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import Glibc
 
-/// A Unix datagram socket that sends to one path and never waits.
+/// A Unix datagram socket that sends to one path and never blocks.
 package struct DatagramSocket: ~Copyable {
   private let file: File
   private let address: sockaddr_un
 
-  /// - Throws: `SystemError` (`ENAMETOOLONG` for a path that a socket address cannot hold).
+  /// - Throws: `SystemError` (`ENAMETOOLONG` if the path does not fit into a socket address).
   package init(to path: Path) throws(SystemError) {
     let address = try sockaddr_un(path)
     let type = Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)
@@ -15,7 +15,7 @@ package struct DatagramSocket: ~Copyable {
     self.address = address
   }
 
-  /// Sends one datagram; an absent receiver or a full one is an error at once (sendto(2)).
+  /// Sends one datagram; fails at once if the receiver is absent or its queue is full (sendto(2)).
   package func send(_ bytes: [UInt8]) throws(SystemError) {
     var address = address
     let size = socklen_t(MemoryLayout<sockaddr_un>.size)

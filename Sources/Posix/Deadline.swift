@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import Glibc
 
-/// An instant of the monotonic clock by which work must have ended.
+/// A time on the monotonic clock by which work must be finished.
 package struct Deadline: Sendable, Comparable {
   /// Nanoseconds of CLOCK_MONOTONIC.
   private let instant: Int64
 
-  /// Far away: for tools and tests that wait as long as it takes.
+  /// Never passes: for callers that may wait as long as it takes.
   package static let never = Deadline(instant: .max)
 
   package init(secondsFromNow seconds: Int64) {
@@ -21,7 +21,7 @@ package struct Deadline: Sendable, Comparable {
 
   package var hasPassed: Bool { Self.now >= instant }
 
-  /// The share of one part of the work: `seconds` from now, never beyond this deadline itself.
+  /// The deadline for one part of the work: `seconds` from now, but no later than this deadline.
   package func share(seconds: Int64) -> Deadline { min(self, Deadline(secondsFromNow: seconds)) }
 
   /// Throws `ETIMEDOUT` once the deadline has passed.
@@ -29,7 +29,7 @@ package struct Deadline: Sendable, Comparable {
     guard !hasPassed else { throw SystemError(.deadline, [], ETIMEDOUT) }
   }
 
-  /// For poll(2), rounded up; 0 when passed, at most an hour.
+  /// The time left for poll(2), rounded up: 0 if the deadline has passed, at most an hour.
   var milliseconds: Int32 { Int32(max(0, min(3_600_000, (instant - Self.now + 999_999) / 1_000_000))) }
 
   package static func < (left: Deadline, right: Deadline) -> Bool { left.instant < right.instant }

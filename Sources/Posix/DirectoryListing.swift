@@ -4,19 +4,19 @@ import Glibc
 
 /// The names in a directory, read with as few getdents64(2) calls as possible.
 ///
-/// What one call returns is a snapshot, even while another program renames: the call holds the directory's lock. So
-/// the buffer grows until the whole listing fits, up to 8 MiB. One listing serves many directories.
+/// One call returns a snapshot even while another program renames files: it holds the directory's lock. So
+/// the buffer grows until the whole listing fits, up to 8 MiB. One value can list many directories.
 package struct DirectoryListing: ~Copyable {
   private var buffer = [UInt8](repeating: 0, count: 32 << 10)
   private static let largest = 8 << 20
-  /// 19 bytes of header, a name of 255, its NUL, rounded up to 8 (getdents64(2)).
+  /// A header of 19 bytes, a name of 255 and its NUL, rounded up to a multiple of 8 (getdents64(2)).
   private static let longestEntry = 280
 
   package init() {}
 
-  /// Calls `body` with the name and kind of each entry of `directory` but `.` and `..`.
+  /// Calls `body` with the name and kind of each entry of `directory`, except `.` and `..`.
   ///
-  /// - Parameter size: `st_size` of the directory, which tells how large a buffer to begin with.
+  /// - Parameter size: `st_size` of the directory, a hint for the initial buffer size.
   package mutating func forEach(
     in directory: borrowing File, size: Int64, _ body: (Span<UInt8>, FileKind) throws(SystemError) -> Void
   ) throws(SystemError) {
@@ -53,7 +53,7 @@ package struct DirectoryListing: ~Copyable {
     }
   }
 
-  /// `struct linux_dirent64`: inode 8, offset 8, record length 2, type 1, name with NUL.
+  /// `struct linux_dirent64`: inode (8 bytes), offset (8), record length (2), type (1), name with NUL.
   private func visit(
     _ length: Int, _ body: (Span<UInt8>, FileKind) throws(SystemError) -> Void
   ) throws(SystemError) {

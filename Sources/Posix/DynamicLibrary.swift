@@ -2,21 +2,21 @@
 import Glibc
 import Text
 
-/// A shared library that is loaded when it is needed, so that its absence is an error like any other: a program that
-/// is linked with a missing library exits 127, and pipe(8) bounces the message.
+/// A shared library that is loaded on demand, so that its absence is an ordinary error: a program linked
+/// against a missing library exits with status 127, and pipe(8) bounces the message.
 ///
-/// It stays loaded until the process ends.
+/// It stays loaded until the process exits.
 @safe
 package struct DynamicLibrary {
   private let handle: UnsafeMutableRawPointer
 
-  /// - Throws: what dlerror(3) says.
+  /// - Throws: the text of dlerror(3).
   package init(_ name: String) throws(DynamicLibraryError) {
     guard let handle = unsafe dlopen(name, RTLD_NOW | RTLD_LOCAL) else { throw .current() }
     unsafe self.handle = handle
   }
 
-  /// The function called `name`, which must be of the C function type `F`.
+  /// The function `name`, which must have the C function type `F`.
   @unsafe
   package func function<F>(_ name: String, as type: F.Type = F.self) throws(DynamicLibraryError) -> F {
     guard let symbol = unsafe dlsym(handle, name) else { throw .current() }
@@ -24,7 +24,7 @@ package struct DynamicLibrary {
   }
 }
 
-/// Why a shared library, or a function of it, cannot be used: what dlerror(3) says.
+/// Why a shared library or one of its functions cannot be used: the text of dlerror(3).
 package struct DynamicLibraryError: ExplainedError {
   package let sentence: [UInt8]
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Glibc
 
-/// The error numbers that decisions are made on, by their C names (errno(3)).
+/// The error numbers that the code checks for, under their C names (errno(3)).
 package enum Errno {
   package static let EACCES = Glibc.EACCES
   package static let EAGAIN = Glibc.EAGAIN

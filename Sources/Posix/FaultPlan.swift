@@ -3,14 +3,14 @@
   import Glibc
   import Synchronization
 
-  /// Makes one chosen system call of this process fail, for the fault walks. It does not exist in a release build.
+  /// Makes one chosen system call of this process fail, for the fault walks. Not part of a release build.
   ///
-  /// `ULLAGE_FAULT=17:ENOSPC` fails the 17th wrapped call (from 0), `17:short` halves it if it is a write, `17:KILL`
-  /// ends the process before it. A fault that was used is noted in the file that `ULLAGE_FAULT_LOG` names, so that a
-  /// walk knows when it has passed the last call. `17:KILL:worker` holds only where `worker` is the first argument.
+  /// `ULLAGE_FAULT=17:ENOSPC` fails wrapped call 17 (counted from 0), `17:short` halves a write, `17:KILL`
+  /// kills the process before the call. A fault that fired is recorded in `$ULLAGE_FAULT_LOG`, so that a walk
+  /// knows when it has passed the last call. `17:KILL:worker` applies only if `worker` is the first argument.
   ///
-  /// `ULLAGE_FILE_SYSTEM=nfs` makes every file system behave like NFS: no unnamed files, no renaming but the plain one,
-  /// locks and stamps of this kernel only.
+  /// `ULLAGE_FILE_SYSTEM=nfs` makes every file system behave like NFS: no unnamed files, only plain renames,
+  /// and locks and time stamps that only this host sees.
   struct FaultPlan: Sendable {
     static let current = FaultPlan()
     private static let calls = Atomic<Int>(0)
@@ -27,7 +27,7 @@
       treatsEveryFileSystemAsNetwork = CurrentProcess.environment("ULLAGE_FILE_SYSTEM") == "nfs"
     }
 
-    /// The `errno` that the next call is to fail with, 0 for none.
+    /// The `errno` with which the next call fails, 0 for none.
     func error(for call: SystemCall) -> Int32 {
       let number = Self.calls.wrappingAdd(1, ordering: .relaxed).oldValue
       guard number == index else { return 0 }
@@ -44,7 +44,7 @@
       return 0
     }
 
-    /// Whether the next call, a write, is to take only half of its bytes.
+    /// Whether the next call, a write, takes only half of its bytes.
     var shortensNextCall: Bool { action == "short" && Self.calls.load(ordering: .relaxed) == index }
 
     private func note(_ call: SystemCall) {

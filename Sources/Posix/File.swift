@@ -2,13 +2,13 @@
 import CPosix
 import Glibc
 
-/// An open file or directory, closed when its owner goes out of scope.
+/// An open file or directory, closed when the value goes out of scope.
 ///
-/// Each method is the system call of its name; see its manual page for the errors.
+/// Each method wraps the system call of the same name; see its manual page for the errors.
 package struct File: ~Copyable {
   package let descriptor: Int32
 
-  /// How a file is opened; O_CLOEXEC is always added.
+  /// Flags of open(2); O_CLOEXEC is always added.
   package struct Flags: OptionSet, Sendable {
     package let rawValue: Int32
     package init(rawValue: Int32) { self.rawValue = rawValue }
@@ -20,15 +20,15 @@ package struct File: ~Copyable {
     package static let exclusive = Flags(rawValue: O_EXCL)
     package static let directory = Flags(rawValue: CPOSIX_O_DIRECTORY)
     package static let noFollow = Flags(rawValue: O_NOFOLLOW)
-    /// A FIFO must not make us wait for its other end.
+    /// Opening a FIFO must not wait for its other end.
     package static let nonBlocking = Flags(rawValue: O_NONBLOCK)
     /// An unnamed file in the named directory.
     package static let unnamed = Flags(rawValue: CPOSIX_O_TMPFILE)
-    /// A place in the tree only: nothing can be read through it.
+    /// O_PATH: a reference to a place in the tree, through which nothing can be read.
     package static let pathOnly = Flags(rawValue: CPOSIX_O_PATH)
   }
 
-  /// Takes over `descriptor`.
+  /// Takes ownership of `descriptor`.
   package init(owning descriptor: Int32) {
     self.descriptor = descriptor
   }
@@ -53,17 +53,16 @@ package struct File: ~Copyable {
     }
   }
 
-  /// The whole content of a file of at most `limit` bytes (`EFBIG`).
+  /// The whole content of a file; more than `limit` bytes is an error (`EFBIG`).
   ///
-  /// Half of a table would mean that somebody has no mailbox. So a file that was changed less than a second ago, which
-  /// may still be being written in place, is waited for, at most 5 s and until `deadline` (`EBUSY`). A writer that
-  /// pauses for longer is not noticed.
+  /// A half-written table would lose mailboxes. So this waits until the file has been unchanged for a second,
+  /// at most 5 s and no longer than `deadline` (`EBUSY`). A writer that pauses for longer is not noticed.
   package static func contents(
     of path: Path, limit: Int, until deadline: Deadline
   ) throws(SystemError) -> [UInt8] {
     let share = deadline.share(seconds: 5)
     while !share.hasPassed {
-      // A FIFO of that name must not make us wait.
+      // If the path is a FIFO, opening it must not block.
       let file = try File(open: path, .nonBlocking)
       let status = try file.fstat(path)
       guard status.kind == .regular else { throw SystemError(.open, path.bytes, EINVAL) }
@@ -79,11 +78,11 @@ package struct File: ~Copyable {
     throw SystemError(.open, path.bytes, EBUSY)
   }
 
-  /// Puts a file with these bytes in the place of `path`: whoever reads it finds the old one or the new one, whole,
-  /// whatever happens meanwhile.
+  /// Replaces the file `path` atomically: a reader finds the whole old content or the whole new one, even
+  /// after a crash.
   ///
   /// - Parameters:
-  ///   - mode: its permissions.
+  ///   - mode: the permissions of the file.
   ///   - group: its group; nil for our own.
   package static func replace(
     _ path: Path, with bytes: [UInt8], mode: UInt32 = 0o600, group: UInt32? = nil
@@ -108,14 +107,14 @@ package struct File: ~Copyable {
     close(descriptor)
   }
 
-  /// Gives up the descriptor to whoever closes it from now on.
+  /// Hands over the descriptor; the caller must close it.
   package consuming func release() -> Int32 {
     let descriptor = descriptor
     discard self
     return descriptor
   }
 
-  /// Reads at most `buffer.count` bytes; 0 is the end of the file.
+  /// Reads at most `buffer.count` bytes; 0 means end of file.
   package func read(
     into buffer: inout MutableSpan<UInt8>, until deadline: Deadline? = nil
   ) throws(SystemError) -> Int {
@@ -124,7 +123,7 @@ package struct File: ~Copyable {
     }
   }
 
-  /// Reads into `buffer` behind its first `offset` bytes; 0 is the end of the file.
+  /// Reads into `buffer` after its first `offset` bytes; 0 means end of file.
   package func read(into buffer: inout [UInt8], from offset: Int) throws(SystemError) -> Int {
     let room = buffer.count - offset
     var span = buffer.mutableSpan
@@ -133,7 +132,7 @@ package struct File: ~Copyable {
     }
   }
 
-  /// Reads up to `count` bytes from `offset` on; fewer only at the end of the file.
+  /// Reads up to `count` bytes starting at `offset`; fewer only at end of file.
   package func pread(upTo count: Int, at offset: Int64 = 0) throws(SystemError) -> [UInt8] {
     var bytes = [UInt8](repeating: 0, count: count)
     var length = 0
@@ -147,15 +146,15 @@ package struct File: ~Copyable {
       }
       guard done > 0 else { break }
       length += done
-      // A call gives what it has read before an I/O error, whole pages, and the next one fails. Short of a page, it was
-      // the end of the file.
+      // A call that meets an I/O error returns the whole pages before it, and only the next call fails. So a
+      // result that does not end on a page boundary is the end of the file.
       if (Int(offset) + length) % 4096 != 0 { break }
     }
     bytes.removeLast(count - length)
     return bytes
   }
 
-  /// Writes as many of the bytes as one write(2) takes.
+  /// Writes as many of the bytes as one write(2) accepts.
   package func writeOnce(_ bytes: Span<UInt8>) throws(SystemError) -> Int {
     try unsafe bytes.withUnsafeBytes { buffer throws(SystemError) in
       var count = buffer.count
@@ -174,7 +173,7 @@ package struct File: ~Copyable {
     }
   }
 
-  /// Goes back to the start: of a directory, to list it again.
+  /// Seeks back to the start, to list a directory again.
   package func rewind() throws(SystemError) {
     _ = try systemCall(.lseek) { lseek(descriptor, 0, SEEK_SET) }
   }
@@ -191,7 +190,7 @@ package struct File: ~Copyable {
     _ = try systemCall(.fchmod, name) { Glibc.fchmod(descriptor, mode) }
   }
 
-  /// Gives the file to `group`, keeping its owner.
+  /// Changes the file's group and keeps its owner.
   package func fchown(group: UInt32) throws(SystemError) {
     _ = try systemCall(.fchown) { Glibc.fchown(descriptor, uid_t.max, group) }
   }

@@ -2,17 +2,17 @@
 import CPosix
 import Glibc
 
-/// What fstat(2) tells of a file.
+/// What fstat(2) reports about a file.
 package struct FileStatus: Sendable {
   package let identity: FileIdentity
   package let kind: FileKind
-  /// The permission bits, with set-id and sticky bits.
+  /// The permission bits, including the set-id and sticky bits.
   package let permissions: UInt32
   package let owner: UInt32
   package let group: UInt32
   /// Bytes.
   package let size: Int64
-  /// How many names it has.
+  /// The number of hard links.
   package let links: Int64
   package let modified: Timestamp
   package let changed: Timestamp
@@ -30,7 +30,7 @@ package struct FileStatus: Sendable {
   }
 }
 
-/// Which file it is, whatever its name.
+/// Identifies a file regardless of its name.
 package struct FileIdentity: Sendable, Hashable {
   package let device: UInt64
   package let inode: UInt64
@@ -38,7 +38,7 @@ package struct FileIdentity: Sendable, Hashable {
 
 package enum FileKind: Sendable {
   case regular, directory, symlink, other
-  /// The listing does not say: ask fstatat(2).
+  /// The directory listing does not say; use fstatat(2).
   case unknown
 
   init(mode: UInt32) {
@@ -69,7 +69,7 @@ extension File {
     return FileStatus(status)
   }
 
-  /// The file called `name` in this directory; a symlink itself, not what it leads to, unless that is asked for.
+  /// The status of `name` in this directory. A symlink is followed only if `following` is true.
   package func fstatat(_ name: Path, following: Bool = false) throws(SystemError) -> FileStatus {
     var status = stat()
     _ = try systemCall(.fstatat, name) {
@@ -80,7 +80,7 @@ extension File {
     return FileStatus(status)
   }
 
-  /// As `fstatat`, nil when there is no such file (any more).
+  /// Like `fstatat`, but nil if there is no such file (any more).
   package func fstatatIfThere(_ name: Path, following: Bool = false) throws(SystemError) -> FileStatus? {
     do { return try fstatat(name, following: following) } catch {
       guard error.number == Errno.ENOENT else { throw error }
@@ -88,7 +88,7 @@ extension File {
     }
   }
 
-  /// When the inode was made, or nil where the file system does not record it (statx(2), STATX_BTIME).
+  /// When the inode was created, or nil if the file system does not record it (statx(2), STATX_BTIME).
   package func birthTime() throws(SystemError) -> Timestamp? {
     var status = CPosix.statx()
     _ = try systemCall(.statx) {
@@ -98,8 +98,8 @@ extension File {
     return Timestamp(seconds: status.stx_btime.tv_sec, nanoseconds: Int64(status.stx_btime.tv_nsec))
   }
 
-  /// Whether locks and stamps of this file's file system hold for one kernel only, or may be stale: NFS, CIFS, 9p,
-  /// FUSE and every kind not known to be otherwise (statfs(2), linux/magic.h).
+  /// Whether locks and time stamps on this file's file system may be local to one host, or stale: NFS, CIFS,
+  /// 9p, FUSE and every type not known to be coherent (statfs(2), linux/magic.h).
   package func isOnNetworkFileSystem() throws(SystemError) -> Bool {
     #if DEBUG
       if FaultPlan.current.treatsEveryFileSystemAsNetwork { return true }
@@ -109,7 +109,7 @@ extension File {
     return !Self.localFileSystems.contains(UInt32(truncatingIfNeeded: status.f_type))
   }
 
-  /// Where flock(2) on a directory is seen by everybody who mounts it.
+  /// File systems on which every host that mounts them sees a flock(2) on a directory.
   private static let localFileSystems: [UInt32] = [
     0xEF53,  // ext2, ext3, ext4
     0x5846_5342,  // xfs
@@ -125,7 +125,7 @@ extension File {
   ]
 }
 
-/// The file that `path` leads to, symlinks followed.
+/// The status of the file that `path` leads to; symlinks are followed.
 package func stat(_ path: Path) throws(SystemError) -> FileStatus {
   var status = stat()
   _ = try systemCall(.fstatat, path) {
@@ -134,16 +134,16 @@ package func stat(_ path: Path) throws(SystemError) -> FileStatus {
   return FileStatus(status)
 }
 
-/// What somebody wants of a file.
+/// A kind of access to a file.
 package enum Access: Int32, Sendable {
   case reading = 4
   case writing = 2
-  /// Running a program, or passing through a directory.
+  /// Running a program, or searching a directory.
   case execution = 1
 }
 
-/// Whether our effective user may use the file that `path` leads to; access control lists and read-only file systems
-/// have their say (faccessat(2), AT_EACCESS).
+/// Whether our effective user may access the file that `path` leads to. Access control lists and read-only
+/// file systems are taken into account (faccessat(2), AT_EACCESS).
 package func isAllowed(_ access: Access, to path: Path) -> Bool {
   let flags = Int32(0x200)  // AT_EACCESS
   return unsafe path.withCString { unsafe faccessat(AT_FDCWD, $0, access.rawValue, flags) } == 0

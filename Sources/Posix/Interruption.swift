@@ -2,12 +2,12 @@
 import Glibc
 import Synchronization
 
-/// SIGINT and SIGTERM as a wish: whoever works looks whether it was expressed, and comes to an orderly end. The second
-/// one ends the process at once.
+/// SIGINT and SIGTERM set a flag, which long loops poll in order to stop cleanly. The second signal of the
+/// same kind kills the process.
 package enum Interruption {
   private static let signal = Atomic<Int32>(0)
 
-  /// The signal that came, 0 for none.
+  /// The signal received, 0 for none.
   package static var received: Int32 { signal.load(ordering: .relaxed) }
 
   package static func listen() {
@@ -17,15 +17,15 @@ package enum Interruption {
       unsafe sigaddset(&signals, number)
       var action = sigaction()
       unsafe action.__sigaction_handler.sa_handler = { Interruption.signal.store($0, ordering: .relaxed) }
-      // Without SA_RESTART: waits come back. With SA_RESETHAND: the next one is deadly.
+      // Without SA_RESTART, blocking calls return EINTR. With SA_RESETHAND, the next signal kills.
       action.sa_flags = Int32(bitPattern: UInt32(SA_RESETHAND))
       unsafe sigaction(number, &action, nil)
     }
-    // A blocked signal survives exec.
+    // A blocked signal stays blocked across exec.
     unsafe sigprocmask(SIG_UNBLOCK, &signals, nil)
   }
 
-  /// For a helper process: its parent gets the signal too, and decides.
+  /// For a helper process: the terminal signals its parent as well, and the parent decides.
   package static func ignore() {
     Glibc.signal(SIGINT, SIG_IGN)
     Glibc.signal(SIGTERM, SIG_IGN)

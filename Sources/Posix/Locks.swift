@@ -2,7 +2,7 @@
 import CPosix
 import Glibc
 
-/// Locks whose waits end by a deadline in any thread, without a signal.
+/// Locks with a deadline, which work in any thread and need no signal.
 extension File {
   /// Waits for an exclusive flock(2) on the open file or directory, at most until `deadline` (`ETIMEDOUT`).
   package func flockExclusive(until deadline: Deadline) throws(SystemError) {
@@ -14,8 +14,8 @@ extension File {
     flock(descriptor, LOCK_UN)
   }
 
-  /// Waits for an exclusive open-file-description lock on the whole file (fcntl(2)), the kind that NFS, CIFS and FUSE
-  /// pass on to their server. Closing the descriptor releases it.
+  /// Waits for an exclusive open-file-description lock on the whole file (fcntl(2)), the kind that NFS, CIFS
+  /// and FUSE pass on to their server. Closing the descriptor releases it.
   package func ofdLockExclusive(until deadline: Deadline) throws(SystemError) {
     var lock = flock()
     lock.l_type = Int16(F_WRLCK)
@@ -23,10 +23,10 @@ extension File {
     try waitForLock(.fcntl, until: deadline) { unsafe fcntl(descriptor, CPOSIX_F_OFD_SETLK, &lock) }
   }
 
-  /// Tries again and again, with pauses from a quarter of a millisecond to eight.
+  /// Retries, with pauses that grow from 0.25 ms to 8 ms.
   ///
-  /// A lock is held for less than the first pause, except while a mailbox is counted. A call that blocks would be
-  /// interrupted in time only by a signal, and the kernel delivers the process's timer to a thread of its choice.
+  /// A lock is held for less than the first pause, except while a mailbox is counted. Only a signal could end
+  /// a blocking call in time, and the kernel delivers the process's timer signal to a thread of its choice.
   private func waitForLock(
     _ call: SystemCall, until deadline: Deadline, _ attempt: () -> Int32
   ) throws(SystemError) {

@@ -2,7 +2,7 @@
 import CPosix
 import Glibc
 
-/// The calls that make, remove and rename names in a directory.
+/// The calls that create, remove and rename names in a directory.
 extension File {
   package func mkdirat(_ name: Path, mode: UInt32) throws(SystemError) {
     _ = try systemCall(.mkdirat, name) { unsafe name.withCString { unsafe Glibc.mkdirat(descriptor, $0, mode) } }
@@ -23,7 +23,7 @@ extension File {
   /// Whether `linkat(unnamed:as:)` can work: /proc is mounted.
   package static var canNameUnnamedFiles: Bool { isAllowed(.execution, to: "/proc/self/fd") }
 
-  /// Gives the file `name` below this directory the name `other` as well.
+  /// Adds `other` as a second name of the file `name`; both are relative to this directory.
   package func linkat(_ name: Path, as other: Path) throws(SystemError) {
     _ = try systemCall(.linkat, other) {
       unsafe name.withCString { source in
@@ -32,17 +32,17 @@ extension File {
     }
   }
 
-  /// What happens to a file that has the new name already.
+  /// What happens to an existing file with the new name.
   package enum Renaming: UInt32, Sendable {
-    /// Whatever has the new name is replaced.
+    /// It is replaced.
     case replacing = 0
-    /// EEXIST when the new name exists.
+    /// The call fails with EEXIST.
     case withoutReplacing = 1
-    /// Both names change places.
+    /// The two files swap names.
     case exchanging = 2
   }
 
-  /// Renames below this directory; EINVAL where the file system cannot do it in that way (NFS: any but `replacing`).
+  /// Renames below this directory; EINVAL if the file system does not support `how` (NFS: only `replacing`).
   package func renameat2(_ name: Path, to other: Path, _ how: Renaming) throws(SystemError) {
     #if DEBUG
       if how != .replacing, FaultPlan.current.treatsEveryFileSystemAsNetwork {
@@ -56,8 +56,15 @@ extension File {
     }
   }
 
-  /// Removes the name, for use in a `deinit`, where an error cannot be reported.
+  /// Removes the name and ignores errors: for use in a `deinit`, which cannot report any.
   package func unlinkIfThere(_ name: Path) {
     do { try unlinkat(name) } catch {}
+  }
+}
+
+extension Path {
+  /// Removes the name (unlink(2)).
+  package func remove() throws(SystemError) {
+    _ = try systemCall(.unlinkat, self) { unsafe withCString { unsafe unlink($0) } }
   }
 }

@@ -2,12 +2,12 @@
 import Glibc
 import Text
 
-/// A file name or path as the kernel takes it: any bytes but NUL, in no particular encoding.
+/// A file name or path as the kernel takes it: any bytes except NUL, in no particular encoding.
 package struct Path: Sendable, Hashable {
-  /// The bytes and the NUL that ends them.
+  /// The bytes and the terminating NUL.
   let terminated: [UInt8]
 
-  /// Nil when `bytes` hold a NUL, which would silently cut the name.
+  /// Nil if `bytes` contain a NUL, which would silently truncate the name.
   package init?(_ bytes: some Sequence<UInt8>) {
     var terminated = Array(bytes)
     guard !terminated.contains(0) else { return nil }
@@ -18,7 +18,7 @@ package struct Path: Sendable, Hashable {
   /// The name without the NUL.
   package var bytes: ArraySlice<UInt8> { terminated.dropLast() }
 
-  /// For people: control characters and what is not UTF-8 are written as `\ooo`.
+  /// For display: control characters and invalid UTF-8 are written as `\ooo`.
   package var text: String { displayText(bytes) }
 
   /// `self/name`
@@ -30,7 +30,7 @@ package struct Path: Sendable, Hashable {
     self.terminated = Array(terminated)
   }
 
-  /// Makes a directory that nobody else can use, in TMPDIR or /tmp (mkdtemp(3)).
+  /// Creates a private directory in TMPDIR or /tmp (mkdtemp(3)).
   package static func makeTemporaryDirectory(_ prefix: String) throws(SystemError) -> Path {
     let parent = CurrentProcess.environment("TMPDIR")
     var template = Array("\(parent.isEmpty ? "/tmp" : parent)/\(prefix).XXXXXX\0".utf8)

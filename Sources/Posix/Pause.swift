@@ -8,5 +8,5 @@ package func pause(milliseconds: Double) {
   unsafe nanosleep(&time, nil)
 }
 
-/// Sleeps for a kernel tick or two.
+/// Sleeps for 4 ms, about one kernel tick.
 package func waitForTick() { pause(milliseconds: 4) }

@@ -4,14 +4,14 @@ import Glibc
 
 /// Another process of this program, with a pipe to its standard input and one from its standard output.
 ///
-/// It is to end when its input does.
+/// It must exit at end of input.
 package final class PipedProcess {
-  /// What is written here is its standard input.
+  /// Its standard input: what is written here.
   package let input: File
   package let output: File
   private let child: ChildHandle
 
-  /// Starts /proc/self/exe, so that an upgrade of the program meanwhile changes nothing.
+  /// Starts /proc/self/exe, so that an upgrade of the program in the meantime makes no difference.
   package init(_ arguments: [Path]) throws(SystemError) {
     let input = try Pipe()
     let output = try Pipe()
@@ -23,16 +23,16 @@ package final class PipedProcess {
     self.output = output.reading
   }
 
-  /// Ends the process at once, where it cannot be asked to.
+  /// Kills the process, if it cannot be told to exit.
   package func kill() { child.kill() }
 
-  /// Waits for the end of the process, which the caller has asked for.
+  /// Reaps the process, after the caller has told it to exit.
   ///
-  /// - Returns: its exit status, nil when a signal ended it.
+  /// - Returns: its exit status, nil if a signal killed it.
   package func wait() throws(SystemError) -> Int32? { try child.wait() }
 
-  /// The indices of those of `processes` whose output can be read or has ended, after at most `milliseconds`; none when
-  /// a signal came.
+  /// The indices of the `processes` whose output can be read or has ended, after at most `milliseconds`.
+  /// Empty if there is none, or if a signal arrived.
   package static func waitForOutput(
     of processes: [PipedProcess], milliseconds: Int32
   ) throws(SystemError) -> [Int] {
@@ -46,7 +46,7 @@ package final class PipedProcess {
   }
 }
 
-/// pipe2(2), closed on exec.
+/// A pipe whose ends are closed on exec (pipe2(2)).
 private struct Pipe: ~Copyable {
   let reading: File
   let writing: File

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Glibc
 
-/// What a descriptor is ready for, without waiting.
+/// The operations for which a descriptor is ready without blocking.
 package struct Readiness: OptionSet, Sendable {
   package let rawValue: Int16
   package init(rawValue: Int16) { self.rawValue = rawValue }
@@ -9,9 +9,9 @@ package struct Readiness: OptionSet, Sendable {
   package static let writing = Readiness(rawValue: Int16(POLLOUT))
 }
 
-/// Waits until `descriptor` is ready for one of `readiness`, or broken, at most until `deadline` (`ETIMEDOUT`).
+/// Waits until `descriptor` is ready for one of `readiness` or has failed; `ETIMEDOUT` after `deadline`.
 ///
-/// - Returns: what it is ready for; all that was asked when it is broken, so that the next call finds the error.
+/// - Returns: what it is ready for; all of `readiness` if it has failed, so that the next call says why.
 @discardableResult
 package func poll(
   _ descriptor: Int32, for readiness: Readiness, until deadline: Deadline
@@ -20,7 +20,7 @@ package func poll(
   while true {
     let ready = try systemCall(.poll, until: deadline) { unsafe Glibc.poll(&request, 1, deadline.milliseconds) }
     if ready > 0 { break }
-    // The longest wait of one call is an hour.
+    // A single call waits for an hour at most.
     guard !deadline.hasPassed else { throw SystemError(.poll, [], ETIMEDOUT) }
   }
   let given = Readiness(rawValue: request.revents).intersection(readiness)

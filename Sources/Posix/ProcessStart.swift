@@ -2,20 +2,20 @@
 import CPosix
 import Glibc
 
-/// What a program of ours sets up before anything else.
+/// What each of our programs sets up first.
 package enum ProcessStart {
-  /// Keeps descriptors 0 to 2 harmless: whatever is written to standard error would reach the sender of a refused
-  /// message in front of our verdict, and a closed descriptor would be given to the next file opened.
+  /// Makes descriptors 0 to 2 harmless: text on standard error would reach the sender of a refused message
+  /// ahead of our reply, and a closed descriptor would be reused for the next file opened.
   package static func silenceStandardError() {
     openStandardStreams(replacing: 2)
   }
 
-  /// Opens /dev/null in place of those of descriptors 0 to 2 that are closed.
+  /// Opens /dev/null on each of the descriptors 0 to 2 that is closed.
   ///
-  /// - Parameter silenced: one that is replaced although it is open.
+  /// - Parameter silenced: a descriptor that is replaced even if it is open.
   package static func openStandardStreams(replacing silenced: Int32? = nil) {
     var null = unsafe open("/dev/null", O_RDWR | O_CLOEXEC)
-    // Without /dev: a place in the tree, which refuses every read and write.
+    // If /dev/null cannot be opened, open `/` with O_PATH: every read or write on it fails.
     if null < 0 { null = unsafe open("/", CPOSIX_O_PATH | O_CLOEXEC) }
     for descriptor in Int32(0)...2 where descriptor == silenced || fcntl(descriptor, F_GETFD) < 0 {
       dup2(null, descriptor)
@@ -23,10 +23,10 @@ package enum ProcessStart {
     if null > 2 { close(null) }
   }
 
-  /// Makes every call that waits come back with EINTR once a second, so that its caller can look at the clock.
+  /// Interrupts every blocking call with EINTR once a second, so that its caller can check the clock.
   ///
-  /// The handler is empty: cleaning up is ordinary unwinding. The timer repeats, because a single signal may come
-  /// between a look at the clock and the call. Both a blocked signal and an ignored one survive exec(3).
+  /// The handler is empty: clean-up is ordinary unwinding. The timer repeats, because a single signal could
+  /// arrive between the clock check and the call. Blocked and ignored signals stay so across exec(3).
   package static func interruptWaitsEverySecond() {
     var alarm = sigset_t()
     unsafe sigemptyset(&alarm)
@@ -46,8 +46,8 @@ package enum ProcessStart {
     signal(SIGXFSZ, SIG_IGN)
   }
 
-  /// Lets owner and group, and nobody else, use what this process makes from now on: a socket above all, which exists
-  /// from the moment of bind(2) on.
+  /// Limits access to files that this process creates from now on to owner and group. This matters above all
+  /// for a socket, which exists from bind(2) on.
   package static func keepOthersOut() {
     umask(0o007)
   }

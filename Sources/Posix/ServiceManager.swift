@@ -14,11 +14,11 @@ package enum ServiceManager {
   package static func notify(_ state: State) {
     guard let path = Path(CurrentProcess.environment("NOTIFY_SOCKET").utf8), path.bytes.first == UInt8(ascii: "/")
     else { return }
-    // The service runs on without a manager that listens.
+    // The service also runs without a listening manager.
     do throws(SystemError) { try DatagramSocket(to: path).send(Array(state.rawValue.utf8)) } catch {}
   }
 
-  /// The listening socket that a unit passed to this process under `name`, nil without one. It can be taken once.
+  /// The listening socket that a unit passed to this process as `name`, nil without one. Take it only once.
   package static func takeListeningSocket(named name: String) -> File? {
     let sockets = PassedSockets(
       process: CurrentProcess.environment("LISTEN_PID"), count: CurrentProcess.environment("LISTEN_FDS"),
@@ -37,7 +37,7 @@ package struct PassedSockets: Sendable {
   private let names: [String]
 
   /// - Parameters:
-  ///   - process: `LISTEN_PID`, the process that they are meant for.
+  ///   - process: `LISTEN_PID`, the process to which they were passed.
   ///   - count: `LISTEN_FDS`. The first descriptor is 3.
   ///   - names: `LISTEN_FDNAMES`, separated by colons; empty before systemd 227.
   package init(process: String, count: String, names: String) {
@@ -46,8 +46,8 @@ package struct PassedSockets: Sendable {
     self.names = names.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
   }
 
-  /// The descriptor of the socket called `name` (`FileDescriptorName=` of its unit). A single socket is taken whatever its
-  /// name: without `FileDescriptorName=` it has the unit's.
+  /// The descriptor of the socket called `name` (`FileDescriptorName=` of its unit). A single socket is taken
+  /// whatever its name: without `FileDescriptorName=` it is named after the unit.
   package func descriptor(named name: String, in ownProcess: Int32) -> Int32? {
     guard process == "\(ownProcess)", count > 0 else { return nil }
     if count == 1 { return 3 }

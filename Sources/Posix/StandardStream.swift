@@ -2,9 +2,9 @@
 import CPosix
 import Glibc
 
-/// Standard input and output, which pipe(8) opened for us and which are never closed by us.
+/// The standard streams. pipe(8) opened them, and we never close them.
 package enum StandardStream {
-  /// Standard input is a character device, such as /dev/null or a terminal: no message comes from it.
+  /// Whether standard input is a character device, such as /dev/null or a terminal: no message comes from it.
   package static var inputIsDevice: Bool {
     var status = Glibc.stat()
     return unsafe Glibc.fstat(STDIN_FILENO, &status) == 0 && status.st_mode & S_IFMT == S_IFCHR
@@ -16,13 +16,13 @@ package enum StandardStream {
     return result == 0 && FileKind(mode: status.st_mode) == .regular
   }
 
-  /// Writes to standard error, for a program with a person or a service manager behind it; never on the delivery path.
+  /// Writes to standard error. For tools and services only, never on the delivery path.
   package static func writeError(_ text: String) {
     let bytes = Array(text.utf8)
     _ = unsafe bytes.withUnsafeBytes { unsafe Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count) }
   }
 
-  /// Reads at most `buffer.count` bytes of standard input; 0 is its end.
+  /// Reads at most `buffer.count` bytes from standard input; 0 means end of input.
   package static func read(
     into buffer: inout MutableSpan<UInt8>, until deadline: Deadline
   ) throws(SystemError) -> Int {
@@ -35,7 +35,7 @@ package enum StandardStream {
 
   package static var isOutputClosed: Bool { fcntl(STDOUT_FILENO, F_GETFD) < 0 }
 
-  /// Writes all of `bytes`, by as many calls as it takes.
+  /// Writes all of `bytes` to standard output, in as many calls as needed.
   package static func writeAll(_ bytes: [UInt8]) throws(SystemError) {
     var done = 0
     while done < bytes.count {
@@ -48,7 +48,7 @@ package enum StandardStream {
     }
   }
 
-  /// Writes the whole of `bytes` by one write(2); false when it did not take them.
+  /// Writes `bytes` to standard output by one write(2); false unless all were written.
   package static func write(_ bytes: [UInt8]) -> Bool {
     unsafe bytes.withUnsafeBytes { unsafe Glibc.write(STDOUT_FILENO, $0.baseAddress, $0.count) } == bytes.count
   }

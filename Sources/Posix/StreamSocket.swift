@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Glibc
 
-/// A connection to a server on this machine or another, on which every wait has a deadline.
+/// A connection to a local or remote server. Every wait has a deadline, except that of the resolver.
 package struct StreamSocket: ~Copyable {
   private let file: File
 
@@ -19,9 +19,9 @@ package struct StreamSocket: ~Copyable {
     self.file = file
   }
 
-  /// Connects by TCP to the first address of `host` that answers, each of which gets 5 seconds.
+  /// Connects by TCP to the first address of `host` that answers; each gets at most 5 seconds.
   ///
-  /// - Throws: `SystemError` (`ENXIO` for a host or port that is not known). The resolver cannot be interrupted.
+  /// - Throws: `SystemError` (`ENXIO` for an unknown host or port). The resolver cannot be interrupted.
   package init(host: Path, port: Path, until deadline: Deadline) throws(SystemError) {
     var hints = unsafe addrinfo()
     unsafe hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
@@ -62,9 +62,9 @@ package struct StreamSocket: ~Copyable {
     }
   }
 
-  /// Waits for bytes and answers at most `count` of them; none at the end of the stream.
+  /// Waits for bytes and returns at most `count` of them; none at the end of the stream.
   package func receive(upTo count: Int, until deadline: Deadline) throws(SystemError) -> [UInt8] {
-    // A peer that trickles never lets poll(2) wait until the deadline.
+    // A peer that sends byte by byte would never let poll(2) time out, so check the deadline here.
     try deadline.check()
     try poll(file.descriptor, for: .reading, until: deadline)
     var bytes = [UInt8](repeating: 0, count: count)
@@ -76,7 +76,7 @@ package struct StreamSocket: ~Copyable {
     return bytes
   }
 
-  /// A socket on which connect(2) waits no longer than `deadline`: a server's queue may be full, or its host silent.
+  /// A socket whose connect(2) ends by `deadline`: a server's queue may be full, or its host silent.
   private static func open(_ family: Int32, until deadline: Deadline) throws(SystemError) -> File {
     let type = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue)
     let file = File(owning: try systemCall(.socket) { socket(family, type, 0) })
@@ -90,7 +90,7 @@ package struct StreamSocket: ~Copyable {
 }
 
 extension sockaddr_un {
-  /// - Throws: `SystemError` (`ENAMETOOLONG` for a path that a socket address cannot hold).
+  /// - Throws: `SystemError` (`ENAMETOOLONG` if the path does not fit into a socket address).
   init(_ path: Path) throws(SystemError) {
     self.init()
     sun_family = sa_family_t(AF_UNIX)

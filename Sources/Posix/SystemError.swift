@@ -2,12 +2,12 @@
 import Glibc
 import Text
 
-/// A system call that failed: what a log line needs, and nothing secret.
+/// A failed system call: what a log line needs, and nothing secret.
 package struct SystemError: ExplainedError, Equatable, Sendable {
   package let call: SystemCall
-  /// What the call was about, empty when it had no name.
+  /// The name that the call was about; empty if there is none.
   package let name: [UInt8]
-  /// `errno`; `ETIMEDOUT` also when a deadline passed while the call waited.
+  /// `errno`; also `ETIMEDOUT` if a deadline passed while the call waited.
   package let number: Int32
 
   package init(_ call: SystemCall, _ name: some Sequence<UInt8> = [], _ number: Int32) {
@@ -37,9 +37,9 @@ package enum SystemCall: String, Sendable {
   case deadline
 }
 
-/// Runs one system call: asks the fault plan first, retries EINTR until `deadline`, and throws -1 as `SystemError`.
+/// Runs a system call: consults the fault plan, retries EINTR until `deadline`, throws -1 as `SystemError`.
 ///
-/// Without a deadline an interrupted call is retried for ever: only calls that end by themselves go without one.
+/// Without a deadline EINTR is retried forever, so only calls that end by themselves may omit it.
 func systemCall<Result: SignedInteger>(
   _ call: SystemCall, _ name: Path? = nil, until deadline: Deadline? = nil, _ body: () -> Result
 ) throws(SystemError) -> Result {

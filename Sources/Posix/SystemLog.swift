@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import Text
 
-/// Sends lines to the system's log, as one datagram each.
+/// Sends lines to the system log, one datagram each.
 ///
-/// syslog(3) has its socket's path built in and may wait. Here a socket that is absent or full costs nothing and delays
-/// nothing: the work counts, its log line does not.
+/// syslog(3) has a built-in socket path and may block. Here an absent or full socket causes no delay: the
+/// line is lost, because the work matters more than its log line.
 package final class SystemLog: Sendable {
   /// How serious a line is (syslog(3)).
   package enum Severity: Int, Sendable {
@@ -26,12 +26,12 @@ package final class SystemLog: Sendable {
   package init(_ facility: Facility, socket path: [UInt8], name: [UInt8]) {
     self.facility = facility
     tag = escaped(name) + Array("[\(CurrentProcess.identifier)]: ".utf8)
-    // The C library reads the time zone now, and not between the commit and the exit.
+    // Makes the C library read the time zone now, not between the commit and the exit.
     _ = Timestamp.now.syslogText
     socket = Path(path).flatMap { try? DatagramSocket(to: $0) }
   }
 
-  /// - Parameter line: may hold anything; control characters and what is not UTF-8 become `\ooo`.
+  /// - Parameter line: any bytes; control characters and invalid UTF-8 are written as `\ooo`.
   package func write(_ severity: Severity, _ line: [UInt8]) {
     let priority = "<\(facility.rawValue << 3 | severity.rawValue)>"
     let datagram = Array("\(priority)\(Timestamp.now.syslogText) ".utf8) + tag + escaped(line, limit: 2300)

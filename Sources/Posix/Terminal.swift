@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Glibc
 
-/// The terminal that a person may have started this process from.
+/// The terminal from which this process may have been started.
 package enum Terminal {
   /// Whether standard error is a terminal.
   package static var hasError: Bool { isatty(STDERR_FILENO) == 1 }
@@ -12,7 +12,7 @@ package enum Terminal {
   /// Whether standard input or output is a terminal.
   package static var hasInputOrOutput: Bool { isatty(STDIN_FILENO) == 1 || hasOutput }
 
-  /// Columns of the terminal that standard error is, 80 where it does not say.
+  /// The width in columns of the terminal on standard error, 80 if unknown.
   package static var width: Int {
     var size = winsize()
     let result = unsafe ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Glibc
 
-/// A time of the real-time clock, as files carry it.
+/// A time of the real-time clock, as in file time stamps.
 package struct Timestamp: Sendable, Comparable {
   package let seconds: Int64
   /// 0 to 999,999,999
@@ -19,16 +19,16 @@ package struct Timestamp: Sendable, Comparable {
 
   package static var now: Timestamp { read(CLOCK_REALTIME) }
 
-  /// The clock with which the kernel stamps files; it advances by ticks of 1 to 10 ms (clock_gettime(2)).
+  /// The clock from which the kernel takes file times; it advances in ticks of 1 to 10 ms (clock_gettime(2)).
   package static var coarse: Timestamp { read(CLOCK_REALTIME_COARSE) }
 
-  /// Whether this time lies less than `seconds` ago. A time in the future does not.
+  /// Whether this time is less than `seconds` ago. False for a time in the future.
   package func isWithin(seconds span: Int64) -> Bool {
     let now = Timestamp.now
     return self <= now && now < adding(seconds: span)
   }
 
-  /// Saturating: a file may carry any time.
+  /// Saturates, because a file may have any time stamp.
   package func adding(seconds span: Int64) -> Timestamp {
     let (sum, overflow) = seconds.addingReportingOverflow(span)
     return Timestamp(seconds: overflow ? .max : sum, nanoseconds: nanoseconds)

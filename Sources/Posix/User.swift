@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Glibc
 
-/// A user of the password database.
+/// A user in the password database.
 package struct User: Sendable, Equatable {
   package let name: String
   package let credentials: Credentials
@@ -9,13 +9,13 @@ package struct User: Sendable, Equatable {
   package var id: UInt32 { credentials.user }
   package var group: UInt32 { credentials.group }
 
-  /// Nil when there is no user of that name (getpwnam(3)).
+  /// Nil if there is no user with that name (getpwnam(3)).
   package init?(named name: String) { unsafe self.init(getpwnam(name)) }
 
-  /// Nil when there is no user of that number (getpwuid(3)).
+  /// Nil if there is no user with that id (getpwuid(3)).
   package init?(id: UInt32) { unsafe self.init(getpwuid(id)) }
 
-  /// The user that `user=` of pipe(8) names, `name` or `name:group`; nil when either is unknown.
+  /// The user named by `user=` of pipe(8), as `name` or `name:group`; nil if either is unknown.
   package init?(ofEntry text: String) {
     let parts = text.split(separator: ":", maxSplits: 1).map(String.init)
     guard let first = parts.first, let user = User(named: first) else { return nil }
@@ -34,25 +34,25 @@ package struct User: Sendable, Equatable {
     credentials = unsafe Credentials(user: entry.pointee.pw_uid, group: entry.pointee.pw_gid)
   }
 
-  /// The name of a user, or `uid` and the number where it has none.
+  /// The name of a user, or `uid` and the number if it has none.
   package static func name(of id: UInt32) -> String { User(id: id)?.name ?? "uid \(id)" }
 }
 
 /// The groups of the group database (getgrnam(3)).
 package enum Group {
-  /// Nil when there is no group of that name.
+  /// Nil if there is no group with that name.
   package static func id(of name: String) -> UInt32? {
     guard let entry = unsafe getgrnam(name) else { return nil }
     return unsafe entry.pointee.gr_gid
   }
 
-  /// Nil when there is no group of that number.
+  /// Nil if there is no group with that id.
   package static func name(of id: UInt32) -> String? {
     guard let entry = unsafe getgrgid(id), let name = unsafe entry.pointee.gr_name else { return nil }
     return unsafe String(cString: name)
   }
 
-  /// The primary group of a user; the group of nobody if the user is unknown or its group is root's.
+  /// The primary group of a user; 65534 (nogroup) if the user is unknown or the group is root's.
   package static func primary(of user: UInt32) -> UInt32 {
     guard let group = User(id: user)?.group, group != 0 else { return 65534 }
     return group

@@ -2,7 +2,7 @@
 import CLibpq
 import Posix
 
-/// The functions of libpq that we call, loaded when the first connection is made.
+/// The functions of libpq that we call, loaded when a connection is made.
 @safe
 struct Libpq {
   typealias Connection = OpaquePointer
@@ -36,7 +36,7 @@ struct Libpq {
   let finish: @convention(c) (Connection?) -> Void
   let escapeString: @convention(c) (Connection?, Text?, UnsafePointer<CChar>?, Int, UnsafeMutablePointer<CInt>?) -> Int
 
-  /// - Parameter name: `libpq.so.5`, the library of every PostgreSQL since 8.1.
+  /// - Parameter name: `libpq.so.5`, the library of every PostgreSQL since 8.2.
   init(_ name: String) throws(DynamicLibraryError) {
     let library = try DynamicLibrary(name)
     unsafe connectStartParams = try library.function("PQconnectStartParams")

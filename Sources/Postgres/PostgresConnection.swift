@@ -3,18 +3,18 @@ import CLibpq
 package import Posix
 import Text
 
-/// Why PostgreSQL gave no answer. Each of these is temporary: a database that is down never refuses mail.
+/// Why PostgreSQL gave no answer. Every case is temporary: a database that is down must never refuse mail.
 package enum PostgresError: ExplainedError, Equatable, Sendable {
   case libraryMissing(String)
-  /// No connection; libpq's own words, without a password.
+  /// No connection; the text is libpq's, with passwords masked.
   case notConnected(String)
-  /// The connection broke in mid-query.
+  /// The connection broke during a query.
   case lost(String)
-  /// The server did not connect, or not answer, in time; the connection is of no further use.
+  /// The server did not accept the connection or answer in time; the connection is unusable.
   case timedOut
   /// The server refused the query.
   case query(String)
-  /// The server broke the query off, and may not do so the next time: a time limit, a conflict on a standby.
+  /// The server cancelled the query, and a retry may succeed: a time limit, a conflict on a standby.
   case cancelled(String)
   /// The text is not valid in the connection's encoding.
   case notEncodable
@@ -34,12 +34,12 @@ package enum PostgresError: ExplainedError, Equatable, Sendable {
   }
 }
 
-/// One connection to PostgreSQL, on which every wait ends by a deadline of ours. Nothing is asked of the server for
-/// that, so that pgbouncer is as good as PostgreSQL.
+/// One connection to PostgreSQL. We enforce a deadline on every wait, except libpq's DNS lookup. No server
+/// setting is needed for that, so pgbouncer works as well as PostgreSQL.
 ///
-/// Sendable, though libpq's handle is not: whoever has the connection has it alone (`ConnectionPool` takes it out for
-/// one asker and puts it back afterwards), and libpq lets one thread after the other use a handle (its manual, "Behavior
-/// in Threaded Programs").
+/// Sendable, although libpq's handle is not: a connection has one user at a time (`ConnectionPool` lends it
+/// to one caller and takes it back afterwards), and libpq allows different threads to use a handle one
+/// after the other (its manual, "Behavior in Threaded Programs").
 @safe
 package final class PostgresConnection: @unchecked Sendable {
   /// Rows of columns, nil for NULL.
@@ -50,7 +50,7 @@ package final class PostgresConnection: @unchecked Sendable {
   private let mask: SecretMask
 
   /// - Parameters:
-  ///   - parameters: libpq's keywords and their values, a `dbname` that may be a connection URI first.
+  ///   - parameters: libpq's keywords and values; a `dbname`, which may be a connection URI, comes first.
   ///   - library: the file name of libpq.
   package init(
     _ parameters: [(keyword: String, value: [UInt8])], library: String = "libpq.so.5", until deadline: Deadline
@@ -63,8 +63,8 @@ package final class PostgresConnection: @unchecked Sendable {
     guard let handle = unsafe handle else { throw .notConnected("out of memory") }
     unsafe self.handle = handle
     mask = SecretMask(parameters)
-    // Once everything is stored, the deinitializer closes the connection if this throws.
-    // A server's warning on standard error would reach the sender of a refused message.
+    // All properties are set now, so the deinitializer closes the connection if this throws.
+    // A server's notice on standard error would reach the sender of a refused message.
     unsafe _ = libpq.setNoticeReceiver(handle, { _, _ in }, nil)
     try waitForConnection(until: deadline)
     unsafe _ = libpq.setNonblocking(handle, 1)
@@ -74,13 +74,13 @@ package final class PostgresConnection: @unchecked Sendable {
     unsafe libpq.finish(handle)
   }
 
-  /// Removes the environment variables by which libpq finds files and servers that it was not given: `HOME`, and all
-  /// `PG…`. Only for a process with a single thread.
+  /// Removes the environment variables from which libpq takes files and servers that it was not given: `HOME`
+  /// and all `PG…`. Only for a single-threaded process.
   package static func removeEnvironment() {
     CurrentProcess.removeEnvironment { $0 == "HOME" || $0.hasPrefix("PG") }
   }
 
-  /// Runs statements that give no rows, such as BEGIN.
+  /// Runs statements that return no rows, such as BEGIN.
   package func execute(_ sql: [UInt8], until deadline: Deadline) throws(PostgresError) {
     _ = try unsafe run(sql, until: deadline) { result throws(PostgresError) in
       guard unsafe libpq.resultStatus(result) != PGRES_COMMAND_OK else { return [] }
@@ -88,8 +88,8 @@ package final class PostgresConnection: @unchecked Sendable {
     }
   }
 
-  /// Runs one statement by the simple protocol and answers its last result. One that gives no rows is an error: for a
-  /// table that would mean "not found".
+  /// Runs one statement by the simple query protocol and returns its last result. A statement that is not a
+  /// query is an error: for a table, no rows would mean "not found".
   package func query(_ sql: [UInt8], until deadline: Deadline) throws(PostgresError) -> Rows {
     try unsafe run(sql, until: deadline) { result throws(PostgresError) in try unsafe rows(of: result) }
   }
@@ -99,14 +99,14 @@ package final class PostgresConnection: @unchecked Sendable {
   ) throws(PostgresError) -> Rows {
     let sent = unsafe Self.withCString(sql) { unsafe libpq.sendQuery(handle, $0) }
     guard sent == 1 else { throw .lost(errorText) }
-    // While the server does not read because its own output is not read, only reading helps (PQflush).
+    // If the server stops reading until its own output is read, only reading helps (PQflush).
     while case let pending = unsafe libpq.flush(handle), pending != 0 {
       guard pending == 1 else { throw .lost(errorText) }
       guard try wait(for: [.reading, .writing], until: deadline).contains(.reading) else { continue }
       guard unsafe libpq.consumeInput(handle) == 1 else { throw .lost(errorText) }
     }
     var outcome: Result<Rows, PostgresError> = .success([])
-    // To the end also after an error: only then does libpq take the next statement.
+    // Drain all results, even after an error: only then does libpq accept the next statement.
     while let result = try unsafe nextResult(until: deadline) {
       defer { unsafe libpq.clear(result) }
       outcome = Result { () throws(PostgresError) in try unsafe rows(result) }
@@ -115,7 +115,7 @@ package final class PostgresConnection: @unchecked Sendable {
     return try outcome.get()
   }
 
-  /// `text` as it must stand between single quotes on this connection.
+  /// `text` escaped for use between single quotes on this connection.
   package func escape(_ text: [UInt8]) throws(PostgresError) -> [UInt8] {
     var escaped = [UInt8](repeating: 0, count: 2 * text.count + 1)
     var error: CInt = 0
@@ -129,13 +129,13 @@ package final class PostgresConnection: @unchecked Sendable {
     return Array(escaped.prefix(length))
   }
 
-  /// Whether this server only follows another one, so that a row which is missing here may exist there.
+  /// Whether this server is a standby, where a new row may not have arrived yet.
   package func isStandby(until deadline: Deadline) throws(PostgresError) -> Bool {
-    // Asked each time, although PostgreSQL 14 and later report it at the connection: a pooler hands on what was true once.
+    // Queried each time: PostgreSQL 14 and later report it on connection, but a pooler's value may be outdated.
     try query(Array("SELECT pg_catalog.pg_is_in_recovery()".utf8), until: deadline) == [[Array("t".utf8)]]
   }
 
-  /// Whether a pooler stands between: its clients get numbers of its own for the server's processes.
+  /// Whether there is a pooler in between: its clients see process ids of its own, not the server's.
   package func isPooled(until deadline: Deadline) throws(PostgresError) -> Bool {
     let own = unsafe Array("\(libpq.backendPID(handle))".utf8)
     return try query(Array("SELECT pg_catalog.pg_backend_pid()".utf8), until: deadline) != [[own]]
@@ -143,7 +143,7 @@ package final class PostgresConnection: @unchecked Sendable {
 
   private func waitForConnection(until deadline: Deadline) throws(PostgresError) {
     guard unsafe libpq.status(handle) != CONNECTION_BAD else {
-      // Of a connection string that libpq cannot read it quotes pieces, and those may be a password's.
+      // libpq quotes parts of a connection string that it cannot parse, and those may belong to a password.
       let text = errorText
       let isReadable = text.hasPrefix("connection to server") || text.hasPrefix("could not translate host name")
       throw .notConnected(isReadable ? text : "hosts or dbname in the table file is invalid")
@@ -182,7 +182,7 @@ package final class PostgresConnection: @unchecked Sendable {
       let severity = unsafe libpq.resultErrorField(result, CInt(UInt8(ascii: "V")))
       let endsSession = unsafe severity.map { ["FATAL", "PANIC"].contains(unsafe String(cString: $0)) } ?? false
       guard unsafe libpq.status(handle) == CONNECTION_OK, !endsSession else { throw .lost(text) }
-      // Transaction rollback, insufficient resources, not in this state, operator intervention (PG_DIAG_SQLSTATE).
+      // Rollback, insufficient resources, object in wrong state, operator intervention (PG_DIAG_SQLSTATE).
       let state =
         unsafe libpq.resultErrorField(result, CInt(UInt8(ascii: "C"))).map { unsafe String(cString: $0) } ?? ""
       throw ["40", "53", "55", "57"].contains(state.prefix(2)) ? .cancelled(text) : .query(text)
@@ -198,7 +198,7 @@ package final class PostgresConnection: @unchecked Sendable {
 
   private var errorText: String { unsafe text(libpq.errorMessage(handle)) }
 
-  /// libpq's text on one line, without the password.
+  /// libpq's text on one line, with passwords masked.
   private func text(_ message: Libpq.Text?) -> String {
     guard let message = unsafe message else { return "unknown error" }
     let line = unsafe String(cString: message).split { $0.isNewline || $0 == "\t" }.joined(separator: " ")
@@ -209,7 +209,7 @@ package final class PostgresConnection: @unchecked Sendable {
     unsafe (bytes + [0]).withUnsafeBytes { unsafe body($0.baseAddress?.assumingMemoryBound(to: CChar.self)) }
   }
 
-  /// Calls `body` with an array of C strings that a null pointer ends.
+  /// Calls `body` with a null-terminated array of C strings.
   private static func withCStrings<R>(_ strings: [[UInt8]], _ body: (Libpq.Keywords?) -> R) -> R {
     let bytes: [UInt8] = strings.flatMap { $0 + [0] }
     return unsafe bytes.withUnsafeBytes { buffer in

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Takes out of libpq's texts what may be a password: libpq quotes parts of a connection string that it cannot use.
+/// Masks possible passwords in libpq's texts: libpq quotes parts of a connection string it cannot parse.
 struct SecretMask {
   private var secrets: [[UInt8]] = []
 
@@ -12,11 +12,11 @@ struct SecretMask {
       default: break
       }
     }
-    // The longest first, where one begins with another. A very short one would show where it was taken out.
+    // Longest first, in case one begins with another. Very short ones stay: a mask would reveal them.
     secrets = secrets.filter { $0.count > 2 }.sorted { $0.count > $1.count }
   }
 
-  /// `text` with `***` for every secret.
+  /// `text` with every secret replaced by `***`.
   func apply(to text: [UInt8]) -> [UInt8] {
     var result: [UInt8] = []
     var rest = text[...]
@@ -31,7 +31,7 @@ struct SecretMask {
     return result
   }
 
-  /// `scheme://user:SECRET@host`: up to the last `@`, because a password may hold one that it should not.
+  /// `scheme://user:SECRET@host`: up to the last `@`, because a password may contain an unescaped one.
   private static func inURI(_ value: [UInt8]) -> [[UInt8]] {
     guard let scheme = value.indices.first(where: { value[$0...].starts(with: "://".utf8) }),
       let at = value.lastIndex(of: UInt8(ascii: "@")), scheme + 3 < at

@@ -1,34 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Which messages count and what they weigh: programs that share a Maildir disagree on it.
+/// Which messages count, and with what size: programs that share a Maildir disagree about both.
 ///
-/// The one that is configured must be the IMAP server's, or each of the two corrects what the other counted.
+/// It must be the IMAP server's, or else each of the two programs corrects what the other counted.
 package enum CountingProfile: String, CaseIterable, Sendable, Codable {
   /// What all agree on: regular files whose names do not begin with a dot, in `new/` and `cur/` of the Maildir and of
   /// each `.Folder`.
   case common = "maildir++"
-  /// Courier IMAP, maildrop: without messages that have the flag T, with whatever else has a name in `cur/`.
+  /// Courier IMAP, maildrop: entries of every kind count, but not messages with the flag T.
   case courier
-  /// Dovecot's `maildir` driver: names that begin with one dot, and folders that are symlinks, count too.
+  /// Dovecot's `maildir` driver: names that begin with a single dot, and symlinked folders, count too.
   case dovecot
-  /// Exim's appendfile: as Dovecot, and folders in folders.
+  /// Exim's appendfile: like Dovecot, and also folders inside folders.
   case exim
-  /// The VDA patch: `tmp/`, and directories at any depth; the size is always the file's.
+  /// The VDA patch: `tmp/`, and directories at any depth, count too; the size is always the file's.
   case vda
 
-  /// Messages that have the flag T, which are about to be expunged.
+  /// Whether messages with the flag T count, which are about to be expunged.
   package var countsTrashed: Bool { self != .courier }
 
-  /// Directories, FIFOs and symlinks in `cur/` count like messages.
+  /// Whether directories, FIFOs and symlinks count like messages.
   package var countsEveryKind: Bool { self == .courier || self == .dovecot || self == .exim }
 
-  /// Whether a symlink weighs what it leads to, and leads to where messages are.
+  /// Whether symlinks are followed: to a message, for its size, and to `new/` and `cur/`.
   package var followsSymlinks: Bool { self != .common }
 
-  /// A file without a size in its name, of several links, weighs its part.
+  /// Whether a file without a size in its name counts with its size divided by its links.
   package var sharesLinks: Bool { self == .exim }
 
-  /// What a folder that is a symlink counts for.
+  /// How a symlinked folder is treated.
   package enum LinkedFolder: Sendable {
     case refused, passedOver, counted
   }
@@ -41,7 +41,7 @@ package enum CountingProfile: String, CaseIterable, Sendable, Codable {
     }
   }
 
-  /// Folders are looked for inside folders, too.
+  /// Whether folders are searched for further folders.
   package var nests: Bool { self == .exim || self == .vda }
 
   /// Whether a directory called `name` is a folder.
@@ -64,7 +64,7 @@ package enum CountingProfile: String, CaseIterable, Sendable, Codable {
     }
   }
 
-  /// The size in the name of a message, bytes, or nil when the file itself must be asked.
+  /// The size in the name of a message, in bytes, or nil if it must be read from the file.
   package func size(in name: Span<UInt8>) -> Int64? {
     switch self {
     case .common: MessageFileName.size(in: name)

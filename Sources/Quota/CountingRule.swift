@@ -3,13 +3,13 @@
 /// Which messages of a Maildir count.
 package struct CountingRule: Equatable, Sendable {
   package var profile: CountingProfile
-  /// The folders that are left out, by their exact names with the dot (`.Trash`).
+  /// The folders that are left out, by their exact names including the dot (`.Trash`).
   package var uncountedFolders: [[UInt8]]
-  /// Folders below those (`.Trash.2024`) are left out, too.
+  /// Whether folders below those (`.Trash.2024`) are left out, too.
   package var leavesOutSubfolders: Bool
-  /// Messages that have the flag T.
+  /// Whether messages with the flag T count.
   package var countsTrashed: Bool
-  /// Only `new/` and `cur/` of the Maildir itself.
+  /// Whether only `new/` and `cur/` of the Maildir itself count.
   package let inboxOnly: Bool
 
   package init(
@@ -23,7 +23,7 @@ package struct CountingRule: Equatable, Sendable {
     countsTrashed = profile.countsTrashed
   }
 
-  /// Whether the folder of this name is left out.
+  /// Whether the folder with this name is left out.
   package func leavesOut(_ folder: [UInt8]) -> Bool {
     uncountedFolders.contains {
       folder == $0 || leavesOutSubfolders && folder.starts(with: $0 + [UInt8(ascii: ".")])

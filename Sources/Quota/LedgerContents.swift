@@ -1,24 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// What a `maildirsize` file says: the Maildir++ quota file that Courier, Dovecot, maildrop and Exim share.
+/// The contents of `maildirsize`, the Maildir++ quota file that Courier, Dovecot, maildrop and Exim share.
 ///
-/// The first line is the limit (`1000S,5C`), every further one a change of the total (`120 1`). None of the programs
-/// locks it, and each reads it in its own way; this reader trusts less than any of them.
+/// The first line is the limit (`1000S,5C`); each further line changes the total (`120 1`). None of the
+/// programs locks the file, and each reads it in its own way; this reader is stricter than all of them.
 package struct LedgerContents: Equatable, Sendable {
   /// The limit in the header.
   package let limit: QuotaLimit
   package let usage: QuotaUsage
   package let entryCount: Int
-  /// The first entry starts with our marker: one blank before the number. Every reader skips it, and nobody else writes it:
-  /// Courier pads to 12 columns, the others do not pad.
+  /// Whether the first entry starts with our marker: one blank before the number. Every reader skips it, and
+  /// no other program writes it: Courier pads to 12 columns, the others do not pad.
   package let hasCountedMark: Bool
-  /// The second entry is `0 0`: the total was carried over, not counted.
+  /// Whether the second entry is `0 0`: the total was carried over, not counted.
   package let isCompacted: Bool
 
-  /// The file is read up to here; longer files make every program recount.
+  /// The largest file that is read, in bytes; a longer one makes every program recount.
   package static let largestSize = 5119
 
-  /// Exactly one total is zero: legitimate after counting `S=0` names, otherwise a fault.
+  /// Whether exactly one total is zero: legitimate after counting `S=0` names, otherwise a fault.
   package var isLopsided: Bool { (usage.bytes == 0) != (usage.messages == 0) }
 
   package init(_ text: [UInt8]) throws(LedgerFault) {
@@ -45,39 +45,39 @@ package struct LedgerContents: Equatable, Sendable {
     isCompacted = lines.count > 2 ? try Self.entry(lines[2]) == .none : false
   }
 
-  /// The file after a count: a single entry, which every program takes for a verified total while it is fresh.
+  /// The text after a count: a single entry, which every program takes as a counted total while it is fresh.
   package static func counted(_ usage: QuotaUsage, limit: QuotaLimit) -> [UInt8] {
     Array("\(header(of: limit))\n \(usage.bytes) \(usage.messages)\n".utf8)
   }
 
-  /// The file after adding up its entries: the second entry tells every program that nothing was counted.
+  /// The text after adding up the entries: the second entry shows every program that nothing was counted.
   package static func compacted(_ usage: QuotaUsage, limit: QuotaLimit) -> [UInt8] {
     counted(usage, limit: limit) + Array("0 0\n".utf8)
   }
 
-  /// The entry of one message of `size` bytes; `removing` takes it back.
+  /// The entry for a message of `size` bytes; with `removing`, the entry that cancels it.
   package static func entry(of size: Int64, removing: Bool = false) -> [UInt8] {
     Array((removing ? "-\(size) -1\n" : "\(size) 1\n").utf8)
   }
 
-  /// The entry that corrects the total by `difference`, of which either number may be negative.
+  /// The entry that corrects the total by `difference`; either number may be negative.
   package static func correction(_ difference: QuotaUsage) -> [UInt8] {
     Array("\(difference.bytes) \(difference.messages)\n".utf8)
   }
 
-  /// The limit in the first line of a file whose other lines may be of no use; nil when that line is.
+  /// The limit in the first line, or nil if that line is invalid; the other lines may be invalid.
   package static func limit(in text: [UInt8]) -> QuotaLimit? {
     guard let end = text.firstIndex(of: UInt8(ascii: "\n")) else { return nil }
     return try? header(text[..<end])
   }
 
-  /// `1000S`, `1000S,5C`, `0S,5C`, or `0S` for no limit: the forms that all programs take as they are.
+  /// `1000S`, `1000S,5C`, `0S,5C`, or `0S` for no limit: the forms that all programs accept.
   private static func header(of limit: QuotaLimit) -> String {
     let published = limit.published
     return published.messages == 0 ? "\(published.bytes)S" : "\(published.bytes)S,\(published.messages)C"
   }
 
-  /// `<n>S` and `<n>C` in any order; letters that nobody knows are passed over, as Courier and Dovecot do.
+  /// `<n>S` and `<n>C` in any order; unknown letters are skipped, as in Courier and Dovecot.
   private static func header(_ line: ArraySlice<UInt8>) throws(LedgerFault) -> QuotaLimit {
     var bytes: Int64 = 0
     var messages: Int64 = 0

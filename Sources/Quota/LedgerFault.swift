@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Why a ledger cannot be believed. Each of these means: count the mailbox, never "no quota".
+/// Why a ledger cannot be trusted. Every case means "count the mailbox", never "no quota".
 ///
 /// The raw values are for programs and for the log.
 package enum LedgerFault: String, Error, Sendable, Codable, CaseIterable {
@@ -16,7 +16,7 @@ package enum LedgerFault: String, Error, Sendable, Codable, CaseIterable {
   /// The header says "no limit" although there is one: VDA invented the totals of such files.
   case unlimited = "headed-unlimited"
 
-  /// What follows "maildirsize is" in a report.
+  /// The phrase that follows "maildirsize is" in a report.
   package var phrase: String {
     switch self {
     case .missing: "missing"

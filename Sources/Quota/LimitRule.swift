@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Which limit applies to a mailbox, from what its limit tables answered and three parameters (VDA's rules).
+/// Which limit applies to a mailbox, given its limit tables' answers and three parameters (VDA's rules).
 package struct LimitRule: Sendable {
   /// `virtual_mailbox_limit`, bytes; zero means no limit.
   package let fallback: Int64
@@ -16,7 +16,7 @@ package struct LimitRule: Sendable {
   }
 
   /// - Parameters:
-  ///   - bytes: the table's answer, nil when it has none. Negative means the fallback, zero no limit.
+  ///   - bytes: the table's answer, nil if it has none. Negative means the fallback, zero no limit.
   ///   - messages: the largest number of messages; nil, zero or negative for any number.
   package func limit(bytes: Int64?, messages: Int64? = nil) -> EffectiveLimit {
     let messages = max(0, messages ?? 0)
@@ -37,11 +37,11 @@ package struct EffectiveLimit: Equatable, Sendable {
 
   /// Where the number of bytes comes from.
   package enum Source: Equatable, Sendable {
-    /// A table, or the list of mailboxes, has it for this mailbox.
+    /// A table, or the list of mailboxes, gives it for this mailbox.
     case own
     /// `virtual_mailbox_limit`: the mailbox has none of its own.
     case fallback
-    /// `virtual_mailbox_limit` in place of the mailbox's own limit, these bytes, which is below `message_size_limit`.
+    /// `virtual_mailbox_limit` instead of the mailbox's own limit of so many bytes, below `message_size_limit`.
     case setAside(Int64)
     /// The command line, or the ledger itself: no table was queried.
     case given

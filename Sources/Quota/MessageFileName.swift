@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// What the name of a message file tells (Maildir++).
+/// What the name of a message file says (Maildir++).
 package enum MessageFileName {
-  /// The size in the name, bytes, or nil when the file itself must be asked.
+  /// The size in the name, in bytes, or nil if it must be read from the file.
   ///
-  /// It is the last `,S=` before the first colon, when 1 to 18 digits follow that are not zero, and then a colon, a
-  /// comma or the end.
+  /// It is the number after the last `,S=` before the first colon, if it has 1 to 18 digits, is not zero, and
+  /// is followed by a colon, a comma or the end.
   package static func size(in name: Span<UInt8>) -> Int64? {
     guard let (start, end) = lastSizeBeforeColon(name) else { return nil }
     let (value, next) = number(in: name, from: start, to: min(end, start + 18))
@@ -13,14 +13,14 @@ package enum MessageFileName {
     return value
   }
 
-  /// As Courier reads it: whatever digits follow, of which there may be none.
+  /// As Courier reads it: the digits that follow, possibly none (zero).
   static func sizeAsCourier(in name: Span<UInt8>) -> Int64? {
     lastSizeBeforeColon(name).map { number(in: name, from: $0.start, to: $0.end).value }
   }
 
-  /// As Dovecot and Exim read it: the first `,S=`, wherever it stands.
+  /// As Dovecot and Exim read it: the first `,S=`, wherever it is.
   ///
-  /// - Parameter mayBeEmpty: Dovecot's way, where no digits mean zero and a letter behind them makes it ask the file.
+  /// - Parameter mayBeEmpty: Dovecot's way: no digits mean zero, and a letter after them means no size.
   static func firstSize(in name: Span<UInt8>, mayBeEmpty: Bool) -> Int64? {
     guard let start = (0..<name.count).first(where: { startsSize(name, $0) }).map({ $0 + 3 }) else { return nil }
     let (value, next) = number(in: name, from: start, to: name.count)
@@ -28,7 +28,7 @@ package enum MessageFileName {
     return next == name.count || name[next] == UInt8(ascii: ":") || name[next] == UInt8(ascii: ",") ? value : nil
   }
 
-  /// Whether the message has the flag T among those behind the last `:2,`: it is about to be expunged.
+  /// Whether the flags after the last `:2,` include T: the message is about to be expunged.
   package static func isTrashed(_ name: Span<UInt8>) -> Bool {
     guard let colon = (0..<name.count).last(where: { name[$0] == UInt8(ascii: ":") }), colon + 2 < name.count,
       name[colon + 1] == UInt8(ascii: "2"), name[colon + 2] == UInt8(ascii: ",")
@@ -40,7 +40,7 @@ package enum MessageFileName {
     return false
   }
 
-  /// Where the digits of the last `,S=` before the first colon begin, and where that part of the name ends.
+  /// Where the digits after the last `,S=` before the first colon begin, and where that part ends.
   private static func lastSizeBeforeColon(_ name: Span<UInt8>) -> (start: Int, end: Int)? {
     var end = 0
     var start = -1
@@ -56,7 +56,7 @@ package enum MessageFileName {
       && name[index + 2] == UInt8(ascii: "=")
   }
 
-  /// The digits from `start` on, at most up to `end`; what is beyond Int64 stays at its end.
+  /// The number that begins at `start`, read up to `end` at most; larger numbers saturate.
   private static func number(in name: Span<UInt8>, from start: Int, to end: Int) -> (value: Int64, next: Int) {
     var value: Int64 = 0
     var index = start

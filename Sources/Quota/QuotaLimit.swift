@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// How much a mailbox is allowed to hold. Zero means no limit of that kind.
+/// How much a mailbox may hold. Zero means no limit of that kind.
 package struct QuotaLimit: Equatable, Sendable, Codable {
   package let bytes: Int64
   package let messages: Int64
@@ -17,35 +17,35 @@ package struct QuotaLimit: Equatable, Sendable, Codable {
     size <= room(beside: usage) && (messages == 0 || usage.messages < messages)
   }
 
-  /// Whether the message would fit into the empty mailbox. If not, waiting does not help.
+  /// Whether the message would fit into an empty mailbox. If not, waiting does not help.
   package func admitsAlone(messageOf size: Int64) -> Bool {
     bytes == 0 || size <= bytes
   }
 
-  /// The bytes that one more message may have; negative when there is no room for any.
+  /// The largest size of one more message, in bytes; negative if there is no room for any.
   package func room(beside usage: QuotaUsage) -> Int64 {
     if messages != 0 && usage.messages >= messages { return -1 }
     return bytes == 0 ? .max : bytes.subtractingSaturating(usage.bytes)
   }
 
-  /// How full a mailbox is, in whole percent rounded down: of the bytes or the messages, whichever is more. Nil without a
+  /// How full a mailbox is, in percent rounded down, by bytes or messages, whichever is higher. Nil without a
   /// limit.
   package func percent(of usage: QuotaUsage) -> Int64? {
     let shares = [(usage.bytes, bytes), (usage.messages, messages)].filter { $0.1 > 0 }
     return shares.map { Self.product(max(0, $0.0), 100).dividedSaturating(by: $0.1) }.max()
   }
 
-  /// Whether a mailbox holds more than `percent` of what it may, of bytes or of messages. Exactly that much is not more.
+  /// Whether a mailbox holds more than `percent` of its limit of bytes or messages; exactly that is not more.
   package func isExceeded(by usage: QuotaUsage, percent: Int64 = 100) -> Bool {
     [(usage.bytes, bytes), (usage.messages, messages)].contains {
       $0.1 > 0 && Self.product(max(0, $0.0), 100) > Self.product($0.1, percent)
     }
   }
 
-  /// Exact, of numbers that are not negative.
+  /// Exact for operands that are not negative.
   private static func product(_ left: Int64, _ right: Int64) -> UInt128 { UInt128(left) * UInt128(right) }
 
-  /// The limit as other programs can read it: Exim takes a double, Courier an `int` for the messages.
+  /// The limit as other programs can read it: Exim uses a double, Courier an `int` for the messages.
   package var published: QuotaLimit {
     QuotaLimit(bytes: min(bytes, .max - 1023), messages: min(messages, Int64(Int32.max)))
   }
@@ -74,7 +74,7 @@ package struct QuotaUsage: Equatable, Sendable, Codable {
       bytes: bytes.subtractingSaturating(other.bytes), messages: messages.subtractingSaturating(other.messages))
   }
 
-  /// Adds another usage; what is beyond Int64 stays at its end.
+  /// Adds another usage, saturating at the bounds of Int64.
   package static func += (left: inout QuotaUsage, right: QuotaUsage) {
     left.bytes = left.bytes.addingSaturating(right.bytes)
     left.messages = left.messages.addingSaturating(right.messages)

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 extension Int64 {
-  /// The whole number that `text` is, or nil: an optional minus and decimal digits, blanks around them.
+  /// A whole number: an optional minus sign and decimal digits, with blanks around them. Nil for other text.
   ///
-  /// `10M`, `1e9`, `1,2`, an empty text and anything beyond Int64 are not numbers: taken for zero, as strtol(3) does,
-  /// they would mean "no limit".
+  /// `10M`, `1e9`, `1,2`, an empty text and anything beyond Int64 are not numbers: strtol(3) would read only
+  /// part of them, or zero, which means "no limit".
   package init?(wholeNumber text: some Collection<UInt8>) {
     let isBlank: (UInt8) -> Bool = { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") }
     var digits = Array(text.drop(while: isBlank))
@@ -15,7 +15,7 @@ extension Int64 {
     self = value
   }
 
-  /// Decimal digits and nothing else; nil for none, and for what Int64 cannot hold.
+  /// Decimal digits only; nil if there are none, or if the number exceeds Int64.
   init?(digits: Span<UInt8>, isNegative: Bool = false) {
     guard digits.count > 0 else { return nil }
     var value: Int64 = 0

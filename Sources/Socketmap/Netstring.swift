@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// A text with its length in front, `5:hello,` (Bernstein, netstrings.txt): how socketmap requests and replies are
-/// framed.
+/// A text preceded by its length, `5:hello,` (Bernstein, netstrings.txt): the framing of socketmap requests
+/// and replies.
 package enum Netstring {
   package enum Parsed: Equatable, Sendable {
-    /// The text, and how many bytes of the input it took with its frame.
+    /// The text, and how many bytes of the input it takes up including its frame.
     case complete([UInt8], length: Int)
-    /// Nothing is wrong so far; more has to come.
+    /// Valid so far, but more input is needed.
     case incomplete
-    /// Not a netstring, or one of more than the limit: what follows cannot be made sense of either.
+    /// Not a netstring, or longer than the limit: what follows cannot be parsed either.
     case invalid
   }
 
-  /// Reads the netstring that `bytes` begin with.
+  /// Parses the netstring at the start of `bytes`.
   ///
-  /// - Parameter limit: the longest text accepted, below 10^9 bytes.
+  /// - Parameter limit: the longest text accepted, in bytes, below 10^9.
   package static func parse(_ bytes: some RandomAccessCollection<UInt8>, limit: Int) -> Parsed {
     var length = 0
     var rest = bytes[...]
@@ -26,7 +26,7 @@ package enum Netstring {
         guard rest.dropFirst(length).first == UInt8(ascii: ",") else { return .invalid }
         return .complete(Array(text), length: digits + 1 + length + 1)
       }
-      // No second digit behind a zero: there is one way only to write a length.
+      // No digit after a leading zero: each length has exactly one spelling.
       guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte), digits == 0 || length > 0 else { return .invalid }
       length = length * 10 + Int(byte - UInt8(ascii: "0"))
       digits += 1

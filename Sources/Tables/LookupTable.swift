@@ -1,16 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
-import Posix
+package import Posix
 
-/// Looks up the value of a key.
+/// A key to look up, and until when.
+package struct TableQuery: Sendable {
+  /// Valid UTF-8.
+  package let key: [UInt8]
+  /// The key is a part of an address, which some kinds of table are not queried for.
+  package let isPartial: Bool
+  package let deadline: Deadline
+
+  package init(_ key: [UInt8], isPartial: Bool = false, until deadline: Deadline) {
+    self.key = key
+    self.isPartial = isPartial
+    self.deadline = deadline
+  }
+
+  func with(key: [UInt8]) -> TableQuery { TableQuery(key, isPartial: isPartial, until: deadline) }
+}
+
+/// Answers a key with a value.
 protocol LookupTable: AnyObject, Sendable {
-  /// Whether only whole addresses are looked up: the table matches patterns, or looks for the parts of an
-  /// address itself (Postfix, `DICT_FLAG_PATTERN`).
+  /// Whether the table is queried for whole addresses only: it matches patterns, or searches for the parts of an address
+  /// itself (Postfix, `DICT_FLAG_PATTERN`).
   var takesWholeAddressesOnly: Bool { get }
 
-  /// The value of `key`, or nil if the table has none.
-  ///
-  /// - Parameter key: valid UTF-8.
-  func lookup(_ key: [UInt8], until deadline: Deadline) throws(TableError) -> [UInt8]?
+  /// The value of the key, or nil when the table has none.
+  func lookup(_ query: TableQuery) throws(TableError) -> [UInt8]?
 }
 
 extension LookupTable {

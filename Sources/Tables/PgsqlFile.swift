@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Configuration
+import Database
 import Text
 
 /// A table file of pgsql_table(5), read as Postfix reads it: values are literal, the last of two equal

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Configuration
+import Database
 import Posix
 import Postgres
 import Text
@@ -22,12 +23,12 @@ final class PgsqlTable: LookupTable {
     self.pool = pool
     self.tables = tables
     self.observer = observer
-    let text = try readTableFile(reference, limit: 1 << 20, until: deadline)
+    let text = try TableFile.read(reference, limit: 1 << 20, until: deadline)
     do { file = try PgsqlFile(parsing: text) } catch { throw Self.mistake(error, in: reference) }
     do {
       domains = try file.domains.map { domains throws(DomainListError) in
         try DomainList(domains.text, line: domains.line) { path throws(TableError) in
-          try readTableFile(TableReference(type: "file", name: path), limit: 1 << 20, until: deadline)
+          try TableFile.read(TableReference(type: "file", name: path), limit: 1 << 20, until: deadline)
         }
       }
     } catch {
@@ -42,14 +43,15 @@ final class PgsqlTable: LookupTable {
     TableError(.configuration, reference.text, (error.line.map { "line \($0): " } ?? "") + error.message)
   }
 
-  func lookup(_ key: [UInt8], until deadline: Deadline) throws(TableError) -> [UInt8]? {
-    guard try concerns(key, until: deadline) else { return nil }
+  func lookup(_ query: TableQuery) throws(TableError) -> [UInt8]? {
+    guard try concerns(query) else { return nil }
+    let key = query.key
     let result: Result<[UInt8]?, TableError>
     do {
-      result = try pool.ask(file.connection, until: deadline) { connection throws(PostgresError) in
+      result = try pool.ask(file.connection, until: query.deadline) { connection throws(PostgresError) in
         let sql = try file.query.sql(for: key) { text throws(PostgresError) in try connection.escape(text) } ?? []
         observer?(.statement(sql))
-        let share = deadline.share(seconds: ConnectionPool.patience)
+        let share = query.deadline.share(seconds: ConnectionSettings.answerTimeout)
         let rows = try connection.query(sql, until: share)
         let result = Result { () throws(TableError) in try value(of: rows, key: key) }
         // A row missing here may exist on the primary: a standby must not answer "unknown user".
@@ -61,13 +63,14 @@ final class PgsqlTable: LookupTable {
   }
 
   /// Whether the key has the parts that the query and `domain` require; if not, nothing is queried or found.
-  private func concerns(_ key: [UInt8], until deadline: Deadline) throws(TableError) -> Bool {
+  private func concerns(_ query: TableQuery) throws(TableError) -> Bool {
+    let key = query.key
     guard !key.isEmpty, file.query.applies(to: key), file.resultFormat.applies(to: key) else { return false }
     guard let domains else { return true }
     let parts = KeyParts(key)
     guard let domain = parts.domain, !parts.user.isEmpty else { return false }
     return try domains.contains(domain) { table throws(TableError) in
-      try tables.lookup(domain, in: [table], until: deadline) != nil
+      try tables.lookup(query.with(key: domain), in: [table]) != nil
     }
   }
 

@@ -25,10 +25,10 @@ final class PostmapTable: LookupTable {
     self.name = name
   }
 
-  func lookup(_ key: [UInt8], until deadline: Deadline) throws(TableError) -> [UInt8]? {
+  func lookup(_ query: TableQuery) throws(TableError) -> [UInt8]? {
     // With "-" postmap would read keys from its input. An argument cannot hold NUL.
-    guard !key.isEmpty, !key.elementsEqual("-".utf8), let key = Path(key) else { return nil }
-    let ending = try run(key, until: deadline)
+    guard !query.key.isEmpty, !query.key.elementsEqual("-".utf8), let key = Path(query.key) else { return nil }
+    let ending = try run(key, until: query.deadline)
     let complaints = ending.errors.split(separator: UInt8(ascii: "\n")).filter { !$0.text.contains(": warning: ") }
     switch ending.status {
     case 0:
@@ -53,11 +53,14 @@ final class PostmapTable: LookupTable {
         guard error.number == Errno.ENOENT else { break }
       }
     }
-    let cure = failure.number == Errno.ENOENT ? "; tables of this type need Postfix's own programs" : ""
-    throw failed(failure.number == Errno.ETIMEDOUT ? "no answer in time" : failure.shown + cure)
+    let remedy = failure.number == Errno.ENOENT ? "; tables of this type need Postfix's own programs" : ""
+    throw failed(failure.number == Errno.ETIMEDOUT ? "no answer in time" : failure.shown + remedy)
   }
 
   private func failed(_ reason: String) -> TableError {
-    TableError(.temporary, reference.text, "postmap -q failed: \(reason)")
+    TableError(
+      .temporary, reference.text, "postmap -q failed: \(reason)",
+      // postmap(1)'s own words, where a package such as postfix-mysql is missing.
+      isUnsupportedType: reason.contains("unsupported dictionary type"))
   }
 }

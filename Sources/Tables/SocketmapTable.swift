@@ -42,11 +42,11 @@ final class SocketmapTable: LookupTable {
     return .inet(host: host, port: port)
   }
 
-  func lookup(_ key: [UInt8], until deadline: Deadline) throws(TableError) -> [UInt8]? {
-    let request = SocketmapRequest(map: map, key: key).payload
+  func lookup(_ query: TableQuery) throws(TableError) -> [UInt8]? {
+    let request = SocketmapRequest(map: map, key: query.key).payload
     // A key too long for a server to read cannot be an address. It is not found, as in Postfix.
     guard request.count <= SocketmapRequest.longest else { return nil }
-    switch try ask(request, until: deadline) {
+    switch try ask(request, until: query.deadline) {
     case .found(let value): return value
     case .notFound: return nil
     case .temporary(let reason): throw TableError(.temporary, reference, "the server has no answer: \(reason.text)")

@@ -11,5 +11,5 @@ final class StaticTable: LookupTable {
     value = unbraced(reference.name).map { Array($0.trimmed) } ?? reference.name
   }
 
-  func lookup(_ key: [UInt8], until deadline: Deadline) throws(TableError) -> [UInt8]? { value }
+  func lookup(_ query: TableQuery) throws(TableError) -> [UInt8]? { value }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Configuration
+package import Database
 package import Posix
 package import Postgres
 import Text
@@ -12,7 +13,7 @@ package struct TableDatabase: Sendable {
   /// Reads the table's file.
   package init(_ reference: TableReference, until deadline: Deadline) throws(TableError) {
     name = reference.text
-    let text = try readTableFile(reference, limit: 1 << 20, until: deadline)
+    let text = try TableFile.read(reference, limit: 1 << 20, until: deadline)
     do { file = try PgsqlFile(parsing: text) } catch { throw PgsqlTable.mistake(error, in: reference) }
   }
 
@@ -23,15 +24,7 @@ package struct TableDatabase: Sendable {
     try file.query.sql(for: key) { text throws(PostgresError) in try connection.escape(text) }
   }
 
-  /// A connection to the first of the table's hosts that answers.
-  package func connect(until deadline: Deadline) throws(PostgresError) -> PostgresConnection {
-    var failure = PostgresError.timedOut
-    for host in file.connection.hosts {
-      let share = deadline.share(seconds: ConnectionPool.patience)
-      do { return try PostgresConnection(host.map { ($0.name, $0.value) }, until: share) } catch { failure = error }
-    }
-    throw failure
-  }
+  package var connection: ConnectionSettings { file.connection }
 
   /// The error of a query other than the table's; `query` is the name of the parameter that sets it.
   package func failure(_ error: PostgresError, query: String) -> TableError {

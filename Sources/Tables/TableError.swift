@@ -11,16 +11,20 @@ package struct TableError: ExplainedError, Equatable, Sendable {
   }
 
   package let kind: Kind
+  /// The installed Postfix has no support for the table's type.
+  package let isUnsupportedType: Bool
   /// What happened and what to do, for the log; never a password.
   package let sentence: [UInt8]
 
   package init(configuration text: String) {
     kind = .configuration
+    isUnsupportedType = false
     sentence = Array(text.utf8)
   }
 
-  init(_ kind: Kind, _ table: String, _ text: String) {
+  init(_ kind: Kind, _ table: String, _ text: String, isUnsupportedType: Bool = false) {
     self.kind = kind
+    self.isUnsupportedType = isUnsupportedType
     sentence = Array("\(table): \(text)".utf8)
   }
 }

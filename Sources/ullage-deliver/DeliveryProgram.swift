@@ -4,7 +4,7 @@ import Delivery
 import Posix
 import Text
 
-/// What `ullage-deliver` does for one run of pipe(8): command line, configuration, and the delivery to the one recipient.
+/// One run of `ullage-deliver` by pipe(8): command line, configuration and delivery to one recipient.
 struct DeliveryProgram {
   private let arguments: [[UInt8]]
 
@@ -13,7 +13,7 @@ struct DeliveryProgram {
     self.arguments = arguments
   }
 
-  /// Delivers the message of `source`, and logs what happened.
+  /// Delivers the message from `source`, and logs the result.
   func run(_ source: inout PipeInput) -> Verdict {
     var request = DeliveryRequest()
     var log = DeliveryLog(
@@ -32,7 +32,7 @@ struct DeliveryProgram {
     }
   }
 
-  /// Reads ullage.cf, and opens the log it names even if other settings are invalid.
+  /// Reads ullage.cf, and opens the log that it names even if other settings are invalid.
   private func configure(_ name: [UInt8], _ log: inout DeliveryLog) throws(ProgramError) -> Settings {
     guard let path = Path(name) else { throw .configuration(file: name, line: nil, message: "the name contains NUL") }
     let text: [UInt8]

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import Configuration
 
-/// What a person is told, or a program with nothing to deliver. pipe(8) never sees this: printed text with exit status 0
-/// would mean that the message was delivered.
+/// The help and version texts. pipe(8) never gets them: printed text with exit status 0 would mean that the
+/// message was delivered.
 enum Manual {
   /// The answer to `--help` or `--version`, nil for any other command line.
   static func answer(to arguments: [[UInt8]]) -> String? {

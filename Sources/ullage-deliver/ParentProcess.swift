@@ -4,19 +4,19 @@ import Posix
 /// The process that started us: pipe(8).
 struct ParentProcess: ~Copyable {
   private let identifier = CurrentProcess.parent
-  /// /proc/PID/stat, opened while it is surely this process's; nil without /proc.
+  /// /proc/PID/stat, opened while the PID is certainly still the parent's; nil without /proc.
   private let status: File?
 
   init() {
     status = Path("/proc/\(identifier)/stat".utf8).flatMap { try? File(open: $0) }
   }
 
-  /// False also when it was gone before we could look: the parent of an orphan is process 1, and 0 is somebody outside
-  /// of our container.
+  /// False also if the parent was gone before we could look: the parent of an orphan is process 1. Parent 0
+  /// is a process outside our PID namespace.
   var isAlive: Bool {
     guard identifier > 1, CurrentProcess.parent == identifier else { return false }
     guard status != nil else { return true }
-    // Reading the file of a process that is gone fails.
+    // Reading the file fails once the process is gone.
     guard let text = try? status?.pread(upTo: 1024), let parenthesis = text.lastIndex(of: UInt8(ascii: ")")) else {
       return false
     }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import Delivery
 
-/// A verdict in the words of pipe(8). The only place that knows exit statuses.
+/// A verdict in the terms of pipe(8). The only place that knows exit statuses.
 struct PipeAnswer {
-  /// Any other status than these bounces the message (sysexits.h, pipe(8)).
+  /// Any status other than these bounces the message (sysexits.h, pipe(8)).
   let exitStatus: Int32
-  /// What the sender may read, beginning with the status code. Empty on success, where it would go into the DSN; without a
-  /// line end, which pipe(8) would turn into a blank.
+  /// What the sender may read, beginning with the status code. Empty on success, because it would end up in
+  /// the DSN. It has no line end, which pipe(8) would turn into a blank.
   let output: [UInt8]
 
   static let temporaryFailure: Int32 = 75  // EX_TEMPFAIL

@@ -2,13 +2,13 @@
 import Delivery
 import Posix
 
-/// The message that pipe(8) writes to our standard input, and a watch on pipe(8) itself.
+/// The message that pipe(8) writes to our standard input, and a check that pipe(8) itself is alive.
 ///
-/// A pipe(8) that dies in mid-message looks like the end of the message. The kernel closes a dying process's pipes
-/// before it gives its children another parent, so at the end of input itself nothing shows; after the message's
-/// fsync, milliseconds later, it does.
+/// If pipe(8) dies in mid-message, that looks like the end of the message. The kernel closes a dying
+/// process's pipes before it reparents its children, so the death does not show at end of input. It does
+/// show after the message's fsync, milliseconds later.
 struct PipeInput: MessageSource, ~Copyable {
-  /// A file ends where it ends; nobody has to live for it.
+  /// A regular file has a definite end, so there is no writer to watch.
   private let isRegularFile: Bool
   private let parent: ParentProcess
 
@@ -19,7 +19,7 @@ struct PipeInput: MessageSource, ~Copyable {
 
   func read(into buffer: inout MutableSpan<UInt8>, until deadline: Deadline) throws(DeliveryError) -> Int {
     do {
-      // Input that trickles in never lets us wait long enough to be interrupted.
+      // If input arrives byte by byte, read(2) never waits long enough to be interrupted.
       try deadline.check()
       return try StandardStream.read(into: &buffer, until: deadline)
     } catch { throw .input(error) }

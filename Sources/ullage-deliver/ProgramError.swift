@@ -3,10 +3,10 @@ import Configuration
 import Posix
 import Text
 
-/// Why no delivery could begin: a mistake in master.cf or ullage.cf. Each of these defers the message.
+/// Why no delivery could begin: a mistake in master.cf or ullage.cf. Every case defers the message.
 enum ProgramError: ExplainedError {
   case usage(UsageError)
-  /// The file, the line if it is one line's fault, and what is wrong.
+  /// The file, the line if a single one is at fault, and what is wrong.
   case configuration(file: [UInt8], line: Int?, message: String)
   case unreadableConfiguration(SystemError)
   case startedAsRoot

@@ -2,7 +2,7 @@
 import Delivery
 import Posix
 
-// First of all: what a library prints must not reach the sender.
+// This comes first: what a library prints must not reach the sender.
 ProcessStart.silenceStandardError()
 
 let hasTerminal = Terminal.hasInputOrOutput
@@ -18,7 +18,7 @@ ProcessStart.interruptWaitsEverySecond()
 
 let answer = PipeAnswer(DeliveryProgram(arguments: CurrentProcess.arguments).run(&message))
 
-// If the verdict cannot be written, defer instead: the sender would get a text of pipe(8)'s own.
+// If the verdict cannot be written, defer instead: the sender would get pipe(8)'s own text.
 let text = answer.output + Array((hasTerminal ? "\nThe cause is in the mail log.\n" : "").utf8)
 let isWritten = answer.output.isEmpty || StandardStream.write(text)
 CurrentProcess.exit(isWritten ? answer.exitStatus : PipeAnswer.temporaryFailure)

@@ -2,7 +2,9 @@
 import ArgumentParser
 import Audit
 import Configuration
+import Findings
 import Posix
+import Presentation
 
 /// `ullage audit`
 struct AuditCommand: ParsableCommand {
@@ -52,7 +54,7 @@ struct AuditCommand: ParsableCommand {
   @Option(
     parsing: .singleValue,
     help: ArgumentHelp("A kind of finding to leave out; may be given several times.", valueName: "kind"))
-  var ignore: [Finding.Kind] = []
+  var ignore: [AuditKind] = []
 
   @Option(
     name: .customLong("max-rate"),
@@ -104,79 +106,140 @@ struct AuditCommand: ParsableCommand {
   }
 
   func run() throws {
-    var hasReported = false
-    guard nagios else { return try perform { try audit(&hasReported) } }
-    do { try perform { try audit(&hasReported) } } catch let status as ExitCode where status.rawValue > 3 {
-      if !hasReported { try? Output.print("ULLAGE UNKNOWN - the audit failed; see standard error\n") }
-      throw ExitCode(3)
+    guard nagios else { return try perform(audits) }
+    do { try perform(audits) } catch let status as ExitCode where status.rawValue > 3 {
+      throw ExitCode(NagiosLine.Status.unknown.rawValue)
     }
   }
 
-  private func audit(_ hasReported: inout Bool) throws -> Int32 {
+  private func audits() throws -> Int32 {
+    var hasReported = false
+    do { return try audits(&hasReported) } catch {
+      // A monitoring system expects a line whatever happens.
+      if nagios, !hasReported {
+        let output = Output.standard()
+        try output.write("ULLAGE UNKNOWN - the audit failed; see standard error\n")
+        try output.flush()
+      }
+      throw error
+    }
+  }
+
+  private func audits(_ hasReported: inout Bool) throws -> Int32 {
     let settings = try configurationOption.settingsWithLedger()
-    let options = AuditOptions(
-      level: level, share: share.count, repairs: repair, cleansTmp: cleansTmp, domain: domain.map { Array($0.utf8) },
-      rate: rate, workers: jobs ?? CurrentProcess.processorCount, ignored: Set(ignore))
-    let store = try state.map { try AuditStateFile($0) }
+    let options = auditOptions
+    let file = try state.map { try stateFile($0) }
     let today = night ?? Int(Timestamp.now.localDay)
     let fresh = AuditState(options: options.fingerprint, night: today)
-    Interruption.listen()
-    var status: Int32 = 0
-    if let begun = try store?.load(options: options.fingerprint) {
-      status = try audit(settings, options, begun, store, &hasReported)
-      // The audit of an earlier night counted the share of that night only.
-      if begun.night == today || Interruption.received != 0 { return status }
+    guard let file, let begun = try interruptedState(in: file, options) else {
+      return try audit(settings, options, fresh, file, &hasReported)
     }
-    return max(status, try audit(settings, options, fresh, store, &hasReported))
+    let status = try audit(settings, options, begun, file, &hasReported)
+    // The audit of an earlier night counted the share of that night only.
+    if begun.night == today || Interruption.received != 0 { return status }
+    return max(status, try audit(settings, options, fresh, file, &hasReported))
+  }
+
+  private var auditOptions: AuditOptions {
+    var options = AuditOptions()
+    options.level = level
+    options.share = share.count
+    options.repairs = repair
+    options.cleansTmp = cleansTmp
+    options.domain = domain
+    options.rate = rate
+    options.workers = jobs
+    options.ignored = Set(ignore.map(\.kind))
+    return options
+  }
+
+  private func stateFile(_ name: String) throws -> AuditStateFile {
+    guard let path = Path(name.utf8) else {
+      throw CommandError(ExitStatus.usage, "--state: the name contains NUL")
+    }
+    return AuditStateFile(path)
+  }
+
+  private func interruptedState(in file: AuditStateFile, _ options: AuditOptions) throws -> AuditState? {
+    switch try file.load(options: options.fingerprint) {
+    case .nothing: return nil
+    case .other(let options):
+      say("\(state ?? "") is from an audit with other options (\(options)); starting a new one")
+      return nil
+    case .interrupted(let begun):
+      say("continuing the audit that was interrupted after \(begun.mailboxes) mailboxes; see \(state ?? "")")
+      return begun
+    }
   }
 
   private func audit(
-    _ settings: Settings, _ options: AuditOptions, _ state: AuditState, _ store: AuditStateFile?,
+    _ settings: Settings, _ options: AuditOptions, _ state: AuditState, _ file: AuditStateFile?,
     _ hasReported: inout Bool
   ) throws -> Int32 {
     // Fail early if the state cannot be written.
-    try store?.save(state)
+    try file?.save(state)
     let run = try AuditRun(settings, options, state, waiting: sayThatItWaits)
-    let report = AuditReport(format: format, nagios: nagios, quiet: quiet)
-    defer { hasReported = hasReported || report.isFinished }
+    let auditFormat: AuditFormat = nagios ? .nagios : format == .table ? .text(quiet: quiet) : .records(format)
+    var printer = auditFormat.printer(
+      RemedyText(configurationFile: configurationOption.path), to: .standard(), style: .standardOutput)
     let meter = try ProgressMeter("mailboxes") { try run.count() }
     meter.done = run.state.mailboxes
-    do {
-      try run.run(listener(report, meter, store))
-    } catch {
-      meter.clear()
-      try store?.save(run.state)
-      if run.state.mailboxes > 0 { try report.finish(run.state, seconds: meter.elapsed, isComplete: false) }
-      throw error
-    }
-    meter.clear()
-    let wasInterrupted = Interruption.received != 0
-    if wasInterrupted { try store?.save(run.state) } else { try store?.remove() }
-    if !wasInterrupted, let domain, run.state.mailboxes == 0 { throw CommandError.noMailboxes(in: domain) }
-    try report.finish(run.state, seconds: meter.elapsed, isComplete: !wasInterrupted)
-    guard wasInterrupted else { return report.status(run.state) }
-    let next = store == nil ? "" : "; the same command resumes there"
-    StandardStream.writeError("ullage: audit: interrupted after \(run.state.mailboxes) mailboxes\(next)\n")
-    return nagios ? 3 : ExitStatus.signal(Interruption.received)
-  }
-
-  private func listener(_ report: AuditReport, _ meter: ProgressMeter, _ store: AuditStateFile?) -> AuditRun.Listener {
-    AuditRun.Listener(
+    let listener = AuditRun.Listener(
       finding: { finding in
-        if report.writesAtOnce { meter.clear() }
-        try report.write(finding)
+        if printer.writesAtOnce { meter.clear() }
+        try printer.write(finding)
       },
       problem: { problem in
+        // Each is named: those that the report has no room for at once.
+        if printer.listsProblems, run.state.notAuditedCount <= AuditState.keptProblems { return }
         meter.clear()
-        report.write(problem: problem)
+        say("not audited: \(problem)")
       },
       idle: { state in
         meter.done = state.mailboxes
         meter.show()
-        try store?.save(state, atMostEvery: 5)
+        try file?.save(state, atMostEvery: 5)
       })
+    do {
+      try run.run(listener)
+    } catch {
+      meter.clear()
+      try file?.save(run.state)
+      if run.state.mailboxes > 0 {
+        try printer.finish(run.state, seconds: meter.elapsed, isComplete: false)
+        hasReported = true
+      }
+      throw error
+    }
+    meter.clear()
+    let wasInterrupted = Interruption.received != 0
+    if wasInterrupted { try file?.save(run.state) } else { try file?.remove() }
+    if !wasInterrupted, let domain, run.state.mailboxes == 0 { throw CommandError.noMailboxes(in: domain) }
+    try printer.finish(run.state, seconds: meter.elapsed, isComplete: !wasInterrupted)
+    hasReported = true
+    guard wasInterrupted else { return status(run.state) }
+    let next = file == nil ? "" : "; the same command resumes there"
+    say("interrupted after \(run.state.mailboxes) mailboxes\(next)")
+    return nagios ? NagiosLine.Status.unknown.rawValue : ExitStatus.signal(Interruption.received)
+  }
+
+  private func status(_ state: AuditState) -> Int32 {
+    if nagios { return NagiosLine.Status(state, isComplete: true).rawValue }
+    if state.notAuditedCount > 0 { return ExitStatus.incomplete }
+    return state.count() > 0 ? 1 : ExitStatus.done
   }
 }
 
+/// A kind of finding that an audit can leave out.
+struct AuditKind: ExpressibleByArgument {
+  let kind: FindingKind
+
+  init?(argument: String) {
+    guard let kind = FindingKind(rawValue: argument), FindingKind.ofAudit.contains(kind) else { return nil }
+    self.kind = kind
+  }
+
+  static var allValueStrings: [String] { FindingKind.ofAudit.map(\.rawValue) }
+}
+
 extension AuditOptions.Level: ExpressibleByArgument {}
-extension Finding.Kind: ExpressibleByArgument {}

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import ArgumentParser
+import Check
 import Configuration
-import Doctor
+import Findings
 import Posix
-import Postfix
-import Reports
+import Presentation
+import Site
 import Text
 
 /// `ullage check`
@@ -45,7 +46,7 @@ struct CheckCommand: ParsableCommand {
   var mailboxes = 100
 
   @Option(help: ArgumentHelp("A kind of finding to leave out; may be given several times.", valueName: "kind"))
-  var ignore: [Diagnosis.Kind] = []
+  var ignore: [CheckKind] = []
 
   @Flag(help: "List all parameters of ullage.cf with their defaults, and do nothing else.")
   var defaults = false
@@ -63,25 +64,43 @@ struct CheckCommand: ParsableCommand {
   func run() throws {
     try perform {
       if defaults {
-        let lines = Parameter.allCases.map { "\($0.rawValue) = \($0.definition.defaultText)".trimmingEnd + "\n" }
-        try Output.print(lines.joined())
+        try writeDefaults()
         return ExitStatus.done
       }
-      let diagnoses = try Checkup.run(
-        .init(
-          configurationFile: PostfixDirectory.absolute(configurationOption.file),
-          postfixDirectory: PostfixDirectory.absolute(postfix), dovecotFile: dovecot,
-          courierDirectory: courier, user: user, mailboxCount: mailboxes)
-      ).filter { diagnosis in !ignore.contains { $0 == diagnosis.kind } }
-      try DiagnosisReport(format: format).write(diagnoses)
-      if diagnoses.contains(where: { $0.severity == .error }) { return 2 }
-      return diagnoses.contains { $0.severity == .warning } ? 1 : ExitStatus.done
+      var options = CheckRun.Options(
+        configurationFile: PostfixDirectory.absolute(configurationOption.file),
+        postfixDirectory: PostfixDirectory.absolute(postfix))
+      options.dovecotFile = dovecot
+      options.courierDirectory = courier
+      options.user = user
+      options.mailboxCount = mailboxes
+      let findings = try CheckRun.findings(options).filter { finding in !ignore.contains { $0.kind == finding.kind } }
+      if Interruption.received != 0 { return ExitStatus.signal(Interruption.received) }
+      let remedies = RemedyText(configurationFile: options.configurationFile)
+      try CheckPrinter(remedies, to: .standard(), style: .standardOutput).write(findings, as: format)
+      if findings.contains(where: { $0.severity == .error }) { return 2 }
+      return findings.contains { $0.severity == .warning } ? 1 : ExitStatus.done
     }
+  }
+
+  private func writeDefaults() throws {
+    let output = Output.standard()
+    for parameter in Parameter.allCases {
+      let line = Array("\(parameter.rawValue) = \(parameter.definition.defaultText)".utf8)
+      try output.write(line.trimmingEnd.text + "\n")
+    }
+    try output.flush()
   }
 }
 
-extension Diagnosis.Kind: ExpressibleByArgument {}
+/// A kind of finding that a check can leave out.
+struct CheckKind: ExpressibleByArgument {
+  let kind: FindingKind
 
-extension String {
-  fileprivate var trimmingEnd: String { String(decoding: Array(utf8).trimmingEnd, as: UTF8.self) }
+  init?(argument: String) {
+    guard let kind = FindingKind(rawValue: argument), FindingKind.ofCheck.contains(kind) else { return nil }
+    self.kind = kind
+  }
+
+  static var allValueStrings: [String] { FindingKind.ofCheck.map(\.rawValue) }
 }

@@ -3,6 +3,7 @@ import ArgumentParser
 import Configuration
 import Mailboxes
 import Posix
+import Presentation
 import Tables
 import Text
 
@@ -63,11 +64,11 @@ struct MapCommand: ParsableCommand {
   }
 
   /// Seconds, the same as a delivery has for its lookups.
-  private static let patience: Int64 = 20
+  private static let timeLimit: Int64 = 20
 
   func run() throws {
     try perform {
-      guard let value = try lookUp(until: Deadline(secondsFromNow: Self.patience)) else { return 1 }
+      guard let value = try lookUp(until: Deadline(secondsFromNow: Self.timeLimit)) else { return 1 }
       try StandardStream.writeAll(value + [UInt8(ascii: "\n")])
       return ExitStatus.done
     }
@@ -82,17 +83,18 @@ struct MapCommand: ParsableCommand {
   }
 
   private func lookUp(until deadline: Deadline) throws -> [UInt8]? {
-    let tables = TableSet(observer: showsSteps ? StepPrinter().observer : nil)
-    let key = Array(key.utf8)
+    let tables = TableSet(
+      observer: showsSteps ? LookupSteps { StandardStream.writeError($0 + "\n") }.observer : nil)
+    let query = AddressQuery(Array(key.utf8), until: deadline)
     switch table {
     case .table(let reference) where showsSteps:
       let addressTables = AddressTables(delimiters: recipientDelimiter, tables)
-      return try addressTables.value(in: [reference], for: key, until: deadline)
+      return try addressTables.value(in: [reference], for: query)
     case .table(let reference):
-      return try tables.query(key, in: reference, until: deadline)
+      return try tables.query(TableQuery(query.address, until: deadline), in: reference)
     case .parameter(let parameter):
       let lookup = AddressLookup(try SettingsFile(configurationFile).settings.get(), tables)
-      let value = try lookup.value(of: parameter, for: key, until: deadline)
+      let value = try lookup.value(of: parameter, for: query)
       if let failure = lookup.serviceFailure {
         StandardStream.writeError("ullage: map: warning: queried without the lookup service: \(failure)\n")
       }

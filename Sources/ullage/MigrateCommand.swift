@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 import ArgumentParser
 import Configuration
+import Findings
 import Foundation
 import Migration
 import Posix
-import Postfix
 import Postgres
+import Presentation
+import Site
 import Text
 
 /// `ullage migrate`
@@ -67,22 +69,21 @@ struct MigrateCommand: ParsableCommand {
           from: postfix,
           .init(configurationFile: PostfixDirectory.absolute(target), transport: transport, user: user),
           Survey(PostfixDirectory.absolute(from)))
-      } catch let error as PostfixError {
-        throw CommandError(status: ExitStatus.configuration, text: error.shown)
       } catch let error as ConfigurationError {
         let place = error.line.map { "/main.cf, line \($0)" } ?? ""
-        throw CommandError(status: ExitStatus.configuration, text: "\(from)\(place): \(error.message)")
+        throw CommandError(ExitStatus.configuration, "\(from)\(place): \(error.message)")
       }
       guard plan.parameterCount > 0 else {
         throw CommandError(
-          status: ExitStatus.configuration,
-          text:
-            "\(from)/main.cf sets nothing for virtual(8), so there is nothing to migrate; ullage.cf(5) has the parameters"
+          ExitStatus.configuration,
+          "\(from)/main.cf sets nothing for virtual(8), so there is nothing to migrate; ullage.cf(5) has the parameters"
         )
       }
       if !isDryRun { try write(plan) }
-      try MigrationReport(plan, from: from, to: target, isDryRun: isDryRun).write()
-      return plan.obstacles.isEmpty ? ExitStatus.done : 1
+      try MigrationText(
+        plan, from: from, to: target, isDryRun: isDryRun, output: .standard(), style: .standardOutput
+      ).write()
+      return plan.findings(.obstacle).isEmpty ? ExitStatus.done : 1
     }
   }
 
@@ -91,16 +92,15 @@ struct MigrateCommand: ParsableCommand {
     guard let entry = postfix.master.transport(transport), entry.program.first?.hasSuffix("/ullage-deliver") != true
     else { return }
     throw CommandError(
-      status: ExitStatus.configuration,
-      text:
-        "master.cf has an entry \(transport) already, which runs \(entry.program.first ?? entry.command); nothing was"
+      ExitStatus.configuration,
+      "master.cf has an entry \(transport) already, which runs \(entry.program.first ?? entry.command); nothing was"
         + " written; give another name with --transport")
   }
 
   private func write(_ plan: MigrationPlan) throws {
     // Write the target of a symlink, and keep the link.
     guard let path = Path(URL(fileURLWithPath: target).resolvingSymlinksInPath().path.utf8) else {
-      throw CommandError(status: ExitStatus.usage, text: "--to: the name contains NUL")
+      throw CommandError(ExitStatus.usage, "--to: the name contains NUL")
     }
     let old: [UInt8]?
     do { old = try File.contents(of: path, limit: 1 << 20, until: .never) } catch {
@@ -111,9 +111,8 @@ struct MigrateCommand: ParsableCommand {
     let hasSettings = old.map { !LogicalLine.split($0).isEmpty } ?? false
     guard !hasSettings || force || old == plan.configuration else {
       throw CommandError(
-        status: ExitStatus.configuration,
-        text:
-          "\(target) has settings already, and nothing was written; --dry-run shows the new file, --force replaces it")
+        ExitStatus.configuration,
+        "\(target) has settings already, and nothing was written; --dry-run shows the new file, --force replaces it")
     }
     do {
       if hasSettings, let old, old != plan.configuration {
@@ -127,7 +126,11 @@ struct MigrateCommand: ParsableCommand {
   /// `FILE.old`, or `FILE.old2` and so on, so that no earlier copy is overwritten.
   private static func free(_ path: Path) throws(SystemError) -> Path {
     for ending in [".old"] + (2..<100).map({ ".old\($0)" }) {
-      if let name = Path(path.bytes + Array(ending.utf8)), (try? stat(name)) == nil { return name }
+      guard let name = Path(path.bytes + Array(ending.utf8)) else { continue }
+      do { _ = try stat(name) } catch {
+        guard error.number == Errno.ENOENT else { throw error }
+        return name
+      }
     }
     throw SystemError(.open, path.bytes + Array(".old".utf8), Errno.EEXIST)
   }
@@ -139,14 +142,13 @@ struct MigrateCommand: ParsableCommand {
   }
 
   private func failure(_ error: SystemError) -> CommandError {
-    let cure =
+    let remedy =
       switch error.number {
       case Errno.ENOENT: "create the directory, or name another file with --to"
       case Errno.EACCES: "run it as root, or name another file with --to"
       case Errno.EINVAL, Errno.EISDIR: "that is not a file; name one with --to"
       default: "name a file on another disk with --to, or try again"
       }
-    return CommandError(
-      status: ExitStatus.configuration, text: "nothing was written: \(error.shown); \(cure)")
+    return CommandError(ExitStatus.configuration, "nothing was written: \(error.shown); \(remedy)")
   }
 }

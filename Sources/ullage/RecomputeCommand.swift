@@ -5,8 +5,9 @@ import Configuration
 import Mailboxes
 import Maildir
 import Posix
+import Presentation
 import Quota
-import Reports
+import Sweep
 import Text
 
 /// `ullage recompute`
@@ -35,7 +36,7 @@ struct RecomputeCommand: ParsableCommand {
       78 something must be corrected first.
       """)
 
-  @OptionGroup var selection: MailboxSelection
+  @OptionGroup var selection: SelectionOption
 
   @Option(
     name: .customLong("maildir"), parsing: .upToNextOption,
@@ -85,83 +86,55 @@ struct RecomputeCommand: ParsableCommand {
     try perform {
       let settings =
         try maildirs.isEmpty ? configurationOption.settingsWithLedger() : configurationOption.settingsOrDefaults()
-      var report = RecomputeReport(
-        format: format, showsAll: !selection.addresses.isEmpty || !maildirs.isEmpty, isDryRun: isDryRun)
-      let source = try source(settings, &report)
-      let pool = WorkerPool(workers: jobs ?? CurrentProcess.processorCount, batchSize: 1, rule: settings.countingRule)
-      let meter = try ProgressMeter("mailboxes", total: source.count)
-      Interruption.listen()
-      do {
-        try pool.run(
-          next: source.next,
-          take: { job, result in
-            meter.done += 1
-            if report.isWritten { meter.clear() }
-            try report.add(job.row, result)
-          }, idle: meter.show)
-      } catch {
-        // Show what was done.
-        meter.clear()
-        _ = try report.finish(seconds: meter.elapsed)
-        throw error
+      let sweep = try Sweep(
+        settings,
+        maildirs.isEmpty
+          ? selection.selection : .maildirs(maildirs, limit: limit.map { QuotaLimit(bytes: $0.bytes) }),
+        Sweep.Force(workers: jobs, batchSize: 1), waiting: sayThatItWaits)
+      reportLookups(of: sweep)
+      var printer = RecomputePrinter(
+        as: format, showsAll: !selection.addresses.isEmpty || !maildirs.isEmpty, isDryRun: isDryRun, to: .standard(),
+        style: .standardOutput)
+      let done = try recompute(sweep, &printer)
+      if Interruption.received != 0 {
+        say("interrupted; work in progress was finished")
+        return ExitStatus.signal(Interruption.received)
       }
-      meter.clear()
-      let status = try report.finish(seconds: meter.elapsed)
-      if status == 0, meter.done == 0, let domain = selection.domain { throw CommandError.noMailboxes(in: domain) }
-      return status
+      if done == 0, let domain = selection.domain { throw CommandError.noMailboxes(in: domain) }
+      if !sweep.unknownAddresses.isEmpty { return ExitStatus.noUser }
+      return printer.failures > 0 ? ExitStatus.incomplete : ExitStatus.done
     }
   }
 
-  private typealias Source = (next: () throws -> MailboxJob?, count: () throws -> Int?)
-
-  private func source(_ settings: Settings, _ report: inout RecomputeReport) throws -> Source {
+  private var work: MailboxTask.Work {
     var work: MailboxTask.Work = [.count, .limitAtOnce]
     if !isDryRun { work.insert(.repair) }
     if force { work.insert(.force) }
-    if !maildirs.isEmpty {
-      return Self.source(of: try maildirs.map { try job(forDirectory: $0, settings, work) })
-    }
-    let maker = try JobMaker(settings, work: work)
-    guard selection.addresses.isEmpty else {
-      let (jobs, unknown) = try selection.lookUp(settings, maker)
-      report.noteUnknown(unknown)
-      return Self.source(of: jobs)
-    }
-    let list = try MailboxList(settings, domain: selection.domain.map { Array($0.utf8) }, waiting: sayThatItWaits)
-    return ({ try list.next().map(maker.job) }, { try list.count() })
+    return work
   }
 
-  private static func exists(_ name: String) -> Bool {
-    guard let path = Path(name.utf8) else { return false }
-    return (try? stat(path)) != nil
-  }
-
-  private static func source(of jobs: [MailboxJob]) -> Source {
-    var rest = jobs[...]
-    return ({ rest.popFirst() }, { jobs.count })
-  }
-
-  private func job(
-    forDirectory name: String, _ settings: Settings, _ work: MailboxTask.Work
-  ) throws -> MailboxJob {
-    let parts = name.split(separator: "/")
-    guard let last = parts.last.flatMap({ Path($0.utf8) }) else {
-      throw CommandError(status: ExitStatus.usage, text: "--maildir \(name): that is not a Maildir")
+  /// - Returns: how many mailboxes there were.
+  private func recompute(_ sweep: Sweep, _ printer: inout RecomputePrinter) throws -> Int {
+    let meter = try ProgressMeter("mailboxes", total: sweep.count)
+    func finish() throws {
+      meter.clear()
+      if let summary = try printer.finish(seconds: meter.elapsed) { StandardStream.writeError(summary + "\n") }
     }
-    let above = (name.hasPrefix("/") ? "/" : "./") + parts.dropLast().joined(separator: "/")
-    guard let base = Path(above.utf8) else {
-      throw CommandError(status: ExitStatus.usage, text: "--maildir: the name contains NUL")
+    do {
+      try sweep.run({ _ in work }, idle: meter.show) { visit in
+        meter.done += 1
+        if printer.isWritten { meter.clear() }
+        try printer.write(visit)
+        for folder in visit.report.unreadable {
+          say("\(visit.row.name): not counted, no permission to read it: \(folder)")
+        }
+      }
+    } catch {
+      // Show what was done.
+      try finish()
+      throw error
     }
-    let isFolder = last.bytes.first == UInt8(ascii: ".") && Self.exists("\(name)/maildirfolder")
-    guard !isFolder else {
-      throw CommandError(
-        status: ExitStatus.usage, text: "--maildir \(name): that is a folder; give the Maildir above it")
-    }
-    let limit = limit.map { QuotaLimit(bytes: $0.bytes) }
-    let row = MailboxRow(address: [], path: Array(name.utf8), quota: EffectiveLimit(limit ?? .none, .given))
-    guard Self.exists(above) else {
-      return JobMaker(base: base, settings, work: work).failed(row, "there is no \(above)")
-    }
-    return JobMaker(base: base, settings, work: work).job(row, components: [last], limit: limit)
+    try finish()
+    return meter.done
   }
 }

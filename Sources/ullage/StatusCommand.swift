@@ -5,8 +5,9 @@ import Configuration
 import Mailboxes
 import Maildir
 import Posix
+import Presentation
 import Quota
-import Reports
+import Sweep
 
 /// `ullage status`
 struct StatusCommand: ParsableCommand {
@@ -29,7 +30,7 @@ struct StatusCommand: ParsableCommand {
       78 something must be corrected first.
       """)
 
-  @OptionGroup var selection: MailboxSelection
+  @OptionGroup var selection: SelectionOption
 
   @Option(help: ArgumentHelp("Only those that hold more than this share of their limit.", valueName: "percent"))
   var over: Int64?
@@ -60,51 +61,33 @@ struct StatusCommand: ParsableCommand {
   func run() throws {
     try perform {
       let settings = try configurationOption.settingsWithLedger()
-      let maker = try JobMaker(settings, work: [])
-      var unknown: [String] = []
-      let next: () throws -> MailboxJob?
-      if selection.addresses.isEmpty {
-        let list = try MailboxList(settings, domain: selection.domain.map { Array($0.utf8) }, waiting: sayThatItWaits)
-        next = { try list.next().map(maker.job) }
-      } else {
-        let found = try selection.lookUp(settings, maker)
-        unknown = found.unknown
-        var rest = found.jobs[...]
-        next = { rest.popFirst() }
-      }
-      let (lines, seen, unknowns) = try collect(settings, next)
+      let sweep = try Sweep(settings, selection.selection, Sweep.Force(batchSize: 128), waiting: sayThatItWaits)
+      let (lines, seen, unknown) = try collect(sweep)
       if seen == 0, let domain = selection.domain { throw CommandError.noMailboxes(in: domain) }
-      try StatusReport(format: format).write(lines)
-      for address in unknown {
-        StandardStream.writeError(
-          "ullage: status: \(address): no such mailbox; ullage map shows which table was queried\n")
-      }
+      let printer = StatusPrinter(to: .standard(), style: .standardOutput, now: Timestamp.now.seconds)
+      try printer.write(lines, as: format)
+      reportLookups(of: sweep)
       if Interruption.received != 0 { return ExitStatus.signal(Interruption.received) }
-      if !unknown.isEmpty { return ExitStatus.noUser }
-      return unknowns > 0 ? ExitStatus.incomplete : ExitStatus.done
+      if !sweep.unknownAddresses.isEmpty { return ExitStatus.noUser }
+      return unknown > 0 ? ExitStatus.incomplete : ExitStatus.done
     }
   }
 
   /// - Returns: the lines to show, how many mailboxes there were, and how many of them could not be examined.
-  private func collect(
-    _ settings: Settings, _ next: () throws -> MailboxJob?
-  ) throws -> (lines: [StatusLine], seen: Int, unknown: Int) {
-    let pool = WorkerPool(workers: CurrentProcess.processorCount, batchSize: 128, rule: settings.countingRule)
+  private func collect(_ sweep: Sweep) throws -> (lines: [StatusLine], seen: Int, unknown: Int) {
     let meter = ProgressMeter("mailboxes") { nil }
-    Interruption.listen()
     var lines: [StatusLine] = []
     var unknown = 0
-    try pool.run(
-      next: next,
-      take: { job, report in
-        meter.done += 1
-        if report.isUnknown { unknown += 1 }
-        let line = StatusLine(row: job.row, report: report)
-        if let over, !line.isOver(over) { return }
-        lines.append(line)
-        // Prune only when more than twice as many are held, because that sorts them all.
-        if let top, lines.count >= 2 * top + 1000 { lines = Array(sorted(lines).prefix(top)) }
-      }, idle: meter.show)
+    try sweep.run({ _ in [] }, idle: meter.show) { visit in
+      meter.done += 1
+      // A mailbox without a Maildir is known: nothing has been delivered to it yet.
+      if visit.report.state != .examined, visit.report.state != .absent { unknown += 1 }
+      let line = StatusLine(visit)
+      if let over, !line.isOver(over) { return }
+      lines.append(line)
+      // Prune only when more than twice as many are held, because that sorts them all.
+      if let top, lines.count >= 2 * top + 1000 { lines = Array(sorted(lines).prefix(top)) }
+    }
     meter.clear()
     return (Array(sorted(lines).prefix(top ?? .max)), meter.done, unknown)
   }
@@ -125,22 +108,4 @@ struct StatusCommand: ParsableCommand {
       $0.1 != $1.1 ? $0.1 > $1.1 : $0.0.row.address.lexicographicallyPrecedes($1.0.row.address)
     }.map(\.0)
   }
-}
-
-/// A mailbox and how full it is.
-struct StatusLine {
-  let row: MailboxRow
-  let report: MailboxReport
-
-  /// Nil without a limit, or if the usage is unknown.
-  var percent: Int64? { report.usage.flatMap { row.limit.percent(of: $0) } }
-
-  func isOver(_ percent: Int64) -> Bool {
-    report.usage.map { row.limit.isExceeded(by: $0, percent: percent) } ?? false
-  }
-}
-
-extension MailboxReport {
-  /// The mailbox could not be examined. (One without a Maildir is known: it is empty.)
-  var isUnknown: Bool { state != .examined && state != .absent }
 }

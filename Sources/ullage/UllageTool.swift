@@ -3,6 +3,7 @@ import ArgumentParser
 import Audit
 import Configuration
 import Posix
+import Sweep
 
 @main
 enum Program {

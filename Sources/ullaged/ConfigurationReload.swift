@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Logging
-import Lookup
+import LookupServer
 import Mailboxes
 import Posix
 import ServiceLifecycle

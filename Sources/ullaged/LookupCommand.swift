@@ -2,7 +2,7 @@
 import ArgumentParser
 import Configuration
 import Logging
-import Lookup
+import LookupServer
 import Mailboxes
 import Posix
 import ServiceLifecycle

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import Lookup
+import LookupServer
 import NIOCore
 import NIOPosix
 import Posix

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Configuration
 import Logging
-import Lookup
+import LookupServer
 import NIOCore
 import NIOPosix
 import Posix

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Configuration
 import Logging
-import Lookup
+import LookupServer
 import Posix
 
 /// Sends log lines to the mail system's log, and to standard error if that is a terminal.

@@ -277,7 +277,7 @@ struct PostgresTests {
       let isError = ["fatal:", "error:", "lookup error"].contains { postmap.errors.contains($0) }
       let expected = postmap.status == 0 ? String(postmap.output.dropLast()) : isError ? "error" : nil
       var answer: String?
-      do { answer = try TableSet().lookup(Array(key.utf8), in: [table], until: .never)?.text } catch {
+      do { answer = try TableSet().lookup(TableQuery(Array(key.utf8), until: .never), in: [table])?.text } catch {
         answer = "error"
       }
       #expect(answer == expected, "\(key): \(postmap.errors)")

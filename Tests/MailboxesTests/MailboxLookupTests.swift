@@ -49,7 +49,7 @@ struct MailboxLookupTests {
     let text = "virtual_mailbox_base = /m\nvirtual_mailbox_limit = 500\nmessage_size_limit = 100\n\(lines)\n"
     let settings = try Settings(ConfigurationFile(parsing: Array(text.utf8)))
     return try MailboxLookup(settings).mailbox(
-      of: Array(address.utf8), for: Credentials(user: 1000, group: 1000), until: .never)
+      of: AddressQuery(Array(address.utf8), until: .never), for: Credentials(user: 1000, group: 1000))
   }
 
   @Test("A mailbox has a path below the base, with the suffix, and limits")

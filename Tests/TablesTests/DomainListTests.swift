@@ -14,7 +14,7 @@ struct DomainListTests {
       return Array(file.utf8)
     }
     return try domains.contains(Array(domain.utf8)) { table throws(TableError) in
-      try TableSet().lookup(Array(domain.utf8), in: [table], until: .never) != nil
+      try TableSet().lookup(TableQuery(Array(domain.utf8), until: .never), in: [table]) != nil
     }
   }
 
@@ -72,8 +72,8 @@ struct DomainListTests {
     let set = TableSet()
     // Nothing is queried: there is no such database.
     for key in ["you@a.org", "@b.org", "b.org", "you"] {
-      #expect(try set.lookup(Array(key.utf8), in: [table], until: .never) == nil)
+      #expect(try set.lookup(TableQuery(Array(key.utf8), until: .never), in: [table]) == nil)
     }
-    #expect(throws: TableError.self) { try set.lookup(Array("you@b.org".utf8), in: [table], until: .never) }
+    #expect(throws: TableError.self) { try set.lookup(TableQuery(Array("you@b.org".utf8), until: .never), in: [table]) }
   }
 }

@@ -18,7 +18,7 @@ struct SocketmapTableTests {
   ) throws -> Result<String?, TableError> {
     let table = try table(server)
     return Result { () throws(TableError) in
-      try TableSet().lookup(Array(key.utf8), in: table, until: Deadline(secondsFromNow: seconds))?.text
+      try TableSet().lookup(TableQuery(Array(key.utf8), until: Deadline(secondsFromNow: seconds)), in: table)?.text
     }
   }
 
@@ -85,7 +85,7 @@ struct SocketmapTableTests {
     let table = try table(server)
     for _ in 0..<3 {
       // The server hangs up after each answer, so that the kept connection is dead each time.
-      #expect(try set.lookup([1], in: table, until: Deadline(secondsFromNow: 20))?.text == "v")
+      #expect(try set.lookup(TableQuery([1], until: Deadline(secondsFromNow: 20)), in: table)?.text == "v")
     }
     server.answer { _ in ("", true) }
     let before = server.requests.count
@@ -103,7 +103,7 @@ struct SocketmapTableTests {
   @Test("It is queried only for whole addresses, as by Postfix")
   func partialKeys() throws {
     let server = try MadeUpServer { _ in (netstring("OK v"), false) }
-    #expect(try TableSet().lookup([1], isPartial: true, in: table(server), until: .never) == nil)
+    #expect(try TableSet().lookup(TableQuery([1], isPartial: true, until: .never), in: table(server)) == nil)
     #expect(server.requests == [])
   }
 }

@@ -10,7 +10,7 @@ import Text
 struct TableSetTests {
   private func lookup(_ table: String, _ key: String) throws -> String? {
     let reference = try #require(TableReference(Array(table.utf8)))
-    return try TableSet().lookup(Array(key.utf8), in: [reference], until: .never)?.text
+    return try TableSet().lookup(TableQuery(Array(key.utf8), until: .never), in: [reference])?.text
   }
 
   @Test(
@@ -56,7 +56,9 @@ struct TableSetTests {
   func order() throws {
     let tables = ["inline:{ a=1 }", "inline:{ a=2, b=2 }", "static:3"].compactMap { TableReference(Array($0.utf8)) }
     let set = TableSet()
-    let answers = try ["a", "b", "c"].map { try set.lookup(Array($0.utf8), in: tables, until: .never)?.text }
+    let answers = try ["a", "b", "c"].map {
+      try set.lookup(TableQuery(Array($0.utf8), until: .never), in: tables)?.text
+    }
     #expect(answers == ["1", "2", "3"])
   }
 }

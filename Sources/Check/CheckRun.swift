@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+package import Findings
+import Posix
+import Postgres
+import Site
+import Sweep
+import Text
+
+/// Checks everything that a delivery needs: one `…Check` for each thing. Changes nothing.
+package struct CheckRun {
+  /// Where to look.
+  package struct Options: Sendable {
+    package var configurationFile: String
+    package var postfixDirectory: String
+    /// Nil to look at Debian's paths, and to report nothing if nothing is there.
+    package var dovecotFile: String?
+    package var courierDirectory: String?
+    /// The mail user; nil for the user of the entry in master.cf.
+    package var user: String?
+    /// How many mailboxes are examined.
+    package var mailboxCount = 100
+
+    package init(configurationFile: String, postfixDirectory: String) {
+      self.configurationFile = configurationFile
+      self.postfixDirectory = postfixDirectory
+    }
+  }
+
+  private let options: Options
+  private let postfix: Result<PostfixDirectory, PostfixError>
+  /// The entries of master.cf that run `ullage-deliver` with this configuration file, or with any if there are none.
+  private let entries: [MasterService]
+  /// Those with another one.
+  private let others: [MasterService]
+
+  package static func findings(_ options: Options) throws -> [Finding] {
+    // pipe(8) passes none of these on, and with root's HOME libpq would fail as the mail user.
+    PostgresConnection.removeEnvironment()
+    return try CheckRun(options).findings()
+  }
+
+  private init(_ options: Options) {
+    self.options = options
+    do { postfix = .success(try PostfixDirectory(options.postfixDirectory)) } catch { postfix = .failure(error) }
+    var all: [MasterService] = []
+    if case .success(let directory) = postfix { all = EntryCheck.entries(in: directory) }
+    // A site may have several mail users, each with its own entry and configuration file.
+    let own = all.filter { EntryCheck.configurationFile(of: $0) == options.configurationFile }
+    entries = own.isEmpty ? all : own
+    let entries = entries
+    others = all.filter { !entries.contains($0) }
+  }
+
+  private func findings() throws -> [Finding] {
+    var about = FindingList(.postfix)
+    let user = findUser(&about)
+    var configuration = ConfigurationCheck(name: options.configurationFile, user: user)
+    let settings = configuration.run()
+    let site = Site(
+      configurationFile: options.configurationFile, settings: settings, user: user, postfix: postfix)
+    var findings = about.findings + configuration.found.findings
+    var connections: Int64?
+    if let settings {
+      var tables = TableCheck(site: site, settings: settings)
+      connections = tables.run()
+      findings += tables.found.findings
+    }
+    findings += postfixFindings(site, connections)
+    guard let settings else { return findings }
+    var imap = [DovecotCheck(settings: settings, file: options.dovecotFile).findings()]
+    imap.append(CourierCheck(settings: settings, directory: options.courierDirectory).findings())
+    findings += LogCheck(site: site, settings: settings).findings() + imap.joined()
+    return try findings + mailboxFindings(site)
+  }
+
+  private func postfixFindings(_ site: Site, _ connections: Int64?) -> [Finding] {
+    var check = PostfixCheck(
+      site: site, directory: options.postfixDirectory, entries: entries, others: others, connections: connections)
+    check.run()
+    return check.found.findings
+  }
+
+  private func mailboxFindings(_ site: Site) throws -> [Finding] {
+    guard let settings = site.settings, site.user != nil || CurrentProcess.effectiveUser == 0 else {
+      var skipped = FindingList(.mailboxes)
+      skipped.skip("mailboxes, locks and clocks", because: "that takes root", remedy: .runAsRoot)
+      return skipped.findings
+    }
+    var mailboxes = MailboxCheck(site: site, settings: settings, count: options.mailboxCount)
+    let (rows, sample) = try mailboxes.run()
+    var findings = mailboxes.found.findings
+    if case .success(let postfix) = postfix {
+      findings += RouteCheck(postfix: postfix, entries: entries).findings(of: rows)
+    }
+    return findings + MachineCheck(site: site, settings: settings, sample: sample).findings()
+  }
+
+  /// The user that deliveries run as, nil if it is unknown or we cannot act as that user.
+  private func findUser(_ found: inout FindingList) -> User? {
+    let own = CurrentProcess.effectiveUser
+    guard let name = options.user ?? entries.first?.attributes["user"], let user = User(ofEntry: name),
+      user.id != 0
+    else {
+      // A wrong or missing entry is reported separately.
+      var isKnown = false
+      if case .success = postfix { isKnown = true }
+      if !isKnown || options.user != nil {
+        found.skip(
+          "what the mail user may do", because: "it is unknown which user that is",
+          remedy: .run(Command("ullage", "check", "--user=vmail")))
+      }
+      return nil
+    }
+    if own != 0, own != user.id {
+      found.skip("what \(user.name) may do", because: "only root can act as another user", remedy: .runAsRoot)
+      return nil
+    }
+    guard user.credentials.canAct else {
+      found.skip("what \(user.name) may do", because: "root cannot act as another user here (a container?)")
+      return nil
+    }
+    return user
+  }
+}
+
+extension Remedy {
+  static let runAsRoot = Remedy.advice("run it as root")
+}

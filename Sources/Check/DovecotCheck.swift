@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+import Configuration
+import Findings
+import Posix
+import Quota
+import Text
+
+/// Dovecot's configuration, if it serves the same Maildirs.
+struct DovecotCheck {
+  let settings: Settings
+  /// Nil to look at the default path, and to report nothing if nothing is there.
+  let file: String?
+  private var found = FindingList(.imap)
+
+  init(settings: Settings, file: String?) {
+    self.settings = settings
+    self.file = file
+  }
+
+  private static let usual = "/etc/dovecot/dovecot.conf"
+  private static let programs: [Path] = ["/usr/bin/doveconf", "/usr/local/bin/doveconf"]
+
+  private static let servers: [Path] = [
+    "/usr/lib/dovecot/imap", "/usr/lib/dovecot/pop3", "/usr/libexec/dovecot/imap", "/usr/libexec/dovecot/pop3",
+  ]
+
+  func findings() -> [Finding] {
+    var check = self
+    check.run()
+    return check.found.findings
+  }
+
+  private mutating func run() {
+    let name = file ?? Self.usual
+    guard let path = Path(name.utf8) else { return }
+    if file == nil, (try? stat(path)) == nil || !Self.servers.contains(where: { isAllowed(.execution, to: $0) }) {
+      return
+    }
+    guard let text = output(["-n", "-c", path], name),
+      let protocols = output(["-h", "-c", path, "protocols"], name)
+    else { return }
+    // Dovecot may be installed for SASL or LMTP only.
+    guard protocols.contains("imap") || protocols.contains("pop3") else { return }
+    let dovecot = DovecotSettings(parsing: text)
+    checkDriver(dovecot, name)
+    checkPlaces(dovecot, name)
+    checkTrash(dovecot, name)
+    if settings.countingRule.profile == .courier || settings.countingRule.profile == .exim {
+      found.add(
+        .warning, .countProfile,
+        "maildir_count_profile is \(settings.countingRule.profile.rawValue), but Dovecot runs here", at: name,
+        reason: "each counts what the other leaves out, so the usage jumps",
+        remedy: .advice("maildir_count_profile = dovecot, or leave it out"))
+    }
+    if !found.hasTrouble() { found.good("Dovecot keeps maildirsize as Ullage does (\(name))") }
+  }
+
+  private mutating func output(_ arguments: [Path], _ name: String) -> String? {
+    for program in Self.programs where isAllowed(.execution, to: program) {
+      let ending = try? ChildProcess.run(
+        program, arguments, limit: 1 << 20, until: Deadline(secondsFromNow: 20))
+      if let ending, ending.status == 0 { return ending.output.text }
+      let complaint = ending?.errors.text.split(separator: "\n").first.map(String.init) ?? "it did not end in time"
+      found.skip("Dovecot", because: "doveconf -n: \(complaint)", remedy: .run(Command("doveconf", "-n", "-c", name)))
+      return nil
+    }
+    found.skip("Dovecot", because: "there is \(name), but no doveconf")
+    return nil
+  }
+
+  private mutating func checkDriver(_ dovecot: DovecotSettings, _ name: String) {
+    let consequence =
+      "it never writes maildirsize: messages deleted or moved by IMAP are not subtracted, so the usage is too high until the"
+      + " nightly recount"
+    let remedy =
+      "Dovecot 2.3: mail_plugins = $mail_plugins quota, and plugin { quota = maildir:User quota }."
+      + " Dovecot 2.4: mail_plugins { quota = yes }, and quota \"User quota\" { driver = maildir }"
+    guard dovecot.hasQuota else {
+      return found.add(
+        .warning, .quotaDriver, "Dovecot runs without its quota plugin", at: name, reason: consequence,
+        remedy: .advice(remedy))
+    }
+    guard !dovecot.quotaDrivers.contains("maildir") else { return }
+    let drivers = dovecot.quotaDrivers.joined(separator: ", ")
+    found.add(
+      .warning, .quotaDriver,
+      drivers.isEmpty ? "Dovecot's quota plugin has no quota root" : "Dovecot's quota driver is \(drivers)", at: name,
+      reason: consequence, remedy: .advice(remedy))
+  }
+
+  private mutating func checkPlaces(_ dovecot: DovecotSettings, _ name: String) {
+    if let format = dovecot.mailFormat, format != "maildir" {
+      found.add(
+        .error, .folderLayout, "Dovecot's mail format is \(format)", at: name,
+        reason: "it does not read the Maildirs that mail is delivered to",
+        remedy: .advice(
+          "mail_location = maildir:PATH (2.3), or mail_driver = maildir (2.4), after a conversion with dsync"))
+    }
+    if let directory = dovecot.controlDirectory {
+      found.add(
+        .error, .controlDirectory, "Dovecot keeps its control files in \(directory)", at: name,
+        reason: "its maildirsize is there, so Dovecot and deliveries each have one and know nothing of the other",
+        remedy: .advice(
+          "remove CONTROL= from mail_location (2.3), or mail_control_path (2.4), and move subscriptions and"
+            + " dovecot-uidlist back"))
+    }
+    if let layout = dovecot.layout, layout.lowercased() != "maildir++" {
+      found.add(
+        .error, .folderLayout, "Dovecot's folder layout is \(layout)", at: name,
+        reason: "only folders named .Folder in the Maildir count here (Maildir++)",
+        remedy: .advice("LAYOUT=maildir++, after a conversion with dsync"))
+    }
+  }
+
+  private mutating func checkTrash(_ dovecot: DovecotSettings, _ name: String) {
+    guard dovecot.hasQuota, dovecot.quotaDrivers.contains("maildir") else { return }
+    let theirs = dovecot.uncountedFolders
+    let ours = settings.countingRule.uncountedFolders.map { String(decoding: $0, as: UTF8.self) }
+    for folder in ours where !theirs.contains(folder) {
+      let mailbox = folder.dropFirst()
+      found.add(
+        .warning, .trash, "\(folder) does not count here, but counts for Dovecot", at: name,
+        reason: "the last to count wins, so the usage jumps, and users see a different one than deliveries",
+        remedy: .advice(
+          "Dovecot 2.3: plugin { quota_rule2 = \(mailbox):ignore }. Dovecot 2.4: mailbox \(mailbox) { quota_ignore = yes }."
+            + " Or virtual_trash_count = yes here"))
+    }
+    for parent in dovecot.uncountedParents where !settings.countingRule.leavesOutSubfolders {
+      found.add(
+        .warning, .trash, "folders below \(parent) count here, but not for Dovecot", at: name,
+        reason: "the last to count wins, so the usage jumps, and users see a different one than deliveries",
+        remedy: .set("virtual_trash_subfolders", "yes"))
+    }
+    for folder in theirs where !ours.contains(folder) {
+      found.add(
+        .warning, .trash, "\(folder) counts here, but not for Dovecot", at: name,
+        reason: "the last to count wins, so the usage jumps, and users see a different one than deliveries",
+        remedy: .set([
+          .init("virtual_trash_count", "no"),
+          .init("virtual_trash_name", (ours + [folder]).joined(separator: ", ")),
+        ]))
+    }
+  }
+}

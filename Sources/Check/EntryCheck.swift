@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+import Configuration
+import Findings
+import Posix
+import Site
+import Text
+
+/// How Postfix runs an entry: its fields, its user, its limits.
+struct EntryCheck {
+  private let entry: Entry
+  /// How many connections the queried databases leave us, nil if unknown.
+  private let connections: Int64?
+  private var found = FindingList(.postfix)
+
+  init(_ entry: Entry, connections: Int64?) {
+    self.entry = entry
+    self.connections = connections
+  }
+
+  static func entries(in postfix: PostfixDirectory) -> [MasterService] {
+    postfix.master.services(running: "pipe").filter {
+      $0.program.first?.split(separator: "/").last == "ullage-deliver"
+    }
+  }
+
+  /// The ullage.cf that an entry reads.
+  static func configurationFile(of entry: MasterService) -> String {
+    var request = DeliveryRequest()
+    // Errors in the other arguments are reported by `ArgumentsCheck`.
+    do { try request.parse(entry.program.dropFirst().map { Array($0.utf8) }) } catch {}
+    return request.configurationFile.text
+  }
+
+  func findings() -> [Finding] {
+    var check = self
+    check.checkRecipientLimit()
+    check.checkFields()
+    check.checkUser()
+    check.checkProcesses()
+    check.checkTime()
+    check.checkSoftBounce()
+    return check.found.findings
+  }
+
+  /// The value of a parameter, as `service` sees it or as main.cf has it; empty when it is not set. A value that Postfix
+  /// cannot use either is a finding.
+  private mutating func value(_ name: String, for service: MasterService?) -> String {
+    do { return try entry.postfix.value(of: name, for: service) ?? "" } catch {
+      found.add(
+        .error, .postfixDirectory, error.message, at: error.line.map { "\(entry.mainFile), line \($0)" } ?? entry.place,
+        reason: "Postfix cannot use the value of \(name)", remedy: .advice("correct that line"))
+      return ""
+    }
+  }
+
+  private mutating func checkRecipientLimit() {
+    let name = "\(entry.service.name)_destination_recipient_limit"
+    // qmgr(8) reads it from main.cf; this entry's -o has no effect on it.
+    let own = value(name, for: nil)
+    guard (own.isEmpty ? value("default_destination_recipient_limit", for: nil) : own) != "1" else { return }
+    found.add(
+      .error, .recipientLimit, "\(name) is not 1", at: entry.mainFile,
+      reason: "pipe(8) would give a message for several mailboxes to one process, which defers it",
+      remedy: entry.change("-e", "\(name)=1"))
+  }
+
+  private mutating func checkFields() {
+    // Before compatibility level 1, and before Postfix 3.0, `-` means y.
+    let level = value("compatibility_level", for: nil).split(separator: ".").first.flatMap { Int64($0) }
+    if entry.service.isChrooted ?? ((level ?? 1) < 1) {
+      found.add(
+        .error, .entryFields, "the entry runs in a chroot", at: entry.place,
+        reason: "pipe(8) finds neither the program nor the Maildirs there", remedy: entry.setField("chroot", "n"))
+    }
+    if entry.service.isUnprivileged {
+      found.add(
+        .error, .entryFields, "the entry is unprivileged", at: entry.place,
+        reason: "pipe(8) must start with root's rights to become the mail user",
+        remedy: entry.setField("unprivileged", "n"))
+    }
+  }
+
+  private mutating func checkUser() {
+    let name = entry.service.attributes["user"] ?? ""
+    guard !name.isEmpty else { return addUser("user= is missing", "pipe(8) does not start without it") }
+    guard let user = User(ofEntry: name) else { return addUser("there is no user \(name)", "pipe(8) does not start") }
+    if Int64(user.id) < max(1, entry.site.settings?.minimumUser ?? 100) {
+      addUser(
+        "\(user.name) is uid \(user.id), below virtual_minimum_uid",
+        "every message is deferred: no mail is delivered as root or another system user")
+    }
+  }
+
+  private mutating func addUser(_ evidence: String, _ reason: String) {
+    found.add(
+      .error, .mailUser, evidence, at: entry.place,
+      reason: "\(reason). It must be the user who owns the Maildirs, such as vmail",
+      remedy: entry.set("user", "vmail"))
+  }
+
+  private mutating func checkProcesses() {
+    guard let service = entry.site.settings?.lookupService, service.socket == nil || service.fallsBack,
+      let available = connections
+    else { return }
+    let limit = entry.service.processLimit ?? Int64(value("default_process_limit", for: entry.service)) ?? 100
+    let text = limit == 0 ? "any number of processes" : "up to \(limit) processes"
+    let other = ". The lookup service, ullaged(8), needs \(service.connections) in all"
+    if limit == 0 || limit >= available {
+      found.add(
+        .error, .processLimit,
+        "\(text) hold a connection each, but PostgreSQL has only \(available) in all", at: entry.place,
+        reason: "in a burst of mail others find no connection, and mail is deferred" + other,
+        remedy: entry.setField("process_limit", "20"))
+    } else if limit * 2 > available {
+      found.add(
+        .warning, .processLimit, "\(text) hold a connection each, more than half of PostgreSQL's \(available)",
+        at: entry.place,
+        reason: "Postfix itself, the IMAP server and the panel need connections, too" + other,
+        remedy: entry.setField("process_limit", "20"))
+    }
+  }
+
+  /// Seconds that a delivery may need to end after its time limit.
+  private static let margin: Int64 = 30
+
+  private mutating func checkTime() {
+    guard let settings = entry.site.settings else { return }
+    let own = "\(entry.service.name)_time_limit"
+    let ownValue = value(own, for: entry.service)
+    let name = ownValue.isEmpty ? "command_time_limit" : own
+    let text = ownValue.isEmpty ? value(name, for: entry.service) : ownValue
+    // The entry's -o overrides main.cf.
+    let remedy =
+      entry.service.overrides[own] == nil
+      ? entry.change("-e", "\(own)=1000s") : entry.change("-P", "\(entry.service.name)/unix/\(own)=1000s")
+    guard let limit = postfixSeconds(text) else {
+      return found.add(
+        .error, .timeLimit, "\(name) is \"\(text)\", which is not a time", at: entry.place,
+        reason: "pipe(8) does not start", remedy: remedy)
+    }
+    guard limit < settings.deliveryTimeLimit + Self.margin else { return }
+    let isBelow = limit <= settings.deliveryTimeLimit
+    found.add(
+      isBelow ? .error : .warning, .timeLimit,
+      "\(name) is \(limit) s, and delivery_time_limit \(settings.deliveryTimeLimit) s", at: entry.mainFile,
+      reason: "pipe(8) kills a delivery that takes longer, and bounces the message, before it can defer it itself",
+      remedy: remedy)
+  }
+
+  private mutating func checkSoftBounce() {
+    guard value("soft_bounce", for: entry.service).lowercased() == "yes" else { return }
+    let isOwn = entry.service.overrides["soft_bounce"] != nil
+    found.add(
+      .warning, .softBounce, "soft_bounce is on", at: isOwn ? entry.place : entry.mainFile,
+      reason: "fine for the first days: refusals become deferrals, and mail for unknown mailboxes fills the queue",
+      remedy: isOwn
+        ? entry.change("-PX", "\(entry.service.name)/unix/soft_bounce") : entry.change("-X", "soft_bounce"))
+  }
+}

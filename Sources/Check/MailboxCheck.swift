@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+import Audit
+import Configuration
+import Findings
+import Mailboxes
+import Maildir
+import Posix
+import Quota
+import Site
+import Sweep
+import Tables
+import Text
+
+/// An existing Maildir and its owner.
+struct MaildirSample {
+  let path: Path
+  let owner: Credentials
+}
+
+/// The base directory, and the first mailboxes of the list.
+struct MailboxCheck {
+  private let site: Site
+  private let settings: Settings
+  /// How many mailboxes are examined.
+  private let count: Int
+  private(set) var found = FindingList(.mailboxes)
+
+  init(site: Site, settings: Settings, count: Int) {
+    self.site = site
+    self.settings = settings
+    self.count = count
+  }
+
+  /// - Returns: the first mailboxes of the list, and one of the Maildirs, for tests.
+  mutating func run() throws -> (rows: [MailboxRow], sample: MaildirSample?) {
+    guard checkBase() else { return ([], nil) }
+    var rows: [MailboxRow] = []
+    do {
+      // As the mail user, like the nightly audit.
+      rows = try site.actingAsUser { () throws(TableError) in try list() }
+    } catch {
+      found.add(
+        .warning, .mailboxList, error.shown, at: "mailbox_list_query",
+        reason:
+          "audit, and commands with --all or --domain, need the list, and \(site.user?.name ?? "the mail user")"
+          + " cannot read it",
+        remedy: .advice(
+          error.kind == .configuration
+            ? "set mailbox_list_query and mailbox_list_database, or let that user read the table's file;"
+              + " see ullage.cf(5)"
+            : "give that user access to the database, or start it"))
+      // The user we run as may have access.
+      do { rows = try list() } catch {}
+    }
+    guard !rows.isEmpty else {
+      found.skip("mailboxes", because: "there is no list of them, or it is empty")
+      return ([], nil)
+    }
+    checkLookups(rows)
+    return (rows, try examine(rows))
+  }
+
+  /// How many mailboxes are looked up in the tables.
+  private static let most = 10
+
+  /// Looks mailboxes up as a delivery does, and compares them with the list.
+  private mutating func checkLookups(_ rows: [MailboxRow]) {
+    let lookup = MailboxLookup(settings)
+    let some = rows.filter { !$0.address.isEmpty && $0.isSound }.prefix(Self.most)
+    for row in some {
+      do {
+        let query = AddressQuery(row.address, until: Deadline(secondsFromNow: 20))
+        let mailbox = try site.actingAsUser { () throws(MailboxError) in
+          try lookup.mailbox(of: query, for: site.user?.credentials)
+        }
+        guard let difference = difference(row, mailbox) else { continue }
+        return found.add(
+          .warning, .listDiffers, difference, at: row.name,
+          reason: "audit, status --all and recompute --all use the list, and deliveries the tables",
+          remedy: .advice("set mailbox_list_query so that it gives what the tables give; see ullage.cf(5)"))
+      } catch {
+        // `TableCheck` has reported a table that does not answer.
+        if error.isTemporary { return }
+        return found.add(
+          .error, .lookup, error.shown, at: row.name, reason: "mail to it is deferred until that is corrected",
+          remedy: .run(Command("ullage", "map", row.name, error.parameter.rawValue, "--all-steps")))
+      }
+    }
+    if !some.isEmpty {
+      found.good(
+        "the tables and the list agree on \(some.count == 1 ? "a mailbox" : "\(some.count) mailboxes")")
+    }
+  }
+
+  private func difference(_ row: MailboxRow, _ mailbox: Mailbox?) -> String? {
+    guard let mailbox else { return "the list has it, but virtual_mailbox_maps does not" }
+    func text(_ parts: [Path]) -> String { parts.map(\.text).joined(separator: "/") }
+    var listed = mailbox.components
+    // The audit reports a path that is invalid.
+    do { listed = try MailboxLookup.components(of: row.path, suffix: settings.maildirSuffix) } catch {}
+    if listed != mailbox.components {
+      return "its path is \(text(listed)) in the list and \(text(mailbox.components)) in virtual_mailbox_maps"
+    }
+    guard mailbox.quota.limit.bytes == row.limit.bytes else {
+      return "its limit is \(row.limit.bytes) bytes in the list and \(mailbox.quota.limit.bytes) bytes for deliveries"
+    }
+    return nil
+  }
+
+  private func list() throws(TableError) -> [MailboxRow] {
+    let list = try MailboxList(settings, waiting: nil)
+    var rows: [MailboxRow] = []
+    while rows.count < count, let row = try list.next() { rows.append(row) }
+    return rows
+  }
+
+  private mutating func checkBase() -> Bool {
+    let name = shellWord(settings.mailboxBase.text)
+    guard let base = Path(settings.mailboxBase) else { return false }
+    do throws(MaildirError) {
+      // The base is empty if its volume is not mounted.
+      if !settings.baseMayBeEmpty { try site.actingAsUser { () throws(MaildirError) in try Maildir.checkBase(base) } }
+    } catch {
+      found.add(
+        .error, .base, error.shown, at: "virtual_mailbox_base",
+        reason: "every message is deferred, so that none is written below the mount point of a missing volume",
+        remedy: .advise(
+          "mount it, or make the mail user its owner", [.chown(site.userName, settings.mailboxBase.text)]))
+      return false
+    }
+    let canWrite = site.actingAsUser { isAllowed(.writing, to: base) && isAllowed(.execution, to: base) }
+    guard site.user == nil || canWrite else {
+      found.add(
+        .warning, .base, "\(site.userName) may not write to \(name)", at: "virtual_mailbox_base",
+        reason: "mail for a new domain is deferred, because its directory cannot be created",
+        remedy: .run(.chown(site.userName, settings.mailboxBase.text)))
+      return true
+    }
+    found.good("\(name) exists")
+    return true
+  }
+
+  private mutating func examine(_ rows: [MailboxRow]) throws -> MaildirSample? {
+    let sweep = try Sweep(settings, .rows(rows), Sweep.Force(workers: 1, batchSize: 50))
+    let rules = AuditRules(repairs: false)
+    var findings: [Finding] = []
+    var strangers: [(mailbox: String, owner: UInt32)] = []
+    var sample: MaildirSample?
+    var present = 0
+    try sweep.run({ _ in [] }) { visit in
+      findings += rules.findings(visit.row, visit.report)
+      if visit.report.state == .examined {
+        present += 1
+        sample = sample ?? MaildirSample(path: visit.task.maildir, owner: visit.owner ?? Credentials.current)
+      }
+      if let owner = visit.owner, let user = site.user, owner.user != user.id {
+        strangers.append((visit.row.name, owner.user))
+      }
+    }
+    let count = found.findings.count
+    add(strangers)
+    add(findings, of: rows.count)
+    if !found.hasTrouble(since: count) {
+      let mailboxes = rows.count == 1 ? "a mailbox" : "\(rows.count) mailboxes"
+      found.good("\(mailboxes) checked, \(present) with a Maildir: owners, modes and maildirsize are right")
+    }
+    return sample
+  }
+
+  private mutating func add(_ strangers: [(mailbox: String, owner: UInt32)]) {
+    guard let first = strangers.first, let user = site.user else { return }
+    let many = strangers.count == 1 ? "a Maildir belongs" : "\(strangers.count) Maildirs belong"
+    let owner = User.name(of: first.owner)
+    found.add(
+      .error, .mailboxRights, "\(many) to \(owner), but deliveries run as \(user.name)",
+      at: first.mailbox, reason: "mail to them is deferred",
+      remedy: .advice("chown -R \(user.name) DIRECTORY, or an entry in master.cf with user=\(owner)"))
+  }
+
+  /// What an audit would find, as far as it concerns the setup: one finding per kind.
+  private mutating func add(_ findings: [Finding], of seen: Int) {
+    let kinds: [(FindingKind, FindingKind, String)] = [
+      (.wrongRights, .mailboxRights, "mail to it is deferred, or others can read it"),
+      (.brokenMaildir, .brokenMailbox, "mail to it is deferred"), (.badPath, .brokenMailbox, "mail to it is deferred"),
+      (.brokenLedger, .brokenMailbox, "the IMAP server shows no quota, or a wrong one, until it is recounted"),
+      (.strayFolderMark, .brokenMailbox, "Courier's programs take the parent directory for the mailbox"),
+      (
+        .headerLimit, .headerLimit,
+        "the IMAP server uses the limit in maildirsize, so it shows and enforces a different one"
+      ),
+      (.limitNotEnforced, .limitNotEnforced, "a quota in the database is not enforced"),
+    ]
+    // An inbox-only quota has no ledger, so skip the findings about it.
+    let ofLedger: [FindingKind] =
+      settings.countingRule.inboxOnly ? [.brokenLedger, .headerLimit, .limitNotEnforced] : []
+    for (kind, ownKind, reason) in kinds where !ofLedger.contains(kind) {
+      let some = findings.filter { $0.kind == kind }
+      guard let worst = some.min(by: { Finding.isWorse($0, $1) }) else { continue }
+      let others = some.count > 1 ? " (and \(some.count - 1) more of \(seen) mailboxes)" : ""
+      found.add(
+        worst.severity, ownKind, worst.evidence + others, at: worst.subject.name,
+        reason: worst.reason.isEmpty ? reason : "\(reason). Likely: \(worst.reason)", remedy: worst.remedy)
+    }
+  }
+}

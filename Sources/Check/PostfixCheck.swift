@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+import Configuration
+import Findings
+import Quota
+import Site
+import Text
+
+/// main.cf and master.cf, as far as deliveries depend on them.
+struct PostfixCheck {
+  private let site: Site
+  private let directory: String
+  private let entries: [MasterService]
+  /// The entries that read another ullage.cf.
+  private let others: [MasterService]
+  /// Connections to the database that deliveries query, nil if they query none or the number is unknown.
+  private let connections: Int64?
+  private(set) var found = FindingList(.postfix)
+
+  init(
+    site: Site, directory: String, entries: [MasterService], others: [MasterService], connections: Int64?
+  ) {
+    self.site = site
+    self.directory = directory
+    self.entries = entries
+    self.others = others
+    self.connections = connections
+  }
+
+  mutating func run() {
+    let postfix: PostfixDirectory
+    do { postfix = try site.postfix.get() } catch {
+      if error.isDenied { return found.skip("Postfix's entry", because: error.shown, remedy: .runAsRoot) }
+      return found.add(
+        .error, .postfixDirectory, error.shown, at: directory, reason: "how Postfix calls Ullage is unknown",
+        remedy: .advice(error.isInFile ? "correct that line" : "ullage check --postfix=DIR"))
+    }
+    guard !entries.isEmpty else {
+      return found.add(
+        .error, .noEntry, "no entry runs ullage-deliver", at: "\(directory)/master.cf", reason: "no mail arrives here",
+        remedy: .advice("ullage migrate --from \(directory) --dry-run prints the command; see ullage-deliver(8)"))
+    }
+    for service in entries { check(Entry(site: site, postfix: postfix, service: service)) }
+    for other in others {
+      let file = EntryCheck.configurationFile(of: other)
+      found.add(
+        .notice, .otherEntry, "the entry \(other.name) reads \(file)",
+        at: "\(postfix.path)/master.cf, line \(other.line)",
+        reason: "it was not checked", remedy: .run(postfix.check(file)))
+    }
+    do throws(ConfigurationError) {
+      try checkMailComes(postfix)
+      try checkValues(postfix)
+    } catch {
+      found.add(
+        .error, .postfixDirectory, error.message,
+        at: "\(postfix.path)/main.cf\(error.line.map { ", line \($0)" } ?? "")",
+        reason: "Postfix cannot use that value either", remedy: .advice("correct that line"))
+    }
+  }
+
+  private mutating func check(_ entry: Entry) {
+    let count = found.findings.count
+    found.append(EntryCheck(entry, connections: connections).findings())
+    found.append(ArgumentsCheck(entry).findings())
+    found.append(ProgramCheck(entry).findings())
+    if !found.hasTrouble(since: count) {
+      found.good("the entry \(entry.service.name) in \(directory)/master.cf is right")
+    }
+  }
+
+  private mutating func checkMailComes(_ postfix: PostfixDirectory) throws(ConfigurationError) {
+    let names = entries.map(\.name)
+    let transport = try postfix.value(of: "virtual_transport") ?? ""
+    guard let own = names.first(where: { transport.split(separator: ":").first == $0[...] }) else {
+      return found.add(
+        .notice, .noMail, "virtual_transport is \(transport), not \(names[0])", at: "\(postfix.path)/main.cf",
+        reason: "mail arrives here only for domains that transport_maps sends here",
+        remedy: .run(postfix.postconf("-e", "virtual_transport=\(names[0])"), postfix.reload))
+    }
+    let count = found.findings.count
+    let routes = TransportRoutes(postfix, Survey(postfix.path))
+    for name in postfix.virtualTransports {
+      for route in try routes.routes(to: name, instead: own) { check(route, own) }
+    }
+    if !found.hasTrouble(since: count) { found.good("virtual_transport is \(transport)") }
+  }
+
+  /// An entry in transport_maps for a domain overrides virtual_transport.
+  private mutating func check(_ route: TransportRoute, _ own: String) {
+    switch route.domains {
+    case .failure(let failure):
+      found.skip(
+        "whether \(route.table) sends domains to virtual", because: failure.text, remedy: route.change?.remedy)
+    case .success(let domains) where domains.count == 0: break
+    case .success(let domains):
+      let count = domains.count == 1 ? "a domain uses" : "\(domains.count) domains use"
+      found.add(
+        .warning, .noMail, "\(count) virtual(8) (\(domains.example))", at: "\(route.table) in transport_maps",
+        reason: "it overrides virtual_transport, so there is no quota",
+        remedy: route.change?.remedy ?? .advice("write \(own): instead of virtual:"))
+    }
+  }
+
+  /// Parameters that smtpd and the queue manager read from main.cf, and a delivery from ullage.cf.
+  private mutating func checkValues(_ postfix: PostfixDirectory) throws(ConfigurationError) {
+    guard let settings = site.settings else { return }
+    let shared: [(parameter: Parameter, ours: String, reason: String)] = [
+      (.virtual_mailbox_base, settings.mailboxBase.text, "the way back to virtual(8) leads to other Maildirs"),
+      (
+        .message_size_limit, "\(settings.messageSizeLimit)",
+        "limits below it apply only with virtual_mailbox_limit_override = yes, so both must be the same"
+      ),
+      (
+        .recipient_delimiter, settings.recipientDelimiter.text,
+        "Postfix and deliveries take different parts of an address for its extension"
+      ),
+    ]
+    for (parameter, ours, reason) in shared {
+      let name = parameter.rawValue
+      guard let theirs = try postfix.value(of: name) else { continue }
+      // virtual(8)'s entry may override it with -o; ullage.cf may have been generated from that.
+      var all = [theirs]
+      for service in postfix.master.services(running: "virtual") {
+        if let value = try postfix.value(of: name, for: service) { all.append(value) }
+      }
+      if all.contains(where: { Self.isSame(parameter, $0, ours) }) { continue }
+      // Some sites no longer have virtual(8), nor a base in main.cf.
+      guard parameter != .virtual_mailbox_base || !theirs.isEmpty else { continue }
+      found.add(
+        .warning, .otherValue, "\(name) is \"\(theirs)\" for Postfix and \"\(ours)\" here",
+        at: "\(directory)/main.cf", reason: reason,
+        remedy: .advice("set \(name) = \(theirs) in \(site.configurationFile)"))
+    }
+  }
+
+  private static func isSame(_ parameter: Parameter, _ theirs: String, _ ours: String) -> Bool {
+    parameter == .virtual_mailbox_base
+      ? PostfixDirectory.absolute(theirs) == PostfixDirectory.absolute(ours) : theirs == ours
+  }
+}

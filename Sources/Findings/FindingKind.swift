@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The kinds of finding, by the names that the manuals list. An audit reports them in this order.
+package enum FindingKind: String, Sendable, Codable, CaseIterable {
+  // An audit's.
+  case brokenLedger = "broken-ledger"
+  case strayFolderMark = "stray-maildirfolder"
+  case brokenMaildir = "broken-maildir"
+  case wrongRights = "wrong-owner-or-mode"
+  case duplicateAddress = "duplicate-address"
+  case duplicatePath = "duplicate-path"
+  case badPath = "path-outside-base"
+  case badLimit = "bad-limit"
+  case drift
+  case overQuota = "over-quota"
+  case limitNotEnforced = "limit-not-enforced"
+  case headerLimit = "header-limit"
+  case sizeInName = "size-in-name"
+  case nullInList = "null-in-list"
+  case negativeLimit = "negative-limit"
+  case orphan = "maildir-without-mailbox"
+  case absent = "mailbox-without-maildir"
+  case staleFiles = "stale-tmp"
+  // A check's.
+  case badConfiguration = "bad-configuration"
+  case unknownParameter = "unknown-parameter"
+  case quotedValue = "quoted-value"
+  case ownName = "own-name"
+  case ignoredParameter = "ignored-parameter"
+  case configurationRights = "configuration-rights"
+  case badTable = "bad-table"
+  case tableRights = "table-rights"
+  case databaseUnreachable = "database-unreachable"
+  case noIndex = "no-index"
+  case lookupService = "lookup-service"
+  case postfixDirectory = "postfix-directory"
+  case noEntry = "no-entry"
+  case recipientLimit = "recipient-limit"
+  case flags
+  case nullSender = "null-sender"
+  case arguments
+  case program
+  case entryFields = "entry-fields"
+  case mailUser = "mail-user"
+  case processLimit = "process-limit"
+  case timeLimit = "time-limit"
+  case softBounce = "soft-bounce"
+  case noMail = "no-mail"
+  case otherValue = "other-value"
+  case otherEntry = "other-entry"
+  case logSocket = "log-socket"
+  case base
+  case mailboxList = "mailbox-list"
+  case lookup
+  case listDiffers = "list-differs"
+  case mailboxRights = "mailbox-rights"
+  case brokenMailbox = "broken-mailbox"
+  case quotaDriver = "quota-driver"
+  case controlDirectory = "control-directory"
+  case folderLayout = "folder-layout"
+  case trash
+  case countProfile = "count-profile"
+  case fileLocks = "file-locks"
+  case directorySync = "directory-sync"
+  case clock
+  /// Something could not be checked.
+  case notChecked = "not-checked"
+  // A migration's.
+  /// Keeps mail from being delivered until it is solved.
+  case obstacle
+  /// Something is written in another way than in Postfix's files.
+  case changed
+  /// Something will not be as it was, or is easily overlooked.
+  case different
+
+  /// Those that an audit may find.
+  package static let ofAudit = Array(allCases[...(allCases.firstIndex(of: .staleFiles) ?? 0)])
+
+  /// Those that a check may find: its own, and two that it shares with the audit.
+  package static let ofCheck: [FindingKind] = allCases.filter { kind in
+    switch kind {
+    case .headerLimit, .limitNotEnforced: true
+    case .obstacle, .changed, .different: false
+    default: !ofAudit.contains(kind)
+    }
+  }
+}

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+import Configuration
+package import Findings
+
+/// Turns a remedy into what an administrator reads, or pastes into a shell.
+package struct RemedyText: Sendable {
+  private let configurationFile: String
+
+  /// - Parameter configurationFile: the file that was used: the commands of `ullage` name it if it is not the default.
+  package init(configurationFile: String) {
+    self.configurationFile = configurationFile
+  }
+
+  /// - Parameter placeholder: what stands for a mailbox, where one remedy is printed for many.
+  package func text(_ remedy: Remedy, placeholder: String? = nil) -> String {
+    switch remedy {
+    case .recompute(let mailbox): recompute(mailbox, placeholder)
+    case .recomputeAgain(let mailbox): "it was in use; try again: \(recompute(mailbox, placeholder))"
+    case .recomputeAndAlign(let mailbox):
+      "\(recompute(mailbox, placeholder)); if it comes back, make the IMAP server read the limit from the same database"
+    case .run(let commands): line(commands)
+    case .runOrSet(let commands, let setting): "\(line(commands)), or \(Self.line(setting))"
+    case .set(let settings): settings.map(Self.line).joined(separator: ", and ")
+    case .sql(let statement): statement
+    case .advice(let sentence): sentence
+    case .advise(let sentence, let commands): "\(sentence): \(line(commands))"
+    }
+  }
+
+  private func recompute(_ mailbox: String, _ placeholder: String?) -> String {
+    line([Command("ullage", "recompute", placeholder ?? mailbox)])
+  }
+
+  private func line(_ commands: [Command]) -> String { Command.line(commands.map(configured)) }
+
+  /// The command with the configuration file that it needs.
+  private func configured(_ command: Command) -> Command {
+    guard configurationFile != Ullage.configurationFile, command.words.first == "ullage",
+      !command.words.contains(where: { $0.hasPrefix("--config=") })
+    else { return command }
+    var words = command.words
+    words.insert("--config=\(configurationFile)", at: min(2, words.count))
+    return Command(words: words)
+  }
+
+  private static func line(_ setting: Remedy.Setting) -> String { "\(setting.name) = \(setting.value)" }
+}

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+import Configuration
+import Text
+
+/// One entry of master.cf.
+package struct MasterService: Sendable, Equatable {
+  package let line: Int
+  package let name: String
+  package let type: String
+  package let isUnprivileged: Bool
+  /// Nil if the field is `-`: then it depends on `compatibility_level`.
+  package let isChrooted: Bool?
+  /// The most processes at a time; nil means `default_process_limit`, zero means no limit.
+  package let processLimit: Int64?
+  package let command: String
+  /// The command and its arguments, as written in the file.
+  private let commandLine: [String]
+  /// Parameters that `-o` sets for this entry.
+  package private(set) var overrides: [String: String] = [:]
+  /// Attributes of pipe(8): `flags`, `user`, `null_sender` and so on.
+  package private(set) var attributes: [String: String] = [:]
+  /// The program that pipe(8) runs, and its arguments.
+  package private(set) var program: [String] = []
+
+  init(_ words: [String], line: Int) {
+    self.line = line
+    name = words[0]
+    type = words[1]
+    // The default of master(5) is y.
+    isUnprivileged = words[3] != "n"
+    isChrooted = words[4] == "-" ? nil : words[4] == "y"
+    processLimit = Int64(words[6])
+    command = words[7]
+    commandLine = words.dropFirst(7).map { $0.contains(" ") ? "{ \($0) }" : $0 }
+    read(words[8...])
+  }
+
+  /// The command line with an attribute of pipe(8) set to `value`, for `postconf -F NAME/TYPE/command=`.
+  package func commandLine(setting attribute: String, to value: String) -> String {
+    let assignment = "\(attribute)=\(value)"
+    var words = commandLine
+    // Everything after argv= belongs to the program.
+    let end = words.firstIndex { $0.hasPrefix("argv=") } ?? words.endIndex
+    if let index = words[..<end].firstIndex(where: { $0.hasPrefix("\(attribute)=") }) {
+      words[index] = assignment
+    } else {
+      words.insert(assignment, at: end)
+    }
+    return words.joined(separator: " ")
+  }
+
+  /// The command line with another program and arguments.
+  package func commandLine(running program: [String]) -> String {
+    let words = commandLine.prefix { !$0.hasPrefix("argv=") }
+    return (words + ["argv=\(program[0])"] + program.dropFirst()).joined(separator: " ")
+  }
+
+  private mutating func read(_ words: ArraySlice<String>) {
+    var rest = words
+    while let word = rest.popFirst() {
+      if word.hasPrefix("-o"), let assignment = word == "-o" ? rest.popFirst() : String(word.dropFirst(2)),
+        let (name, value) = splitAssignment(Array(assignment.utf8))
+      {
+        overrides[name.text] = value.text
+      } else if command == "pipe", !word.hasPrefix("-"), let (name, value) = splitAssignment(Array(word.utf8)) {
+        guard name.text == "argv" else {
+          attributes[name.text] = value.text
+          continue
+        }
+        program = [value.text] + rest
+        return
+      }
+    }
+  }
+}

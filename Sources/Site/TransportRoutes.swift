@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+package import Configuration
+package import Findings
+import Text
+
+/// A table of `transport_maps`, whose answers for a domain override `virtual_transport`, and the domains that it sends to
+/// a transport.
+package struct TransportRoute: Sendable {
+  package let table: String
+  /// What it has for the transport, or why that is unknown.
+  package let domains: Result<Domains, Survey.Failure>
+  /// How to send them to another transport, and the reverse; nil where that cannot be done by a command.
+  package let change: Change?
+
+  /// How many domains are sent to the transport, and one of them.
+  package struct Domains: Sendable {
+    package let count: Int
+    package let example: String
+  }
+
+  /// A change, and what undoes it.
+  package enum Change: Sendable {
+    case statement(there: String, back: String)
+    case commands(there: [Command], back: [Command])
+
+    package var statementThere: String? { if case .statement(let there, _) = self { there } else { nil } }
+    package var statementBack: String? { if case .statement(_, let back) = self { back } else { nil } }
+    package var commandsThere: [Command] { if case .commands(let there, _) = self { there } else { [] } }
+    package var commandsBack: [Command] { if case .commands(_, let back) = self { back } else { [] } }
+
+    package var remedy: Remedy {
+      switch self {
+      case .statement(let there, _): .sql(there)
+      case .commands(let there, _): .run(there)
+      }
+    }
+  }
+}
+
+/// Finds the domains that `transport_maps` send to a transport.
+package struct TransportRoutes: Sendable {
+  private let postfix: PostfixDirectory
+  private let survey: Survey
+
+  package init(_ postfix: PostfixDirectory, _ survey: Survey) {
+    self.postfix = postfix
+    self.survey = survey
+  }
+
+  /// - Parameters:
+  ///   - transport: the name to look for.
+  ///   - other: the name to replace it with.
+  package func routes(to transport: String, instead other: String) throws(ConfigurationError) -> [TransportRoute] {
+    // The name is put into SQL, and master.cf may have been written by another user.
+    guard transport.utf8.allSatisfy({ $0.isASCIILetter || $0.isDigit || "_-.".utf8.contains($0) }) else { return [] }
+    let maps = try postfix.value(of: "transport_maps") ?? ""
+    return splitList(Array(maps.utf8)).compactMap { item in
+      TableReference(item).map { route($0.behindProxy, transport, other) }
+    }
+  }
+
+  private func route(_ table: TableReference, _ transport: String, _ other: String) -> TransportRoute {
+    switch table.type {
+    case "pgsql":
+      return TransportRoute(
+        table: table.text, domains: askDatabase(table, transport),
+        // PostfixAdmin's column.
+        change: .statement(
+          there: "UPDATE domain SET transport = '\(other):' WHERE transport IN \(Self.names(transport));",
+          back: "UPDATE domain SET transport = '\(transport):' WHERE transport = '\(other):';"))
+    case "texthash", "hash", "btree", "lmdb", "cdb", "inline":
+      guard let entries = survey.entries(table) else {
+        return TransportRoute(
+          table: table.text, domains: .failure(.init("it has no readable source file")), change: nil)
+      }
+      let found = entries.filter { $0.value == transport || $0.value.hasPrefix("\(transport):") }
+      return TransportRoute(
+        table: table.text, domains: .success(.init(count: found.count, example: found.first?.key ?? "")),
+        change: table.type == "inline"
+          ? nil
+          : .commands(there: commands(table, transport, other), back: commands(table, other, transport)))
+    default:
+      return TransportRoute(
+        table: table.text, domains: .failure(.init("it can only be queried for one domain at a time")), change: nil)
+    }
+  }
+
+  private static func names(_ transport: String) -> String { "('\(transport)', '\(transport):')" }
+
+  private func askDatabase(
+    _ table: TableReference, _ transport: String
+  ) -> Result<TransportRoute.Domains, Survey.Failure> {
+    let sql = "SELECT count(*), min(domain) FROM domain WHERE transport IN \(Self.names(transport))"
+    return survey.ask(table, sql).map { rows in
+      .init(count: rows.first?.first.flatMap { Int($0) } ?? 0, example: rows.first?.last ?? "")
+    }
+  }
+
+  private func commands(_ table: TableReference, _ old: String, _ new: String) -> [Command] {
+    // Skip comments and continuation lines; a transport without a colon must be the whole value.
+    let edit = "s/^\\([^#[:space:]][^[:space:]]*[[:space:]]\\+\\)\(old)\\(:\\|[[:space:]]*$\\)/\\1\(new):/"
+    let command = Command("sed", "-i", edit, table.name.text)
+    return table.type == "texthash" ? [command] : [command, Command("postmap", table.text)]
+  }
+}

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+import Maildir
+import Posix
+import Quota
+import Text
+
+/// Does the work on Maildirs, in a worker process that runs as their owner.
+struct MailboxExaminer: ~Copyable {
+  private let rule: CountingRule
+  private let names: UniqueName
+  private var finder = MaildirFinder()
+
+  init(rule: CountingRule, names: UniqueName) {
+    self.rule = rule
+    self.names = names
+  }
+
+  /// Seconds that one mailbox may take.
+  private static let timeLimit: Int64 = 3600
+
+  /// What was seen and done before an error stays in the report.
+  mutating func report(on task: MailboxTask) -> MailboxReport {
+    var report = MailboxReport(.examined)
+    do throws(MaildirError) { try examine(task, &report) } catch { report.state = Self.state(for: error, task) }
+    return report
+  }
+
+  static func state(for error: MaildirError, _ task: MailboxTask) -> MailboxReport.State {
+    let text = error.shown
+    switch error {
+    case .missing(let name):
+      // The name is that of a directory on the way, of the Maildir itself, or of a part of it.
+      let isPart =
+        task.components.last.map { $0.bytes.elementsEqual(name) } == false
+        && ["cur", "new"].contains {
+          name.elementsEqual($0.utf8)
+        }
+      return isPart ? .broken(text + " in it") : .absent
+    case .wrongOwner(let user): return .foreign(user)
+    case .ledgerIsDirectory: return .broken("\(text); remove it, and the next delivery creates the file")
+    case .baseMissing, .baseEmpty, .foreignSymlink, .symlinkInside, .notADirectory:
+      return .broken(text)
+    case .countUnfinished: return .failed("it could not be counted: it kept changing, or took too long")
+    case .replaced: return .failed("the Maildir was replaced in the meantime")
+    case .system(let error) where error.number == Errno.ENOENT: return .failed("it vanished in the meantime (\(text))")
+    case .system, .ledgerUnsteady, .appendedInPart, .possibleDuplicate: return .failed(text)
+    }
+  }
+
+  private mutating func examine(_ task: MailboxTask, _ report: inout MailboxReport) throws(MaildirError) {
+    let owner = CurrentProcess.effectiveUser
+    let inspection = try MaildirInspection.look(
+      &finder, base: task.base, components: task.components, owner: owner, limit: task.limit ?? .none)
+    report.note(inspection)
+    guard let limit = task.limit ?? inspection.ledger.headerLimit else {
+      report.state = .failed("maildirsize has no limit to keep; give --limit, 0 for none")
+      return
+    }
+    let counts = task.work.contains(.count) || task.work.contains(.countIfOdd) && report.isOdd(limit: limit)
+    guard counts || task.work.contains(.cleanTmp) else { return }
+    let maildir = try Maildir.open(base: task.base, components: task.components, owner: owner, absent: .refused)
+    if counts, !rule.inboxOnly { try count(task, limit, maildir, &report) }
+    let stale = try StaleFiles.look(in: maildir)
+    report.staleFiles = stale.names.count
+    report.staleBytes = stale.bytes
+    if task.work.contains(.cleanTmp) { report.removedFiles = try stale.remove(from: maildir) }
+  }
+
+  private func count(
+    _ task: MailboxTask, _ limit: QuotaLimit, _ maildir: Maildir, _ report: inout MailboxReport
+  ) throws(MaildirError) {
+    var mailbox = OpenMailbox(
+      maildir, limit: limit, rule: rule, names: names, countTimeLimit: Self.timeLimit,
+      until: Deadline(secondsFromNow: Self.timeLimit))
+    var mode: RepairMode = []
+    if !task.work.contains(.repair) { mode.insert(.dryRun) }
+    if task.work.contains(.force) { mode.insert(.force) }
+    if task.work.contains(.limitAtOnce) { mode.insert(.limitAtOnce) }
+    report.repair = try mailbox.repair(mode)
+    report.unreadable = mailbox.unreadable.map(\.text)
+    guard task.work.contains(.checkSizes) else { return }
+    let check = try mailbox.checkSizes()
+    report.wrongSizes = check.count
+    report.wrongSizeExample = check.example
+  }
+}
+
+extension MailboxReport {
+  fileprivate mutating func note(_ inspection: MaildirInspection) {
+    isInspected = true
+    switch inspection.ledger.text {
+    case .success(let text):
+      usage = text.contents.usage
+      headerLimit = text.contents.limit
+      isOurs = text.contents.hasCountedMark
+    case .failure(let fault): self.fault = fault
+    }
+    ledgerModified = inspection.ledgerModified?.seconds
+    rightsFaults = inspection.rightsFaults
+    hasFolderMark = inspection.hasFolderMark
+  }
+
+  /// Whether the ledger alone is a reason to count.
+  fileprivate func isOdd(limit: QuotaLimit) -> Bool {
+    // A mailbox without a limit needs no ledger.
+    if fault == .missing, limit == .none { return false }
+    guard let usage, fault == nil else { return true }
+    return limit != .none && (limit.room(beside: usage) < 0 || headerLimit != limit.published)
+  }
+}

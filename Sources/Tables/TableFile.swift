@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+import Configuration
+import Posix
+import Text
+
+/// The file of a table: `/etc/postfix/limits.cf` of `pgsql:/etc/postfix/limits.cf`.
+enum TableFile {
+  /// Reads a table's file. If permission is denied, the error names our user and a command that lets it in.
+  static func read(
+    _ reference: TableReference, limit: Int, until deadline: Deadline
+  ) throws(TableError) -> [UInt8] {
+    guard reference.name.first == UInt8(ascii: "/"), let path = Path(reference.name) else {
+      throw TableError(.configuration, reference.text, "the name must be a path that begins with /")
+    }
+    let text: [UInt8]
+    do { text = try File.contents(of: path, limit: limit, until: deadline) } catch {
+      throw TableError(.configuration, reference.text, error.shown + remedy(for: error, reference.name.text))
+    }
+    guard !text.hasByteOrderMark else {
+      throw TableError(.configuration, reference.text, "the file begins with a byte order mark; remove it")
+    }
+    return text
+  }
+
+  private static func remedy(for error: SystemError, _ file: String) -> String {
+    if error.number == Errno.EBUSY { return "; it kept changing while it was read" }
+    guard error.number == Errno.EACCES else {
+      return "; it must be a file: create it, or correct its name in ullage.cf"
+    }
+    let user = CurrentProcess.effectiveUser
+    return " (as uid \(user)); let that user read it, for instance: setfacl -m u:\(user):r \(file)"
+      + " (and u:\(user):x on parent directories that are closed to that user)"
+  }
+}

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+import Check
+import Testing
+
+/// Output of `doveconf -n`, also from Dovecot 2.4, which is not installed here; its names differ from 2.3.
+struct DovecotSettingsTests {
+  private static let new = """
+    # 2.4.1 (abcdef): /etc/dovecot/dovecot.conf
+    dovecot_config_version = 2.4.1
+    mail_driver = maildir
+    mail_path = ~/Maildir
+    mail_plugins {
+      quota = yes
+    }
+    namespace inbox {
+      inbox = yes
+      mailbox Trash {
+        quota_ignore = yes
+        special_use = "\\\\Trash"
+      }
+      mailbox "Deleted Items" {
+        quota_ignore = yes
+      }
+    }
+    quota "User quota" {
+      driver = maildir
+      storage_size = 1 G
+    }
+    """
+
+  @Test("Dovecot 2.4: driver, trash, plugin")
+  func version24() {
+    let settings = DovecotSettings(parsing: Self.new)
+    #expect(settings.hasQuota && settings.quotaDrivers == ["maildir"])
+    #expect(settings.uncountedFolders == [".Trash", ".Deleted Items"])
+    #expect(settings.controlDirectory == nil && settings.layout == nil)
+  }
+
+  @Test("Dovecot 2.4: the default driver is count; mail_control_path and mailbox_list_layout are read")
+  func places24() {
+    let text =
+      Self.new.replacing("  driver = maildir\n", with: "")
+      + "\nmail_control_path = /var/control/%{user}\nmailbox_list_layout = fs\n"
+    let settings = DovecotSettings(parsing: text)
+    #expect(settings.quotaDrivers == ["count"])
+    #expect(settings.controlDirectory == "/var/control/%{user}" && settings.layout == "fs")
+    #expect(!DovecotSettings(parsing: Self.new.replacing("quota = yes", with: "acl = yes")).hasQuota)
+  }
+
+  @Test("Dovecot 2.3: several roots, a plugin for one protocol only, a folder below another")
+  func version23() {
+    let settings = DovecotSettings(
+      parsing: """
+        mail_location = maildir:~/Maildir:INDEX=/var/index:CONTROL=/var/control/%u
+        plugin {
+          quota = count:User quota
+          quota2 = maildir:Old quota
+          quota_rule = *:storage=1G
+          quota_rule2 = Trash/Old:ignore
+          quota_rule3 = Sent:storage=+10M
+          quota_warning = storage=95%% quota-warning 95 %u
+        }
+        protocol imap {
+          mail_plugins = " quota imap_quota"
+        }
+        """)
+    #expect(settings.hasQuota && settings.quotaDrivers == ["count", "maildir"])
+    #expect(settings.uncountedFolders == [".Trash.Old"] && settings.controlDirectory == "/var/control/%u")
+  }
+}
