@@ -53,8 +53,7 @@ let package = Package(
     .target(
       name: "Presentation",
       dependencies: [
-        "Audit", "Check", "Migration", "Sweep", "Findings", "Maildir", "Tables", "Configuration", "Quota", "Posix",
-        "Text",
+        "Audit", "Check", "Migration", "Sweep", "Findings", "Maildir", "Tables", "Configuration", "Quota", "Posix", "Text",
       ]),
     .target(
       name: "Audit",
@@ -64,8 +63,7 @@ let package = Package(
     .target(
       name: "Check",
       dependencies: [
-        "Audit", "Sweep", "Site", "Findings", "Mailboxes", "Maildir", "Tables", "Postgres", "Configuration", "Quota",
-        "Posix", "Text",
+        "Audit", "Sweep", "Site", "Findings", "Mailboxes", "Maildir", "Tables", "Postgres", "Configuration", "Quota", "Posix", "Text",
       ]),
     .target(
       name: "Migration",
@@ -116,7 +114,7 @@ let package = Package(
         "Mailboxes", "Tables", "Configuration", "Quota", "Posix", "Text",
       ]),
     .testTarget(name: "MaildirTests", dependencies: ["Maildir", "Quota", "Posix", "Text", "TestSupport"]),
-    .testTarget(name: "FindingsTests", dependencies: ["Findings", "TestSupport"]),
+    .testTarget(name: "FindingsTests", dependencies: ["Findings"]),
     .testTarget(name: "SiteTests", dependencies: ["Site", "Configuration", "Posix", "Text", "TestSupport"]),
     .testTarget(
       name: "SweepTests",
@@ -142,8 +140,7 @@ let package = Package(
     .testTarget(
       name: "PresentationTests",
       dependencies: [
-        "Presentation", "Audit", "Check", "Migration", "Sweep", "Findings", "Maildir", "Tables", "Configuration",
-        "Quota", "Posix", "Text", "TestSupport",
+        "Presentation", "Audit", "Check", "Migration", "Sweep", "Findings", "Maildir", "Tables", "Configuration", "Quota", "Posix", "Text", "TestSupport",
       ]),
     .testTarget(
       name: "DeliveryTests",

@@ -7,6 +7,10 @@ import Text
 /// One run of `ullage-deliver` by pipe(8): command line, configuration and delivery to one recipient.
 struct DeliveryProgram {
   private let arguments: [[UInt8]]
+  private var log = DeliveryLog(
+    SystemLog(
+      .mail, socket: Array(Parameter.log_socket.definition.defaultText.utf8),
+      name: Array(Parameter.syslog_name.definition.defaultText.utf8)))
 
   /// - Parameter arguments: those after the program's name.
   init(arguments: [[UInt8]]) {
@@ -14,16 +18,12 @@ struct DeliveryProgram {
   }
 
   /// Delivers the message from `source`, and logs the result.
-  func run(_ source: inout PipeInput) -> Verdict {
+  mutating func run(_ source: inout PipeInput) -> Verdict {
     var request = DeliveryRequest()
-    var log = DeliveryLog(
-      SystemLog(
-        .mail, socket: Array(Parameter.log_socket.definition.defaultText.utf8),
-        name: Array(Parameter.syslog_name.definition.defaultText.utf8)))
     do throws(ProgramError) {
       do throws(UsageError) { try request.parse(arguments) } catch { throw .usage(error) }
       var delivery = RecipientDelivery(
-        try configure(request.configurationFile, &log), as: Credentials.current, log: log)
+        try configure(request.configurationFile), as: Credentials.current, log: log)
       return delivery.deliver(&source, to: Recipient(request))
     } catch {
       let verdict = Verdict.trouble(.badConfiguration)
@@ -33,7 +33,7 @@ struct DeliveryProgram {
   }
 
   /// Reads ullage.cf, and opens the log that it names even if other settings are invalid.
-  private func configure(_ name: [UInt8], _ log: inout DeliveryLog) throws(ProgramError) -> Settings {
+  private mutating func configure(_ name: [UInt8]) throws(ProgramError) -> Settings {
     guard let path = Path(name) else { throw .configuration(file: name, line: nil, message: "the name contains NUL") }
     let text: [UInt8]
     do { text = try File.contents(of: path, limit: 1 << 20, until: .never) } catch {

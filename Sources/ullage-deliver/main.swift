@@ -16,7 +16,9 @@ var message = PipeInput()
 ProcessStart.ignoreWriteSignals()
 ProcessStart.interruptWaitsEverySecond()
 
-let answer = PipeAnswer(DeliveryProgram(arguments: CurrentProcess.arguments).run(&message))
+// Global, so that nothing is closed or freed one by one before the process ends.
+var program = DeliveryProgram(arguments: CurrentProcess.arguments)
+let answer = PipeAnswer(program.run(&message))
 
 // If the verdict cannot be written, defer instead: the sender would get pipe(8)'s own text.
 let text = answer.output + Array((hasTerminal ? "\nThe cause is in the mail log.\n" : "").utf8)

@@ -8,7 +8,7 @@ final class LookupClients {
   private(set) var isDraining = false
   /// The most connections, so that a hostile client cannot use up our descriptors: more than the 300
   /// processes of a busy Postfix, fewer than the 1024 descriptors that a process may have.
-  private static let most = 512
+  private static let limit = 512
 
   /// Adds a client; if there are too many, closes the one that has been idle longest. Its program reconnects
   /// for its next request (`SocketmapTable`, Postfix's dict_sockmap).
@@ -16,9 +16,9 @@ final class LookupClients {
     // Before a close, which removes it at once.
     clients[ObjectIdentifier(client)] = client
     guard !isDraining else { return client.close() }
-    guard clients.count > Self.most else { return }
-    let silent = clients.values.filter { !$0.isAnswering && $0 !== client }.min { $0.lastUse < $1.lastUse }
-    (silent ?? client).close()
+    guard clients.count > Self.limit else { return }
+    let idle = clients.values.filter { !$0.isAnswering && $0 !== client }.min { $0.lastRequest < $1.lastRequest }
+    (idle ?? client).close()
   }
 
   func remove(_ client: LookupHandler) {

@@ -48,12 +48,12 @@ struct LookupCommand: AsyncParsableCommand {
 
   private func serve(_ settings: Settings, _ logger: Logger) async throws {
     let service = try LookupService(settings) { logger.report($0) }
-    let server = LookupServer(service, settings, logger)
+    let listener = LookupListener(service, settings, logger)
     let reload = ConfigurationReload(file: configurationFile, service, logger)
     var quiet = logger
     quiet.logLevel = .error
     try await ServiceGroup(
-      services: [server, reload], gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet
+      services: [listener, reload], gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet
     ).run()
   }
 

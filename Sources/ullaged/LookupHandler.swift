@@ -5,7 +5,7 @@ import NIOPosix
 import Posix
 import Socketmap
 
-/// One client of the lookup service: netstrings in, netstrings out, one request at a time.
+/// Moves the bytes of one client of the lookup service, and hands its requests to the threads that query.
 final class LookupHandler: ChannelInboundHandler {
   typealias InboundIn = ByteBuffer
   typealias OutboundOut = ByteBuffer
@@ -14,20 +14,21 @@ final class LookupHandler: ChannelInboundHandler {
   private let threads: NIOThreadPool
   private let clients: LookupClients
   private var context: ChannelHandlerContext?
-  private var received = ByteBuffer()
-  /// A thread is querying the tables for this client.
-  private(set) var isAnswering = false
-  private(set) var lastUse = NIODeadline.now()
+  private var session = LookupSession()
+  private(set) var lastRequest = NIODeadline.now()
   /// Seconds from a request to its answer, including the wait for a thread: less than the 10 after which
   /// `ullage-deliver` with `lookup_fallback` queries the tables itself (`AddressLookup`), so that a slow
   /// database does not get those connections as well.
-  private static let patience: Int64 = 8
+  private static let answerTimeout: Int64 = 8
 
   init(_ service: LookupService, _ threads: NIOThreadPool, _ clients: LookupClients) {
     self.service = service
     self.threads = threads
     self.clients = clients
   }
+
+  /// A thread is querying the tables for this client.
+  var isAnswering: Bool { session.isAnswering }
 
   func close() {
     context?.close(promise: nil)
@@ -41,14 +42,12 @@ final class LookupHandler: ChannelInboundHandler {
 
   func channelInactive(context: ChannelHandlerContext) {
     self.context = nil
-    received.clear()
     // Count it until it is answered, or clients that hang up at once could grow the queue without bound.
     if !isAnswering { clients.remove(self) }
   }
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-    var bytes = unwrapInboundIn(data)
-    received.writeBuffer(&bytes)
+    session.receive(unwrapInboundIn(data).readableBytesView)
   }
 
   func channelReadComplete(context: ChannelHandlerContext) {
@@ -57,7 +56,7 @@ final class LookupHandler: ChannelInboundHandler {
 
   /// Reads nothing more from a client that does not read its answers.
   func channelWritabilityChanged(context: ChannelHandlerContext) {
-    if context.channel.isWritable { proceed(context) }
+    proceed(context)
   }
 
   func errorCaught(context: ChannelHandlerContext, error: any Error) {
@@ -66,37 +65,35 @@ final class LookupHandler: ChannelInboundHandler {
 
   /// Answers the requests received so far, and reads on.
   private func proceed(_ context: ChannelHandlerContext) {
-    while !isAnswering, context.channel.isWritable {
-      switch Netstring.parse(received.readableBytesView, limit: SocketmapRequest.longest) {
-      case .incomplete:
-        received.discardReadBytes()
-        if clients.isDraining { close() } else { context.read() }
-        return
-      case .invalid: return close()
-      case .complete(let payload, let length):
-        received.moveReaderIndex(forwardBy: length)
-        guard let request = SocketmapRequest(payload) else { return close() }
-        lastUse = .now()
-        answer(request, context)
+    while context.channel.isWritable {
+      switch session.next(isDraining: clients.isDraining) {
+      case .wait: return
+      case .read: return context.read()
+      case .close: return close()
+      case .answer(let request):
+        lastRequest = .now()
+        guard let reply = service.heldReply(to: request) else { return query(request, context) }
+        write(reply, context)
       }
     }
   }
 
-  private func answer(_ request: SocketmapRequest, _ context: ChannelHandlerContext) {
-    if let reply = service.heldReply(to: request) { return write(reply, context) }
-    isAnswering = true
-    let deadline = Deadline(secondsFromNow: Self.patience)
+  private func query(_ request: SocketmapRequest, _ context: ChannelHandlerContext) {
+    let deadline = Deadline(secondsFromNow: Self.answerTimeout)
     threads.runIfActive(eventLoop: context.eventLoop) { [service] in service.reply(to: request, until: deadline) }
-      .assumeIsolated().whenComplete { result in
-        self.isAnswering = false
-        guard let context = self.context else { return self.clients.remove(self) }
-        guard case .success(let reply) = result else { return self.close() }
-        self.write(reply, context)
-        if self.clients.isDraining { self.close() } else { self.proceed(context) }
-      }
+      .assumeIsolated().whenComplete { self.finish($0) }
+  }
+
+  private func finish(_ result: Result<SocketmapReply, any Error>) {
+    guard let context, case .success(let reply) = result else {
+      clients.remove(self)
+      return close()
+    }
+    write(reply, context)
+    proceed(context)
   }
 
   private func write(_ reply: SocketmapReply, _ context: ChannelHandlerContext) {
-    context.writeAndFlush(wrapOutboundOut(ByteBuffer(bytes: Netstring.frame(reply.payload))), promise: nil)
+    context.writeAndFlush(wrapOutboundOut(ByteBuffer(bytes: session.answered(reply))), promise: nil)
   }
 }

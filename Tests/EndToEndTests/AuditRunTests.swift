@@ -197,7 +197,7 @@ struct AuditRunTests {
     #expect(interrupted.status == 130 && interrupted.errors.contains("interrupted after"), "\(interrupted)")
     #expect(FileManager.default.fileExists(atPath: state))
     let second = try site.host.ullage(options)
-    #expect(second.status == 1 && second.errors.contains("resuming the audit that was interrupted"), "\(second)")
+    #expect(second.status == 1 && second.errors.contains("continuing the audit that was interrupted"), "\(second)")
     #expect(second.output.hasPrefix("Audit of 300 mailboxes") && second.output.contains("broken-ledger: 30\n"))
     #expect(second.output.contains("maildir-without-mailbox: 1\n"))
     #expect(!FileManager.default.fileExists(atPath: state) && !FileManager.default.fileExists(atPath: state + ".new"))

@@ -86,7 +86,8 @@ struct AuditTests {
       "(the limit changed, and no mail has arrived since)",
       "it holds 500 bytes in 1 message, and its limit is 400 bytes",
       "a name states a size other than the file's (b,S=7:2,S: 8 bytes)", "listed 2 times", "its limit is -1 bytes",
-      "anyone can write to maildirsize, mode 666", "to do:  ullage recompute ADDRESS", "there is no cur",
+      "anyone can write to maildirsize, mode 666", "to do:  ullage recompute --config=\(site.host.sandbox("ullage.cf")) ADDRESS",
+      "there is no cur",
     ] { #expect(ending.output.contains(text), "\(text): \(ending.output)") }
     // Errors come before warnings, and warnings before notices.
     let order = ["broken-ledger: 2", "drift: 1", "mailbox-without-maildir: 2"]

@@ -13,7 +13,7 @@ struct StatusTests {
     try site.list("dots@example.org", "../dots/")
     for command in ["audit", "status", "recompute"] {
       let ending = try site.host.ullage(command, "--domain=exmaple.org")
-      #expect(ending.status == 67 && ending.errors.contains("lists no mailbox in it"), "\(command) \(ending)")
+      #expect(ending.status == 67 && ending.errors.contains("lists no mailbox of it"), "\(command) \(ending)")
     }
     let ending = try site.host.ullage("recompute", "dots@example.org", "a@example.org")
     #expect(

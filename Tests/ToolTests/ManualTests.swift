@@ -51,16 +51,4 @@ struct ManualTests {
     let manual = Set(try page("ullage").matches(of: #/\n\.It Cm ([a-z]+)\n/#).map { String($0.1) })
     #expect(ours == manual && ours == Set(Self.commands))
   }
-
-  @Test(
-    "The manual page lists each kind of finding, and no others",
-    arguments: [("audit", "Audit/Finding.swift"), ("check", "Doctor/Diagnosis.swift")])
-  func findings(command: String, source: String) throws {
-    let page = try page("ullage-\(command)")
-    let source = try String(contentsOf: Self.project.appendingPathComponent("Sources/\(source)"), encoding: .utf8)
-    let cases = try #require(source.firstMatch(of: #/enum Kind[^{]*\{([^}]*)\}/#)).1
-    let kinds = Set(cases.matches(of: #/case (\w+)(?: = "([a-z-]+)")?/#).map { String($0.2 ?? $0.1) })
-    let findings = try #require(page.firstMatch(of: #/\.Sh FINDINGS\n((?:.*\n)*?)\.Sh EXIT/#)).1
-    #expect(kinds == Set(findings.matches(of: #/\n\.It Cm ([a-z-]+)/#).map { String($0.1) }) && kinds.count > 15)
-  }
 }

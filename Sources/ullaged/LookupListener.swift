@@ -10,7 +10,7 @@ import Text
 
 /// The lookup service's socket: one event loop moves bytes and answers from the cache; the threads that
 /// query databases and wait are as many as there may be connections.
-struct LookupServer: Service {
+struct LookupListener: Service {
   enum Failure: Error, CustomStringConvertible {
     case noSocket
     case isServed(String)

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+package import Socketmap
+
+/// One client's conversation with the lookup service: netstrings in, netstrings out, one request at a time
+/// (socketmap_table(5)). It does no input or output: whoever moves the bytes passes in what arrived, and does what
+/// ``next(isDraining:)`` says.
+package struct LookupSession {
+  /// What to do next.
+  package enum Action: Equatable, Sendable {
+    /// Find the reply to this request, and pass it to ``answered(_:)``.
+    case answer(SocketmapRequest)
+    /// Read more from the client.
+    case read
+    /// Do nothing: a request is being answered.
+    case wait
+    /// Close the connection: what the client sent is not a request, or the service is ending.
+    case close
+  }
+
+  private var received: [UInt8] = []
+  /// How much of `received` has been handled.
+  private var handled = 0
+  /// A request has been handed out, and its reply is not there yet.
+  package private(set) var isAnswering = false
+
+  package init() {}
+
+  package mutating func receive(_ bytes: some Sequence<UInt8>) {
+    received.removeFirst(handled)
+    handled = 0
+    received += bytes
+  }
+
+  /// - Parameter isDraining: the service is ending. It still answers what was received.
+  package mutating func next(isDraining: Bool) -> Action {
+    guard !isAnswering else { return .wait }
+    switch Netstring.parse(received[handled...], limit: SocketmapRequest.longest) {
+    case .incomplete: return isDraining ? .close : .read
+    case .invalid: return .close
+    case .complete(let payload, let length):
+      guard let request = SocketmapRequest(payload) else { return .close }
+      handled += length
+      isAnswering = true
+      return .answer(request)
+    }
+  }
+
+  /// The bytes to send for the reply to the request that was handed out last.
+  package mutating func answered(_ reply: SocketmapReply) -> [UInt8] {
+    isAnswering = false
+    return Netstring.frame(reply.payload)
+  }
+}
