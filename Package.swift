@@ -53,7 +53,7 @@ let package = Package(
     .target(
       name: "Presentation",
       dependencies: [
-        "Audit", "Check", "Migration", "Sweep", "Findings", "Maildir", "Tables", "Configuration", "Quota", "Posix", "Text",
+        "Audit", "Migration", "Sweep", "Findings", "Maildir", "Tables", "Configuration", "Quota", "Posix", "Text",
       ]),
     .target(
       name: "Audit",
@@ -63,13 +63,10 @@ let package = Package(
     .target(
       name: "Check",
       dependencies: [
-        "Audit", "Sweep", "Site", "Findings", "Mailboxes", "Maildir", "Tables", "Postgres", "Configuration", "Quota", "Posix", "Text",
+        "Audit", "Sweep", "Site", "Findings", "Mailboxes", "Maildir", "Tables", "Database", "Postgres",
+        "Configuration", "Quota", "Posix", "Text",
       ]),
-    .target(
-      name: "Migration",
-      dependencies: [
-        "Site", "Findings", "Tables", "Postgres", "Configuration", "Posix", "Text",
-      ]),
+    .target(name: "Migration", dependencies: ["Site", "Findings", "Configuration", "Posix", "Text"]),
     .target(name: "Delivery", dependencies: ["Mailboxes", "Maildir", "Configuration", "Quota", "Posix", "Text"]),
     .target(
       name: "LookupServer",
@@ -100,20 +97,20 @@ let package = Package(
     .systemLibrary(name: "CLibpq"),
     .systemLibrary(name: "CPosix"),
     .target(name: "TestSupport", path: "Tests/TestSupport"),
-    .testTarget(name: "TextTests", dependencies: ["Text", "TestSupport"]),
-    .testTarget(name: "QuotaTests", dependencies: ["Quota"]),
+    .testTarget(name: "TextTests", dependencies: ["Text"]),
+    .testTarget(name: "QuotaTests", dependencies: ["Quota", "Text"]),
     .testTarget(name: "SocketmapTests", dependencies: ["Socketmap"]),
     .testTarget(name: "ConfigurationTests", dependencies: ["Configuration", "Quota", "Text"]),
     .testTarget(name: "PosixTests", dependencies: ["Posix", "Text", "TestSupport"]),
     .testTarget(name: "PostgresTests", dependencies: ["Postgres"]),
     .testTarget(name: "DatabaseTests", dependencies: ["Database", "Configuration", "Text"]),
-    .testTarget(name: "TablesTests", dependencies: ["Tables", "Configuration", "Posix", "Text", "TestSupport"]),
     .testTarget(
-      name: "MailboxesTests",
+      name: "TablesTests",
       dependencies: [
-        "Mailboxes", "Tables", "Configuration", "Quota", "Posix", "Text",
+        "Tables", "Database", "Configuration", "Posix", "Text", "TestSupport",
       ]),
-    .testTarget(name: "MaildirTests", dependencies: ["Maildir", "Quota", "Posix", "Text", "TestSupport"]),
+    .testTarget(name: "MailboxesTests", dependencies: ["Mailboxes", "Configuration", "Posix", "Quota", "Text"]),
+    .testTarget(name: "MaildirTests", dependencies: ["Maildir", "Posix", "Quota", "Text", "TestSupport"]),
     .testTarget(name: "FindingsTests", dependencies: ["Findings"]),
     .testTarget(name: "SiteTests", dependencies: ["Site", "Configuration", "Posix", "Text", "TestSupport"]),
     .testTarget(
@@ -126,7 +123,7 @@ let package = Package(
       dependencies: [
         "Audit", "Sweep", "Findings", "Maildir", "Configuration", "Quota", "Posix", "TestSupport",
       ]),
-    .testTarget(name: "CheckTests", dependencies: ["Check", "Findings", "Text"]),
+    .testTarget(name: "CheckTests", dependencies: ["Check"]),
     .testTarget(
       name: "MigrationTests",
       dependencies: [
@@ -135,18 +132,10 @@ let package = Package(
     .testTarget(
       name: "LookupServerTests",
       dependencies: [
-        "LookupServer", "Mailboxes", "Configuration", "Socketmap", "Posix", "Text", "TestSupport",
+        "LookupServer", "Mailboxes", "Configuration", "Posix", "Socketmap", "Text", "TestSupport",
       ]),
-    .testTarget(
-      name: "PresentationTests",
-      dependencies: [
-        "Presentation", "Audit", "Check", "Migration", "Sweep", "Findings", "Maildir", "Tables", "Configuration", "Quota", "Posix", "Text", "TestSupport",
-      ]),
-    .testTarget(
-      name: "DeliveryTests",
-      dependencies: [
-        "Delivery", "Mailboxes", "Maildir", "Quota", "Posix", "Text", "TestSupport",
-      ]),
+    .testTarget(name: "PresentationTests", dependencies: ["Presentation"]),
+    .testTarget(name: "DeliveryTests", dependencies: ["Text", "TestSupport"]),
     .testTarget(name: "ToolTests", dependencies: ["TestSupport"]),
   ],
   swiftLanguageModes: [.v6]

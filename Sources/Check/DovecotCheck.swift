@@ -70,8 +70,8 @@ struct DovecotCheck {
 
   private mutating func checkDriver(_ dovecot: DovecotSettings, _ name: String) {
     let consequence =
-      "it never writes maildirsize: messages deleted or moved by IMAP are not subtracted, so the usage is too high until the"
-      + " nightly recount"
+      "it never writes maildirsize: messages deleted or moved by IMAP are not subtracted, so the usage is too"
+      + " high until the nightly recount"
     let remedy =
       "Dovecot 2.3: mail_plugins = $mail_plugins quota, and plugin { quota = maildir:User quota }."
       + " Dovecot 2.4: mail_plugins { quota = yes }, and quota \"User quota\" { driver = maildir }"
@@ -122,8 +122,8 @@ struct DovecotCheck {
         .warning, .trash, "\(folder) does not count here, but counts for Dovecot", at: name,
         reason: "the last to count wins, so the usage jumps, and users see a different one than deliveries",
         remedy: .advice(
-          "Dovecot 2.3: plugin { quota_rule2 = \(mailbox):ignore }. Dovecot 2.4: mailbox \(mailbox) { quota_ignore = yes }."
-            + " Or virtual_trash_count = yes here"))
+          "Dovecot 2.3: plugin { quota_rule2 = \(mailbox):ignore }."
+            + " Dovecot 2.4: mailbox \(mailbox) { quota_ignore = yes }. Or virtual_trash_count = yes here"))
     }
     for parent in dovecot.uncountedParents where !settings.countingRule.leavesOutSubfolders {
       found.add(

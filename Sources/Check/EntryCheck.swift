@@ -42,8 +42,8 @@ struct EntryCheck {
     return check.found.findings
   }
 
-  /// The value of a parameter, as `service` sees it or as main.cf has it; empty when it is not set. A value that Postfix
-  /// cannot use either is a finding.
+  /// The value of a parameter, as `service` sees it or as main.cf has it; empty when it is not set. A value that
+  /// Postfix cannot use either is a finding.
   private mutating func value(_ name: String, for service: MasterService?) -> String {
     do { return try entry.postfix.value(of: name, for: service) ?? "" } catch {
       found.add(

@@ -45,8 +45,8 @@ struct RouteCheck {
       let isThere = postfix.master.services.contains { $0.name == transport }
       found.add(
         .warning, .noMail,
-        "\(domains.count == 1 ? "a domain with mailboxes uses" : "\(domains.count) domains with mailboxes use") the transport"
-          + " \(transport) (\(domains[0]))",
+        "\(domains.count == 1 ? "a domain with mailboxes uses" : "\(domains.count) domains with mailboxes use")"
+          + " the transport \(transport) (\(domains[0]))",
         at: "transport_maps",
         reason: isThere
           ? "it overrides virtual_transport: no quota applies" : "master.cf has no such transport: mail is deferred",

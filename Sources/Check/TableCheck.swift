@@ -3,7 +3,6 @@ import Configuration
 import Database
 import Findings
 import Mailboxes
-import Migration
 import Posix
 import Postgres
 import Site
@@ -226,7 +225,8 @@ struct TableCheck {
     guard try !connection.isPooled(until: deadline) else { return nil }
     let sql = """
       SELECT least(current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int \
-      - coalesce(current_setting('reserved_connections', true)::int, 0), nullif(rolconnlimit, -1), nullif(datconnlimit, -1)) \
+      - coalesce(current_setting('reserved_connections', true)::int, 0), nullif(rolconnlimit, -1), \
+      nullif(datconnlimit, -1)) \
       FROM pg_roles, pg_database WHERE rolname = current_user AND datname = current_database()
       """
     return try connection.query(Array(sql.utf8), until: deadline).first?.first.flatMap { $0 }.flatMap { Int64($0.text) }

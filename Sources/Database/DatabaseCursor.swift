@@ -4,8 +4,8 @@ package import Postgres
 
 /// The rows of a long query, two thousand at a time, from a cursor in a read-only transaction.
 ///
-/// That works through pgbouncer in transaction mode. The cursor is opened again after the last row when the connection is
-/// lost, and every five minutes: an old transaction keeps PostgreSQL from removing dead rows.
+/// That works through pgbouncer in transaction mode. The cursor is opened again after the last row when the
+/// connection is lost, and every five minutes: an old transaction keeps PostgreSQL from removing dead rows.
 package struct DatabaseCursor {
   private let connection: RetryingConnection
   /// Seconds for which one transaction is kept open.

@@ -20,8 +20,8 @@ package struct MailboxLookup {
 
   /// The mailbox of the recipient, or nil if there is none.
   ///
-  /// - Parameter credentials: what deliveries run as, which `virtual_uid_maps` and `virtual_gid_maps` must confirm where
-  ///   they are set; nil when that does not matter.
+  /// - Parameter credentials: what deliveries run as, which `virtual_uid_maps` and `virtual_gid_maps` must confirm
+  ///   where they are set; nil when that does not matter.
   package func mailbox(
     of recipient: AddressQuery, for credentials: Credentials?
   ) throws(MailboxError) -> Mailbox? {

@@ -36,7 +36,8 @@ package enum DriftCause: Equatable, Sendable, Codable {
     case .trash: "exactly the messages in the trash; see virtual_trash_count"
     case .damaged(let fault): "maildirsize was \(fault.phrase)"
     case .replaced:
-      "entries are missing: another program or a backup replaced maildirsize, or virtual(8) delivered without updating it"
+      "entries are missing: another program or a backup replaced maildirsize, or virtual(8) delivered"
+        + " without updating it"
     case .unknown: "cause unknown"
     }
   }

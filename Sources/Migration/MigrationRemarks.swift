@@ -45,7 +45,8 @@ extension Migration {
     let text = limit == "0" ? "unlimited" : "limited to \(limit) bytes"
     difference(
       "virtual_mailbox_limit",
-      "mailboxes without a limit of their own are \(text) (\(source)). As with VDA this is a quota for the whole mailbox"
+      "mailboxes without a limit of their own are \(text) (\(source)). As with VDA this is a quota for the"
+        + " whole mailbox"
     )
     let size = try value(.message_size_limit)
     if size != "0", try value(.virtual_mailbox_limit_override).lowercased() != "yes" {
@@ -102,8 +103,8 @@ extension Migration {
     case "pgsql" where !file.hasPrefix("/"):
       obstacle(
         table.text,
-        "its settings are in main.cf, as \(file)_hosts and so on; write them into a file, as hosts = and so on, and name"
-          + " that: pgsql:/etc/postfix/\(file).cf")
+        "its settings are in main.cf, as \(file)_hosts and so on; write them into a file, as hosts = and so on,"
+          + " and name that: pgsql:/etc/postfix/\(file).cf")
     case "pgsql", "texthash":
       if let mistake = survey.mistake(plain) { obstacle(table.text, mistake) }
     case "static", "inline", "socketmap": break
@@ -118,7 +119,8 @@ extension Migration {
     case "mysql", "ldap", "sqlite", "mongodb", "memcache":
       difference(
         table.text,
-        "is queried by postmap -q, one process per lookup, with Postfix's own support for \(plain.type) (on Debian the package"
+        "is queried by postmap -q, one process per lookup, with Postfix's own support for \(plain.type) (on"
+          + " Debian the package"
           + " postfix-\(plain.type)). The lookup service makes that cheaper: ullaged(8). A list of all mailboxes needs"
           + " PostgreSQL, so --all, --domain and audit need mailbox_list_database")
     default:
@@ -155,8 +157,9 @@ extension Migration {
   private mutating func obstacleOfFiles(_ subject: String, _ count: Int, _ example: String) {
     obstacle(
       subject,
-      "\(count == 1 ? "a path ends" : "\(count) paths end") without a slash (\(example)): those are mbox files, but only"
-        + " Maildirs work here. Convert them (mb2md, or dsync), or leave those domains to virtual(8) in transport_maps")
+      "\(count == 1 ? "a path ends" : "\(count) paths end") without a slash (\(example)): those are mbox files, but"
+        + " only Maildirs work here. Convert them (mb2md, or dsync), or leave those domains to virtual(8) in"
+        + " transport_maps")
   }
 
   /// Looks up the first thousand mailboxes in the table, because its query may add the slash.

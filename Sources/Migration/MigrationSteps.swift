@@ -19,8 +19,8 @@ extension Migration {
       if let maps = written(.virtual_uid_maps), !maps.isEmpty {
         obstacle(
           "virtual_uid_maps",
-          "gives each mailbox its own user (\(maps.text)), but pipe(8) has one per master.cf entry. Create an entry for each"
-            + " uid, or give all Maildirs to one user and name it with --user")
+          "gives each mailbox its own user (\(maps.text)), but pipe(8) has one per master.cf entry. Create an"
+            + " entry for each uid, or give all Maildirs to one user and name it with --user")
       } else if User(named: plan.user) == nil {
         obstacle(
           "virtual_uid_maps", "is not set, and there is no user vmail; name the owner of the Maildirs with --user")

@@ -22,8 +22,8 @@ package enum TableFiles {
     return true
   }
 
-  /// The commands that let `user` read the files among `names` that are closed to it; none where there is nothing to do,
-  /// or where we cannot act as that user.
+  /// The commands that let `user` read the files among `names` that are closed to it; none where there is nothing to
+  /// do, or where we cannot act as that user.
   package static func commands(toLet user: User, read names: [String]) -> [Command] {
     let closed = closed(names, to: user)
     return Command.grant(user.name, files: closed.files, directories: closed.directories)

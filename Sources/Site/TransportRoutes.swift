@@ -3,8 +3,8 @@ package import Configuration
 package import Findings
 import Text
 
-/// A table of `transport_maps`, whose answers for a domain override `virtual_transport`, and the domains that it sends to
-/// a transport.
+/// A table of `transport_maps`, whose answers for a domain override `virtual_transport`, and the domains that it
+/// sends to a transport.
 package struct TransportRoute: Sendable {
   package let table: String
   /// What it has for the transport, or why that is unknown.

@@ -21,8 +21,8 @@ package struct Visit: Sendable {
 /// One run over many mailboxes: a selection, a work force, and the reports in the order of the selection.
 ///
 /// The work on a Maildir is done by worker processes, which under root become the owner of the Maildirs. SIGINT and
-/// SIGTERM end a run in an orderly way: started work is finished (`Interruption`). To part the selection among hosts, or
-/// to take it from a queue, change `next`.
+/// SIGTERM end a run in an orderly way: started work is finished (`Interruption`). To part the selection among hosts,
+/// or to take it from a queue, change `next`.
 package final class Sweep {
   /// How the work is spread.
   package struct Force: Sendable {
@@ -53,8 +53,8 @@ package final class Sweep {
   /// Why the lookup service was skipped, nil when it was not.
   package private(set) var serviceFailure: String?
 
-  /// - Parameter waiting: called when the database of the list does not answer, before half a minute of retries; nil not
-  ///   to retry.
+  /// - Parameter waiting: called when the database of the list does not answer, before half a minute of retries; nil
+  ///   not to retry.
   /// - Throws: `MaildirError` if the base is missing or empty, `TableError` for the list, `SweepError`.
   package init(
     _ settings: Settings, _ selection: MailboxSelection, _ force: Force, waiting: ((TableError) -> Void)? = nil

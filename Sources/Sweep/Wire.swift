@@ -2,8 +2,8 @@
 
 /// A value that is sent between the tool and its worker processes, which run the same program.
 ///
-/// Written by hand: Foundation's coders take some 75 µs to encode and decode a task and its report (JSON; property lists
-/// more), where a whole mailbox of an audit takes 13.
+/// Written by hand: Foundation's coders take some 75 µs to encode and decode a task and its report (JSON; property
+/// lists more), where a whole mailbox of an audit takes 13.
 protocol WireValue {
   func write(to wire: inout WireWriter)
   init(from wire: inout WireReader)

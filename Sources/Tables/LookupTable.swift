@@ -20,8 +20,8 @@ package struct TableQuery: Sendable {
 
 /// Answers a key with a value.
 protocol LookupTable: AnyObject, Sendable {
-  /// Whether the table is queried for whole addresses only: it matches patterns, or searches for the parts of an address
-  /// itself (Postfix, `DICT_FLAG_PATTERN`).
+  /// Whether the table is queried for whole addresses only: it matches patterns, or searches for the parts of an
+  /// address itself (Postfix, `DICT_FLAG_PATTERN`).
   var takesWholeAddressesOnly: Bool { get }
 
   /// The value of the key, or nil when the table has none.

@@ -19,8 +19,8 @@ struct CheckCommand: ParsableCommand {
       """,
     discussion: """
       Checks ullage.cf, the tables and their databases, Postfix's entry, the first mailboxes of the list, the IMAP \
-      server's configuration, locks and clocks, and says how to correct each mistake. Nothing is changed. Run it as root: \
-      it acts as the mail user where that matters.
+      server's configuration, locks and clocks, and says how to correct each mistake. Nothing is changed. Run \
+      it as root: it acts as the mail user where that matters.
 
       EXAMPLES:
         ullage check

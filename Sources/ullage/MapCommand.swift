@@ -36,9 +36,10 @@ struct MapCommand: ParsableCommand {
 
   @Flag(
     name: .customLong("all-steps"),
-    help:
-      "Show each step: the key, the SQL that was sent, the answer, the time. A type:name is then queried for all keys of an address."
-  )
+    help: """
+      Show each step: the key, the SQL that was sent, the answer, the time. A type:name is then queried for \
+      all keys of an address.
+      """)
   var showsSteps = false
 
   @Option(

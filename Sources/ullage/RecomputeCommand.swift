@@ -22,8 +22,9 @@ struct RecomputeCommand: ParsableCommand {
       """,
     discussion: """
       Mail may be delivered and read meanwhile: no entry is lost. Where maildirsize is too low, it is raised at \
-      once. Where it is too high, it is lowered only while the mailbox is at rest, that is when nothing in it has changed \
-      for a minute; otherwise the result is "busy, not lowered". A missing or broken maildirsize is rewritten.
+      once. Where it is too high, it is lowered only while the mailbox is at rest, that is when nothing in it \
+      has changed for a minute; otherwise the result is "busy, not lowered". A missing or broken maildirsize is \
+      rewritten.
 
       As root, the work in each Maildir is done with its owner's rights.
 
@@ -45,7 +46,8 @@ struct RecomputeCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "With --maildir: the limit in bytes, optionally with K, M, G or T; 0 for none. By default the one in maildirsize stays.",
+      "With --maildir: the limit in bytes, optionally with K, M, G or T; 0 for none. By default the one in"
+        + " maildirsize stays.",
       valueName: "bytes"))
   var limit: ByteCount?
 

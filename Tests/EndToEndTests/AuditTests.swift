@@ -82,11 +82,13 @@ struct AuditTests {
     #expect(ending.status == 1 && ending.errors == "")
     for text in [
       "maildirsize says 700 bytes in 2 messages, but there are 500 bytes in 1 message (+200, +1)",
-      "maildirsize has 2,000 bytes, the database 1,000,000 bytes (VDA wrote it earlier, or the IMAP server has another limit",
+      "maildirsize has 2,000 bytes, the database 1,000,000 bytes (VDA wrote it earlier, or the IMAP server has"
+        + " another limit",
       "(the limit changed, and no mail has arrived since)",
       "it holds 500 bytes in 1 message, and its limit is 400 bytes",
       "a name states a size other than the file's (b,S=7:2,S: 8 bytes)", "listed 2 times", "its limit is -1 bytes",
-      "anyone can write to maildirsize, mode 666", "to do:  ullage recompute --config=\(site.host.sandbox("ullage.cf")) ADDRESS",
+      "anyone can write to maildirsize, mode 666",
+      "to do:  ullage recompute --config=\(site.host.sandbox("ullage.cf")) ADDRESS",
       "there is no cur",
     ] { #expect(ending.output.contains(text), "\(text): \(ending.output)") }
     // Errors come before warnings, and warnings before notices.

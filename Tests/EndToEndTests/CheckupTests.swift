@@ -166,7 +166,10 @@ final class CheckupTests: CheckupFixture {
     let number = try #require(try findings().first)
     #expect(
       number["kind"] == "lookup" && number["finding"]?.contains("gives \"10M\", which is not a whole number") == true)
-    #expect(number["remedy"] == "ullage map a@example.org virtual_mailbox_limit_maps --all-steps")
+    let configuration = host.sandbox("ullage.cf")
+    #expect(
+      number["remedy"]
+        == "ullage map --config=\(configuration) a@example.org virtual_mailbox_limit_maps --all-steps")
     try host.sandbox.write("limits.cf", "a@example.org 999\n")
     try lock()
     let limit = try #require(try findings().first)

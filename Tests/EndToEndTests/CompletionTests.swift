@@ -41,7 +41,8 @@ struct CompletionTests {
     let text = """
       zmodload zsh/zpty
       zpty z zsh -f -i
-      zpty -w z "PROMPT='> '; fpath=(\(sandbox.path) \\$fpath); autoload -Uz compinit; compinit -u -d \(sandbox("dump")); print READY"
+      zpty -w z "PROMPT='> '; fpath=(\(sandbox.path) \\$fpath); autoload -Uz compinit"
+      zpty -w z "compinit -u -d \(sandbox("dump")); print READY"
       zpty -r z out '*READY*READY*'
       zpty -n -w z $'ullage rec\\t'
       zpty -r z out '*recompute*' && print -r -- found

@@ -78,7 +78,8 @@ final class FiveMinutesTests {
     // As Debian ships it, except for the port, and without the chroot of its services, which has no /proc and
     // no resolver.
     try root.shell(
-      "sed -i 's/^smtp      inet/127.0.0.1:\(port) inet/; s/^\\([a-z0-9.:]* *[a-z]* *[^ ]* *[^ ]* *\\)y /\\1n /' /etc/postfix/master.cf"
+      "sed -i 's/^smtp      inet/127.0.0.1:\(port) inet/; s/^\\([a-z0-9.:]* *[a-z]* *[^ ]* *[^ ]* *\\)y /\\1n"
+        + " /' /etc/postfix/master.cf"
     )
   }
 
@@ -228,7 +229,8 @@ final class FiveMinutesTests {
     #expect(try root.shell("find /var/vmail ! -user vmail") == "")
     // A new mailbox has no Maildir yet.
     try cluster.sql(
-      "INSERT INTO mailbox (username, maildir, quota, domain) VALUES ('new@example.org', 'example.org/new/', 1, 'example.org')"
+      "INSERT INTO mailbox (username, maildir, quota, domain) VALUES ('new@example.org', 'example.org/new/', 1,"
+        + " 'example.org')"
     )
     #expect(try edit("new@example.org", 1).status == 0)
     // An inactive mailbox gets no mail.

@@ -258,7 +258,8 @@ struct LookupServiceTests {
   func severalDatabases() throws {
     try cluster.sql("CREATE DATABASE other")
     try cluster.sql(
-      "CREATE TABLE mailbox AS SELECT 'you@example.org' AS username, 700 AS quota, 1 AS active; GRANT SELECT ON mailbox TO postfix",
+      "CREATE TABLE mailbox AS SELECT 'you@example.org' AS username, 700 AS quota, 1 AS active; GRANT SELECT ON"
+        + " mailbox TO postfix",
       database: "other")
     let file = cluster.tableFile(PostgresCluster.limitQuery)
     try host.sandbox.write("limits.cf", file.replacingOccurrences(of: "dbname=postgres", with: "dbname=other"))

@@ -107,7 +107,8 @@ struct MapTests {
     let values = rows.map { "('\($0.replacingOccurrences(of: "'", with: "''"))')" }.joined(separator: ",")
     let cluster = try Shared.cluster()
     try cluster.sql(
-      "CREATE TABLE answers AS SELECT k, '<' || k || '>' AS v FROM (VALUES \(values)) AS t (k); GRANT SELECT ON answers TO postfix"
+      "CREATE TABLE answers AS SELECT k, '<' || k || '>' AS v FROM (VALUES \(values)) AS t (k); GRANT SELECT ON"
+        + " answers TO postfix"
     )
   }
 

@@ -117,7 +117,8 @@ struct PackageTests {
     #expect(try root.run(["su", "-s", "/bin/sh", "nobody", "-c", "cat /etc/ullage/ullage.cf"]).status == 1)
     // The lookup service can read it, too, with the groups of its user, as its unit runs it.
     try root.shell(
-      "printf 'virtual_mailbox_base = /srv\\nvirtual_mailbox_maps = static:x/\\nlookup_socket = /tmp/l\\n' > /etc/ullage/ullage.cf"
+      "printf 'virtual_mailbox_base = /srv\\nvirtual_mailbox_maps = static:x/\\nlookup_socket = /tmp/l\\n' >"
+        + " /etc/ullage/ullage.cf"
     )
     let service = try root.run([
       "su", "-s", "/bin/sh", "ullage", "-c", "timeout -s TERM 2 ullaged lookup; test $? = 124",

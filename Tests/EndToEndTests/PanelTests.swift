@@ -87,8 +87,8 @@ struct PanelTests {
         backupmx int2 NOT NULL DEFAULT 0, active int2 NOT NULL DEFAULT 1);
       CREATE TABLE mailbox (username varchar(255) PRIMARY KEY, mailboxformat varchar(50) NOT NULL DEFAULT 'maildir',
         mailboxfolder varchar(50) NOT NULL DEFAULT 'Maildir', storagenode varchar(255) NOT NULL DEFAULT 'vmail1',
-        maildir varchar(255) NOT NULL DEFAULT '', quota int8 NOT NULL DEFAULT 0, domain varchar(255) NOT NULL DEFAULT '',
-        enabledeliver int2 NOT NULL DEFAULT 1, active int2 NOT NULL DEFAULT 1);
+        maildir varchar(255) NOT NULL DEFAULT '', quota int8 NOT NULL DEFAULT 0,
+        domain varchar(255) NOT NULL DEFAULT '', enabledeliver int2 NOT NULL DEFAULT 1, active int2 NOT NULL DEFAULT 1);
       INSERT INTO domain (domain, active, backupmx) VALUES ('example.org', 1, 0), ('example.net', 0, 0),
         ('example.com', 1, 1);
       INSERT INTO mailbox (username, maildir, quota, domain, active) VALUES

@@ -16,7 +16,8 @@ struct PostfixTests {
     try cluster.makePostfixAdmin(quota: 20_000)
     try cluster.sql(
       """
-      INSERT INTO mailbox (username, maildir, quota, domain) VALUES ('me@example.org', 'example.org/me/', 0, 'example.org')
+      INSERT INTO mailbox (username, maildir, quota, domain)
+      VALUES ('me@example.org', 'example.org/me/', 0, 'example.org')
       """)
     host = try MailHost()
     try host.sandbox.write("mailboxes.cf", cluster.tableFile(PostgresCluster.pathQuery), mode: 0o644)
@@ -129,7 +130,8 @@ struct PostfixTests {
   @Test("A message to several recipients is deferred without the recipient limit, and delivered with it")
   func severalRecipients() throws {
     try cluster.sql(
-      "INSERT INTO mailbox (username, maildir, quota, domain) VALUES ('b@example.org', 'example.org/b/', 0, 'example.org')"
+      "INSERT INTO mailbox (username, maildir, quota, domain) VALUES ('b@example.org', 'example.org/b/', 0,"
+        + " 'example.org')"
     )
     try postfix.setParameter("ullage_destination_recipient_limit=2")
     try postfix.send(message(100), to: ["you@example.org", "b@example.org"])

@@ -14,9 +14,10 @@ struct ProfileTests {
       import os, random, sys
       base = sys.argv[1]
       r = random.Random(4711)
-      sizes = ['', ',S=7', ',S=007', ',S=', ',S=abc', ',S=12abc', ',S=5,S=9', ',W=9,S=8', ',S=8,W=9', ',W=9', ',S=0', ',s=5',
-               ',S=123456789']
-      infos = ['', ':2,', ':2,S', ':2,ST', ':2,T', ':2,aT', ':2,S,T', ':1,T', ':2,FST', ':2,S,S=5', ':b,S=5:2,S', ':2,TS']
+      sizes = ['', ',S=7', ',S=007', ',S=', ',S=abc', ',S=12abc', ',S=5,S=9', ',W=9,S=8', ',S=8,W=9', ',W=9', ',S=0',
+               ',s=5', ',S=123456789']
+      infos = ['', ':2,', ':2,S', ':2,ST', ':2,T', ':2,aT', ':2,S,T', ':1,T', ':2,FST', ':2,S,S=5',
+               ':b,S=5:2,S', ':2,TS']
       folders = ['', '.A', '.A.b', '.Sent', '.Trash', '.Trash.sub', '.trash', '.Deleted Items', 'nodot', '.A/.Nested']
       for tree in range(\(Self.trees)):
         root = f'{base}/{tree:03}'
@@ -28,8 +29,8 @@ struct ProfileTests {
             os.makedirs(f'{root}/{folder}/{part}', exist_ok=True)
             if part == 'tmp' and r.random() < .7: continue
             for number in range(r.randrange(4)):
-              name = f'{root}/{folder}/{part}/' + r.choice(['', '', '', '', '.', '..']) + f'{number}{tree}.host' + r.choice(sizes)
-              name += r.choice(infos)
+              name = f'{root}/{folder}/{part}/' + r.choice(['', '', '', '', '.', '..'])
+              name += f'{number}{tree}.host' + r.choice(sizes) + r.choice(infos)
               kind = r.random()
               if kind < .80 or not names:
                 open(name, 'w').write('x' * r.randrange(300)); names.append(name)
@@ -37,7 +38,8 @@ struct ProfileTests {
               elif kind < .92: os.symlink(r.choice(names), name)
               elif kind < .96: os.symlink('/nonexistent/file', name)
               else: os.mkdir(name)
-          if folder and os.path.isdir(f'{root}/{folder}') and r.random() < .3: open(f'{root}/{folder}/maildirfolder', 'w')
+          if folder and os.path.isdir(f'{root}/{folder}') and r.random() < .3:
+            open(f'{root}/{folder}/maildirfolder', 'w')
         if r.random() < .2:
           os.makedirs(f'{base}/elsewhere{tree}/cur'); open(f'{base}/elsewhere{tree}/cur/x,S=77', 'w')
           os.symlink(f'{base}/elsewhere{tree}', f'{root}/.Linked')

@@ -7,7 +7,8 @@ import Testing
 /// The conversation with one client, bytes in and actions out.
 struct LookupSessionTests {
   private static let request = Array("9:map a@b.c,".utf8)
-  private static let asked = LookupSession.Action.answer(SocketmapRequest(map: Array("map".utf8), key: Array("a@b.c".utf8)))
+  private static let asked = LookupSession.Action.answer(
+    SocketmapRequest(map: Array("map".utf8), key: Array("a@b.c".utf8)))
 
   /// A session that has received `text`.
   private static func session(_ text: String) -> LookupSession {
@@ -45,7 +46,9 @@ struct LookupSessionTests {
     #expect(session.next(isDraining: false) == .read)
   }
 
-  @Test("Whatever is not a request closes the connection", arguments: ["hello", "05:m one,", "5:m oneX", "99999:", "3:map,", ","])
+  @Test(
+    "Whatever is not a request closes the connection",
+    arguments: ["hello", "05:m one,", "5:m oneX", "99999:", "3:map,", ","])
   func nonsense(_ text: String) {
     var session = Self.session(text)
     #expect(session.next(isDraining: false) == .close)

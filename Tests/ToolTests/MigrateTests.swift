@@ -136,7 +136,8 @@ struct MigrateTests {
     arguments: [
       (
         "virtual_mailbox_limit_maps = mysql:/etc/l.cf", 0,
-        "mysql:/etc/l.cf is queried by postmap -q, one process per lookup, with Postfix's own support for mysql (on Debian the package postfix-mysql)"
+        "mysql:/etc/l.cf is queried by postmap -q, one process per lookup, with Postfix's own support for mysql"
+          + " (on Debian the package postfix-mysql)"
       ),
       ("virtual_mailbox_limit_maps = ldap:/etc/l.cf", 0, "the package postfix-ldap"),
       (
@@ -252,7 +253,8 @@ struct MigrateTests {
   @Test("The printed commands switch domains in a file over and back, and change nothing else in it")
   func transportFile() throws {
     let text =
-      "# virtual: no\nexample.org virtual:\nexample.net\tvirtual:[x]\nexample.com  smtp:virtual\n  virtual:more\nb.example \t virtual:\n"
+      "# virtual: no\nexample.org virtual:\nexample.net\tvirtual:[x]\nexample.com  smtp:virtual\n"
+      + "  virtual:more\nb.example \t virtual:\n"
     try sandbox.write("postfix/transport", text)
     let files = try PostfixFiles(sandbox, main: main("transport_maps = texthash:\(sandbox("postfix/transport"))"))
     try Command.check(["touch", "-d", "1 hour ago", sandbox("postfix/transport")])
@@ -266,7 +268,8 @@ struct MigrateTests {
     try run(commands(in: ending.output))
     #expect(
       sandbox.text("postfix/transport")
-        == "# virtual: no\nexample.org ullage:\nexample.net\tullage:[x]\nexample.com  smtp:virtual\n  virtual:more\nb.example \t ullage:\n"
+        == "# virtual: no\nexample.org ullage:\nexample.net\tullage:[x]\nexample.com  smtp:virtual\n"
+        + "  virtual:more\nb.example \t ullage:\n"
     )
     try run(commands(in: ending.output, after: "The way back."))
     #expect(sandbox.text("postfix/transport") == text)

@@ -96,7 +96,8 @@ struct RecomputeTests {
   @Test(
     "The likely cause of a drift is named, for each documented cause",
     arguments: [
-      // The inbox holds 500 bytes in 1 message, 30 in one flagged T, 11 in one whose name begins with a dot; the trash 70.
+      // The inbox holds 500 bytes in 1 message, 30 in one flagged T, 11 in one whose name begins with a dot; the
+      // trash 70.
       (" 530 2\n", "trashed-messages"), (" 570 2\n", "trash"), (" 500 1\n12", "damaged-lines"),
       (" 541 3\n", "profile:dovecot"), ("20 1\n", "replaced-file"), (" 20 1\n", "unknown"), ("7777 9\n", "unknown"),
     ])
@@ -194,7 +195,8 @@ struct RecomputeTests {
     try host.configure(
       Self.limit,
       maps:
-        "inline:{ you@example.org=example.org/you/, me@example.org=example.org/me/, root@example.org=example.org/root/ }"
+        "inline:{ you@example.org=example.org/you/, me@example.org=example.org/me/,"
+        + " root@example.org=example.org/root/ }"
     )
     for (name, owner) in [("you", "nobody:nogroup"), ("me", "1234:1235"), ("root", "root:root")] {
       for part in ["cur", "new", "tmp"] { try host.sandbox.makeDirectory("base/example.org/\(name)/\(part)") }
