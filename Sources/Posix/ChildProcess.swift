@@ -4,6 +4,7 @@ import Glibc
 
 /// Runs a program for its output: no shell, /dev/null as input, no inherited descriptors.
 package enum ChildProcess {
+  /// How the program ended, and what it wrote.
   package struct Ending: Sendable {
     /// The exit status, nil if a signal killed the program.
     package let status: Int32?

@@ -36,6 +36,7 @@ package struct FileIdentity: Sendable, Hashable {
   package let inode: UInt64
 }
 
+/// What a directory entry is (inode(7)).
 package enum FileKind: Sendable {
   case regular, directory, symlink, other
   /// The directory listing does not say; use fstatat(2).

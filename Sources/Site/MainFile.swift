@@ -4,6 +4,7 @@ import Text
 
 /// main.cf, read as text: without the patch, postconf(1) does not show VDA's parameters.
 package struct MainFile: Sendable {
+  /// A value, and the line on which it begins.
   package struct Entry: Sendable, Equatable {
     package let value: [UInt8]
     /// From 1.

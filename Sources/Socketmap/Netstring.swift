@@ -3,6 +3,7 @@
 /// A text preceded by its length, `5:hello,` (Bernstein, netstrings.txt): the framing of socketmap requests
 /// and replies.
 package enum Netstring {
+  /// What the bytes received so far are.
   package enum Parsed: Equatable, Sendable {
     /// The text, and how many bytes of the input it takes up including its frame.
     case complete([UInt8], length: Int)

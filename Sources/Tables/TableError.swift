@@ -3,6 +3,7 @@ import Text
 
 /// A lookup without an answer, neither "found" nor "not found". It always defers the message.
 package struct TableError: ExplainedError, Equatable, Sendable {
+  /// What it takes until the lookup works. The numbers are those that a delivery reports (RFC 3463).
   package enum Kind: Sendable {
     /// The administrator must fix something (4.3.5).
     case configuration

@@ -25,8 +25,17 @@ struct CheckTests {
         "arrows", "sed -i 's/name: \"Quota\"/name: \"Quota\", dependencies: [\"Maildir\"]/' Package.swift",
         "arrows: Quota depends on Maildir"
       ),
-      ("arrows", "printf 'let p = unsafe f()\\n' >> Sources/Delivery/Manual.swift", "holds the word unsafe"),
+      (
+        "arrows", "sed -i 's/| `Quota` | \\(.*\\) | –/| `Quota` | \\1 | Text/' ARCHITECTURE.md",
+        "ARCHITECTURE.md says that Quota imports Text"
+      ),
+      ("arrows", "sed -i '/| `Site` |/d' ARCHITECTURE.md", "Site is not in ARCHITECTURE.md's table"),
+      ("arrows", "sed -i '/import Findings$/d' Sources/Site/*.swift", "Site depends on Findings and does not"),
+      ("arrows", "printf 'let p = unsafe f()\\n' >> Sources/Delivery/Manual.swift", "contains the word unsafe"),
       ("arrows", "mkdir Sources/Helpers", "Helpers has no place"),
+      ("text", "seq -s ' ' 60 >> SECURITY.md", "text: SECURITY.md:"),
+      ("text", "printf '# %0120d\\n' 1 >> scripts/test", "has 122 columns, more than 120"),
+      ("text", "printf 'package struct Bare {}\\n' >> Sources/Quota/QuotaLimit.swift", "Bare has no documentation"),
       (
         "foundation", "sed -i '2i import Foundation' Sources/Tables/TableSet.swift",
         "foundation: not in the delivery path"
