@@ -113,15 +113,11 @@ let package = Package(
     .testTarget(name: "MaildirTests", dependencies: ["Maildir", "Posix", "Quota", "Text", "TestSupport"]),
     .testTarget(name: "FindingsTests", dependencies: ["Findings"]),
     .testTarget(name: "SiteTests", dependencies: ["Site", "Configuration", "Posix", "Text", "TestSupport"]),
-    .testTarget(
-      name: "SweepTests",
-      dependencies: [
-        "Sweep", "Maildir", "Mailboxes", "Configuration", "Quota", "Posix", "TestSupport",
-      ]),
+    .testTarget(name: "SweepTests", dependencies: ["Sweep", "Maildir", "Configuration", "Posix", "Quota"]),
     .testTarget(
       name: "AuditTests",
       dependencies: [
-        "Audit", "Sweep", "Findings", "Maildir", "Configuration", "Quota", "Posix", "TestSupport",
+        "Audit", "Sweep", "Findings", "Maildir", "Posix", "Quota", "TestSupport",
       ]),
     .testTarget(name: "CheckTests", dependencies: ["Check"]),
     .testTarget(
