@@ -117,7 +117,7 @@ let package = Package(
     .testTarget(
       name: "AuditTests",
       dependencies: [
-        "Audit", "Sweep", "Findings", "Maildir", "Posix", "Quota", "TestSupport",
+        "Audit", "Sweep", "Findings", "Maildir", "Posix", "Quota", "Text", "TestSupport",
       ]),
     .testTarget(name: "CheckTests", dependencies: ["Check"]),
     .testTarget(
@@ -130,7 +130,11 @@ let package = Package(
       dependencies: [
         "LookupServer", "Mailboxes", "Configuration", "Posix", "Socketmap", "Text", "TestSupport",
       ]),
-    .testTarget(name: "PresentationTests", dependencies: ["Presentation"]),
+    .testTarget(
+      name: "PresentationTests",
+      dependencies: [
+        "Presentation", "Audit", "Migration", "Sweep", "Findings", "Maildir", "Tables", "Configuration", "Quota",
+      ]),
     .testTarget(name: "DeliveryTests", dependencies: ["Text", "TestSupport"]),
     .testTarget(name: "ToolTests", dependencies: ["TestSupport"]),
   ],

@@ -28,7 +28,9 @@ package struct RemedyText: Sendable {
   }
 
   private func recompute(_ mailbox: String, _ placeholder: String?) -> String {
-    line([Command("ullage", "recompute", placeholder ?? mailbox)])
+    // An address may begin with a hyphen.
+    let operand = mailbox.hasPrefix("-") && placeholder == nil ? ["--", mailbox] : [placeholder ?? mailbox]
+    return line([Command(words: ["ullage", "recompute"] + operand)])
   }
 
   private func line(_ commands: [Command]) -> String { Command.line(commands.map(configured)) }
