@@ -112,7 +112,7 @@ let package = Package(
     .testTarget(name: "MailboxesTests", dependencies: ["Mailboxes", "Configuration", "Posix", "Quota", "Text"]),
     .testTarget(name: "MaildirTests", dependencies: ["Maildir", "Posix", "Quota", "Text", "TestSupport"]),
     .testTarget(name: "FindingsTests", dependencies: ["Findings"]),
-    .testTarget(name: "SiteTests", dependencies: ["Site", "Configuration", "Posix", "Text", "TestSupport"]),
+    .testTarget(name: "SiteTests", dependencies: ["Site", "Findings", "Configuration", "Posix", "Text", "TestSupport"]),
     .testTarget(name: "SweepTests", dependencies: ["Sweep", "Maildir", "Configuration", "Posix", "Quota"]),
     .testTarget(
       name: "AuditTests",
@@ -123,7 +123,7 @@ let package = Package(
     .testTarget(
       name: "MigrationTests",
       dependencies: [
-        "Migration", "Site", "Findings", "Configuration", "Posix", "Text", "TestSupport",
+        "Migration", "Site", "Findings", "Configuration", "Quota", "Text", "TestSupport",
       ]),
     .testTarget(
       name: "LookupServerTests",
@@ -133,7 +133,8 @@ let package = Package(
     .testTarget(
       name: "PresentationTests",
       dependencies: [
-        "Presentation", "Audit", "Migration", "Sweep", "Findings", "Maildir", "Tables", "Configuration", "Quota",
+        "Presentation", "Audit", "Migration", "Sweep", "Findings", "Maildir", "Tables", "Configuration", "Posix",
+        "Quota",
       ]),
     .testTarget(name: "DeliveryTests", dependencies: ["Text", "TestSupport"]),
     .testTarget(name: "ToolTests", dependencies: ["TestSupport"]),

@@ -50,6 +50,23 @@ int pipe2(int ends[2], int flags);
 int setresuid(unsigned int real, unsigned int effective, unsigned int saved);
 int setresgid(unsigned int real, unsigned int effective, unsigned int saved);
 
+// seteuid(2), setegid(2) and setgroups(2) for the calling thread alone: the kernel keeps credentials per thread, and the
+// C library's functions change those of all threads (nptl(7)). 32-bit systems have two versions of each call.
+#ifdef SYS_setresuid32
+#define CPOSIX_CALL(name) SYS_##name##32
+#else
+#define CPOSIX_CALL(name) SYS_##name
+#endif
+static inline int cposix_thread_seteuid(unsigned int user) {
+  return (int)syscall(CPOSIX_CALL(setresuid), -1, user, -1);
+}
+static inline int cposix_thread_setegid(unsigned int group) {
+  return (int)syscall(CPOSIX_CALL(setresgid), -1, group, -1);
+}
+static inline int cposix_thread_setgroups(size_t count, const unsigned int *groups) {
+  return (int)syscall(CPOSIX_CALL(setgroups), count, groups);
+}
+
 // fcntl(2), open file description locks
 #define CPOSIX_F_OFD_SETLK 37
 

@@ -27,12 +27,12 @@ package struct Credentials: Hashable, Sendable, Codable {
   /// Runs `body` with these rights and `group` as the only group, so that root sees what that user would see.
   /// A process that does not run as root just runs `body`.
   ///
-  /// Only for a single-threaded process, and only if `canAct`.
+  /// Only the calling thread changes its rights. Only if `canAct`.
   package func acting<R, Failure>(_ body: () throws(Failure) -> R) throws(Failure) -> R {
     guard geteuid() == 0, user != 0 else { return try body() }
     let groups = Self.supplementaryGroups
     defer { Self.restore(groups) }
-    precondition(setgroups(0, nil) == 0 && setegid(group) == 0 && seteuid(user) == 0, "canAct was not checked")
+    precondition(assume(), "canAct was not checked")
     return try body()
   }
 
@@ -41,13 +41,18 @@ package struct Credentials: Hashable, Sendable, Codable {
     guard geteuid() == 0, user != 0 else { return true }
     let groups = Self.supplementaryGroups
     defer { Self.restore(groups) }
-    return setgroups(0, nil) == 0 && setegid(group) == 0 && seteuid(user) == 0
+    return assume()
+  }
+
+  private func assume() -> Bool {
+    cposix_thread_setgroups(0, nil) == 0 && cposix_thread_setegid(group) == 0 && cposix_thread_seteuid(user) == 0
   }
 
   private static func restore(_ groups: [gid_t]) {
-    precondition(seteuid(0) == 0 && setegid(getgid()) == 0, "the saved user id is still root's")
+    precondition(
+      cposix_thread_seteuid(0) == 0 && cposix_thread_setegid(getgid()) == 0, "the saved user id is still root's")
     // If the groups cannot be set, they were not changed either.
-    _ = unsafe setgroups(groups.count, groups)
+    _ = unsafe cposix_thread_setgroups(groups.count, groups)
   }
 
   private static var supplementaryGroups: [gid_t] {

@@ -98,7 +98,8 @@ package struct TransportRoutes: Sendable {
 
   private func commands(_ table: TableReference, _ old: String, _ new: String) -> [Command] {
     // Skip comments and continuation lines; a transport without a colon must be the whole value.
-    let edit = "s/^\\([^#[:space:]][^[:space:]]*[[:space:]]\\+\\)\(old)\\(:\\|[[:space:]]*$\\)/\\1\(new):/"
+    let name = old.replacing(".", with: "\\.")
+    let edit = "s/^\\([^#[:space:]][^[:space:]]*[[:space:]]\\+\\)\(name)\\(:\\|[[:space:]]*$\\)/\\1\(new):/"
     let command = Command("sed", "-i", edit, table.name.text)
     return table.type == "texthash" ? [command] : [command, Command("postmap", table.text)]
   }

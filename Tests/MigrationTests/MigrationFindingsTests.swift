@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+import Configuration
+import Findings
+import Quota
+import Site
+import TestSupport
+import Testing
+import Text
+
+@testable import Migration
+
+/// Postfix's files in; the new file and what to know out. The commands are run in `MigrateTests`.
+struct MigrationFindingsTests {
+  private let sandbox: Sandbox
+
+  init() throws { sandbox = try Sandbox() }
+
+  private static let base = "virtual_mailbox_base = /var/vmail\nvirtual_mailbox_maps = static:x/\n"
+
+  private func plan(
+    _ main: String, master: String = PostfixFiles.virtual, transport: String = "ullage"
+  ) throws -> MigrationPlan {
+    let files = try PostfixFiles(sandbox, main: Self.base + main, master: master)
+    return try Migration.plan(
+      from: try PostfixDirectory(files.path),
+      Migration.Options(
+        configurationFile: Ullage.configurationFile, transport: transport, user: "nobody"),
+      Survey(files.path))
+  }
+
+  @Test(
+    "What changes, what is different, and what must be solved first",
+    arguments: [
+      ("virtual_trash_name = \".Trash\"\n", .changed, "virtual_trash_name", "the quotes around .Trash were removed"),
+      (
+        "virtual_trash_count = yes\nvirtual_trash_name = \".Trash\"\n", .changed, "virtual_trash_name",
+        "It counts anyway, because virtual_trash_count is yes"
+      ),
+      (
+        "virtual_maildir_limit_message = \"full\"\n", .changed, "virtual_maildir_limit_message",
+        "VDA showed them to the sender"
+      ),
+      (
+        "virtual_mailbox_limit_message = full\n", .changed, "virtual_mailbox_limit_message",
+        "is written as virtual_maildir_limit_message"
+      ),
+      ("virtual_maildir_filter = yes\n", .changed, "virtual_maildir_filter", "is left out: there is no filter here"),
+      (
+        "virtual_maildir_suffix = $spelling\n", .obstacle, "$spelling",
+        "is used but not defined: Postfix takes it for empty"
+      ),
+      ("virtual_mailbox_limit = 0\n", .different, "virtual_mailbox_limit", "are unlimited (as Postfix's files say)"),
+      ("", .different, "virtual_mailbox_limit", "are limited to 51200000 bytes (Postfix's default, since main.cf"),
+      ("", .different, "virtual_mailbox_limit_maps", "is not set: virtual_mailbox_limit is the quota of every mailbox"),
+      (
+        "virtual_mailbox_limit_maps = static:5\n", .different, "virtual_mailbox_limit_maps",
+        "while it cannot be queried, mail is deferred"
+      ),
+      (
+        "message_size_limit = 20\n", .different, "virtual_mailbox_limit_override",
+        "limits below message_size_limit (20 bytes) do not apply"
+      ),
+      ("virtual_transport = lmtp:x\n", .different, "virtual_transport", "so virtual(8) does not deliver now"),
+      ("virtual_transport = ullage\n", .different, "virtual_transport", "mail has been switched over"),
+      (
+        "virtual_mailbox_limit_maps = mysql:/etc/l.cf\n", .different, "mysql:/etc/l.cf",
+        "is queried by postmap -q, one process per lookup"
+      ),
+      (
+        "virtual_mailbox_limit_maps = hash:/nonexistent/l\n", .obstacle, "hash:/nonexistent/l",
+        "there is no /nonexistent/l.db; create it:"
+      ),
+      (
+        "virtual_mailbox_limit_maps = texthash:/nonexistent/l\n", .obstacle, "texthash:/nonexistent/l",
+        "/nonexistent/l"
+      ),
+      ("virtual_mailbox_limit = many\n", .obstacle, "ullage.cf", "virtual_mailbox_limit"),
+    ] as [(String, FindingKind, String, String)])
+  func findings(lines: String, kind: FindingKind, subject: String, text: String) throws {
+    let found = try plan(lines).findings(kind)
+    #expect(
+      found.contains { $0.subject.name == subject && $0.evidence.contains(text) },
+      "\(found.map { "\($0.subject.name): \($0.evidence)" })")
+  }
+
+  @Test("A plain configuration has no obstacle and no change")
+  func plain() throws {
+    let plan = try plan("virtual_trash_count = no\nvirtual_trash_name = .Trash\n")
+    #expect(plan.findings(.obstacle) == [] && plan.findings(.changed) == [])
+    #expect(plan.parameterCount == 4)
+  }
+
+  @Test("User-defined names move along with the lines that use them, and no others do")
+  func names() throws {
+    let plan = try plan("root = /srv\nunused = 1\ndeep = $root/x\nvirtual_maildir_suffix = $deep/\n")
+    let text = plan.configuration.text
+    #expect(text.contains("\ndeep = $root/x\nroot = /srv\n\n") && !text.contains("unused"))
+    #expect(text.hasSuffix("virtual_maildir_suffix = $deep/\n"))
+  }
+
+  @Test("-o of virtual(8)'s entry takes precedence, and is reported")
+  func override() throws {
+    let plan = try plan(
+      "virtual_mailbox_limit = 5\n", master: "virtual unix - n n - - virtual -o virtual_mailbox_limit=7\n")
+    #expect(plan.configuration.text.contains("\nvirtual_mailbox_limit = 7\n"))
+    #expect(
+      plan.findings(.changed).map(\.evidence) == ["is taken from -o in master.cf, line 1, which overrides main.cf"])
+  }
+
+  @Test("The result is a configuration that the programs accept, and it gives the same values")
+  func result() throws {
+    let plan = try plan("b = 4\nvirtual_mailbox_limit = ${b}2\nvirtual_overquota_bounce = yes\n")
+    let settings = try Settings(ConfigurationFile(parsing: plan.configuration))
+    #expect(settings.limitRule.fallback == 42 && settings.overquotaBounces)
+  }
+
+  @Test("The steps: the entry, the check, the switch, the count, and the way back")
+  func steps() throws {
+    let plan = try plan("", transport: "quota")
+    let commands = plan.steps.flatMap(\.commands)
+    let order = [
+      "postconf -c \(sandbox("postfix")) -M quota/unix=", "ullage check", "virtual_transport=quota", "recompute --all",
+    ]
+    let places = order.map { word in commands.firstIndex { $0.contains(word) } }
+    #expect(places.compactMap { $0 } == places.compactMap { $0 }.sorted() && !places.contains(nil), "\(commands)")
+    #expect(plan.wayBack.commands.first?.contains("virtual_transport") == true)
+  }
+
+  @Test("A name that refers to itself is an error: Postfix cannot use it either")
+  func circle() throws {
+    #expect(throws: ConfigurationError.self) {
+      try plan("a = $b\nb = $a\nvirtual_maildir_suffix = $a\n")
+    }
+  }
+}
