@@ -1,15 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 import Text
 
-/// The lexical state at a position in PostgreSQL's SQL.
+/// The lexical state at a position in PostgreSQL's SQL (its manual, "Lexical Structure"; scan.l).
 enum SQLState: Equatable {
   case code, string, identifier, lineComment
-  /// A string in which a backslash is special: `E'…'` and `U&'…'`. Escaping is not safe there.
-  case escapeString
-  /// After a quote in such a string: another quote continues it, anything else means that it has ended.
-  case escapeStringQuote
   case blockComment(depth: Int)
   case dollarString(tag: [UInt8])
+  /// A string in which escaping makes a text harmless only by chance.
+  case special(Special)
+  /// After a quote in such a string, and white space: another quote continues it, anything else means that it has ended.
+  case afterSpecial(Special, Gap)
+
+  /// A string with a letter before its first quote.
+  enum Special: Equatable {
+    /// `E'…'`: a backslash quotes the next character.
+    case escapes
+    /// `U&'…'`
+    case unicode
+    /// `B'…'` and `X'…'`: a doubled quote ends it.
+    case bits
+  }
+
+  /// What is between the end of a string and the quote that continues it.
+  enum Gap: Equatable {
+    case none, whiteSpace, dash, comment
+  }
 
   /// Advances over `text`.
   ///
@@ -19,24 +34,27 @@ enum SQLState: Equatable {
       before.append(byte)
       let old = self
       step(byte, before)
-      // The delimiter that ends a state is not part of the next: `/*/` opens a comment and does not close it.
-      if self != old { before = [] }
+      guard self != old else { continue }
+      // The delimiter that ends a state is not part of the next: `/*/` opens a comment and does not close it. But what
+      // shows that a string is not continued is.
+      before = old.isAfterSpecial && self == .code ? [byte] : []
     }
   }
+
+  private var isAfterSpecial: Bool { if case .afterSpecial = self { true } else { false } }
 
   private mutating func step(_ byte: UInt8, _ text: [UInt8]) {
     switch self {
     case .code: stepInCode(byte, text)
     // A doubled quote ends the string and starts it again, which is equivalent.
     case .string: if byte == UInt8(ascii: "'") { self = .code }
-    case .escapeString:
+    case .special(let special):
       let backslashes = text.dropLast().reversed().prefix { $0 == UInt8(ascii: "\\") }.count
-      if byte == UInt8(ascii: "'"), backslashes.isMultiple(of: 2) { self = .escapeStringQuote }
-    case .escapeStringQuote:
-      self = byte == UInt8(ascii: "'") ? .escapeString : .code
-      if self == .code { stepInCode(byte, text) }
+      guard byte == UInt8(ascii: "'"), special != .escapes || backslashes.isMultiple(of: 2) else { return }
+      self = .afterSpecial(special, .none)
+    case .afterSpecial(let special, let gap): stepAfter(special, gap, byte, text)
     case .identifier: if byte == UInt8(ascii: "\"") { self = .code }
-    case .lineComment: if byte == UInt8(ascii: "\n") { self = .code }
+    case .lineComment: if Self.endsLine(byte) { self = .code }
     case .blockComment(let depth):
       if text.ends(with: "/*") { self = .blockComment(depth: depth + 1) }
       if text.ends(with: "*/") { self = depth == 1 ? .code : .blockComment(depth: depth - 1) }
@@ -44,22 +62,51 @@ enum SQLState: Equatable {
     }
   }
 
+  private mutating func stepAfter(_ special: Special, _ gap: Gap, _ byte: UInt8, _ text: [UInt8]) {
+    switch (gap, byte) {
+    case (.none, UInt8(ascii: "'")) where special == .bits: self = .string
+    case (.none, UInt8(ascii: "'")), (.whiteSpace, UInt8(ascii: "'")): self = .special(special)
+    case (.none, UInt8(ascii: "-")), (.whiteSpace, UInt8(ascii: "-")): self = .afterSpecial(special, .dash)
+    case (.dash, UInt8(ascii: "-")): self = .afterSpecial(special, .comment)
+    case (.comment, _):
+      if Self.endsLine(byte) { self = .afterSpecial(special, .whiteSpace) }
+    case (.none, _) where byte.isWhiteSpace, (.whiteSpace, _) where byte.isWhiteSpace:
+      self = .afterSpecial(special, .whiteSpace)
+    default:
+      self = .code
+      stepInCode(byte, text)
+    }
+  }
+
   private mutating func stepInCode(_ byte: UInt8, _ text: [UInt8]) {
     switch byte {
     case UInt8(ascii: "'"):
-      let word = text.dropLast().suffix { $0.isASCIILetter || $0 == UInt8(ascii: "&") }.text.lowercased()
-      self = word == "e" || word == "u&" ? .escapeString : .string
+      switch text.dropLast().suffix(while: { $0.isASCIILetter || $0 == UInt8(ascii: "&") }).text.lowercased() {
+      case "e": self = .special(.escapes)
+      case "u&": self = .special(.unicode)
+      case "b", "x": self = .special(.bits)
+      default: self = .string
+      }
     case UInt8(ascii: "\""): self = .identifier
     case UInt8(ascii: "-"): if text.ends(with: "--") { self = .lineComment }
     case UInt8(ascii: "*"): if text.ends(with: "/*") { self = .blockComment(depth: 1) }
     case UInt8(ascii: "$"):
-      let tag = text.dropLast().suffix { $0.isASCIILetter || $0.isDigit || $0 == UInt8(ascii: "_") }
+      let tag = text.dropLast().suffix { Self.isInName($0) && $0 != UInt8(ascii: "$") }
       let dollar = tag.startIndex - 1
-      if dollar >= 0, text[dollar] == byte, tag.first?.isDigit != true {
-        self = .dollarString(tag: Array(text[dollar...]))
-      }
+      // A name may contain a dollar sign: `x$a$`.
+      guard dollar >= 0, text[dollar] == byte, tag.first?.isDigit != true,
+        text[..<dollar].suffix(while: Self.isInName).allSatisfy({ $0.isDigit || $0 == byte })
+      else { return }
+      self = .dollarString(tag: Array(text[dollar...]))
     default: break
     }
+  }
+
+  private static func endsLine(_ byte: UInt8) -> Bool { byte == UInt8(ascii: "\n") || byte == UInt8(ascii: "\r") }
+
+  /// Whether a name may contain `byte`, after its first.
+  private static func isInName(_ byte: UInt8) -> Bool {
+    byte.isASCIILetter || byte.isDigit || "_$".utf8.contains(byte) || byte >= 0x80
   }
 }
 
