@@ -112,7 +112,11 @@ let package = Package(
     .testTarget(name: "MailboxesTests", dependencies: ["Mailboxes", "Configuration", "Posix", "Quota", "Text"]),
     .testTarget(name: "MaildirTests", dependencies: ["Maildir", "Posix", "Quota", "Text", "TestSupport"]),
     .testTarget(name: "FindingsTests", dependencies: ["Findings"]),
-    .testTarget(name: "SiteTests", dependencies: ["Site", "Findings", "Configuration", "Posix", "Text", "TestSupport"]),
+    .testTarget(
+      name: "SiteTests",
+      dependencies: [
+        "Site", "Findings", "Configuration", "Posix", "Text", "TestSupport",
+      ]),
     .testTarget(name: "SweepTests", dependencies: ["Sweep", "Maildir", "Configuration", "Posix", "Quota"]),
     .testTarget(
       name: "AuditTests",

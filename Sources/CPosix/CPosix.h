@@ -50,8 +50,8 @@ int pipe2(int ends[2], int flags);
 int setresuid(unsigned int real, unsigned int effective, unsigned int saved);
 int setresgid(unsigned int real, unsigned int effective, unsigned int saved);
 
-// seteuid(2), setegid(2) and setgroups(2) for the calling thread alone: the kernel keeps credentials per thread, and the
-// C library's functions change those of all threads (nptl(7)). 32-bit systems have two versions of each call.
+// seteuid(2), setegid(2) and setgroups(2) for the calling thread alone: the kernel keeps credentials per thread, and
+// the C library's functions change those of all threads (nptl(7)). 32-bit systems have two versions of each call.
 #ifdef SYS_setresuid32
 #define CPOSIX_CALL(name) SYS_##name##32
 #else

@@ -133,7 +133,7 @@ package final class ConnectionPool: Sendable {
     try reserve(keywords)
     do {
       let connection = try PostgresConnection(
-        keywords.map { ($0.name, $0.value) }, until: deadline.share(seconds: ConnectionSettings.answerTimeout))
+        keywords.map { ($0.name, $0.value) }, until: deadline.slice(seconds: ConnectionSettings.answerTimeout))
       state.withLock {
         $0.absent[keywords] = nil
         $0.next = host + 1

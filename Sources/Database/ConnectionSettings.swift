@@ -48,7 +48,7 @@ package struct ConnectionSettings: Hashable, Sendable {
   package func connect(until deadline: Deadline) throws(PostgresError) -> PostgresConnection {
     var failure = PostgresError.timedOut
     for host in hosts {
-      let share = deadline.share(seconds: Self.answerTimeout)
+      let share = deadline.slice(seconds: Self.answerTimeout)
       do { return try PostgresConnection(host.map { ($0.name, $0.value) }, until: share) } catch { failure = error }
     }
     throw failure

@@ -60,7 +60,7 @@ package struct RecipientDelivery {
     let found: Mailbox?
     do {
       found = try lookup.mailbox(
-        of: AddressQuery(recipient.address, until: deadline.share(seconds: 20)), for: credentials)
+        of: AddressQuery(recipient.address, until: deadline.slice(seconds: 20)), for: credentials)
     } catch { throw .mailbox(error) }
     guard let mailbox = found else {
       log.write(.noSuchMailbox, recipient, .refused, warnings: Self.warnings(lookup))

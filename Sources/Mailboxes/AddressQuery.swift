@@ -13,5 +13,5 @@ package struct AddressQuery: Sendable {
   }
 
   /// The same, with at most `seconds` from now.
-  func within(seconds: Int64) -> AddressQuery { AddressQuery(address, until: deadline.share(seconds: seconds)) }
+  func within(seconds: Int64) -> AddressQuery { AddressQuery(address, until: deadline.slice(seconds: seconds)) }
 }

@@ -49,7 +49,7 @@ extension OpenMailbox {
 
   private mutating func countAndRepair(_ mode: RepairMode) throws(MaildirError) -> RepairResult {
     // On a network file system everything is counted under the lock, and deliveries wait for it.
-    var count = MaildirCount(of: maildir, rule, until: maildir.isOnNetwork ? deadline.share(seconds: 60) : deadline)
+    var count = MaildirCount(of: maildir, rule, until: maildir.isOnNetwork ? deadline.slice(seconds: 60) : deadline)
     for _ in 0..<8 {
       if !maildir.isOnNetwork { try count.lookUntilSettled() }
       // On a network file system the lock is a file, which a dry run does not create.

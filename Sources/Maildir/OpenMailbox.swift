@@ -126,7 +126,7 @@ package struct OpenMailbox: ~Copyable {
   func waitForTurn(seconds: Int64) throws(MaildirError) -> File {
     do {
       let current = try File(openat: maildir.directory, "cur", [.directory, .noFollow])
-      try current.flockExclusive(until: deadline.share(seconds: seconds))
+      try current.flockExclusive(until: deadline.slice(seconds: seconds))
       return current
     } catch { throw error.number == Errno.ETIMEDOUT ? .countUnfinished : .system(error) }
   }
@@ -154,7 +154,7 @@ package struct OpenMailbox: ~Copyable {
 
   /// Counts while deliveries continue, then counts again under the lock what has changed, and decides there.
   private mutating func decideByCount(_ size: Int64) throws(MaildirError) -> Admission {
-    var count = MaildirCount(of: maildir, rule, until: deadline.share(seconds: countTimeLimit))
+    var count = MaildirCount(of: maildir, rule, until: deadline.slice(seconds: countTimeLimit))
     for _ in 0..<3 {
       if !maildir.isOnNetwork { try count.lookUntilSettled() }
       try lock(until: count.deadline)
@@ -179,7 +179,7 @@ package struct OpenMailbox: ~Copyable {
     }
     let whole = count.deadline
     defer { count.deadline = whole }
-    count.deadline = whole.share(seconds: seconds)
+    count.deadline = whole.slice(seconds: seconds)
     do {
       for _ in 0..<3 where try !count.look(all: false) { return true }
     } catch .countUnfinished where !whole.hasPassed {
@@ -244,7 +244,7 @@ package struct OpenMailbox: ~Copyable {
   mutating func lock() throws(MaildirError) { try lock(until: deadline) }
 
   private mutating func lock(until deadline: Deadline) throws(MaildirError) {
-    try maildir.lock(until: deadline.share(seconds: 30))
+    try maildir.lock(until: deadline.slice(seconds: 30))
     do { try maildir.checkPath() } catch {
       unlock()
       throw error

@@ -22,7 +22,7 @@ package struct Deadline: Sendable, Comparable {
   package var hasPassed: Bool { Self.now >= instant }
 
   /// The deadline for one part of the work: `seconds` from now, but no later than this deadline.
-  package func share(seconds: Int64) -> Deadline { min(self, Deadline(secondsFromNow: seconds)) }
+  package func slice(seconds: Int64) -> Deadline { min(self, Deadline(secondsFromNow: seconds)) }
 
   /// Throws `ETIMEDOUT` once the deadline has passed.
   package func check() throws(SystemError) {

@@ -60,7 +60,7 @@ package struct File: ~Copyable {
   package static func contents(
     of path: Path, limit: Int, until deadline: Deadline
   ) throws(SystemError) -> [UInt8] {
-    let share = deadline.share(seconds: 5)
+    let share = deadline.slice(seconds: 5)
     while !share.hasPassed {
       // If the path is a FIFO, opening it must not block.
       let file = try File(open: path, .nonBlocking)

@@ -35,7 +35,7 @@ package struct StreamSocket: ~Copyable {
     var next = unsafe list
     while let entry = unsafe next {
       do {
-        let share = deadline.share(seconds: 5)
+        let share = deadline.slice(seconds: 5)
         let candidate = try Self.open(unsafe entry.pointee.ai_family, until: share)
         _ = try systemCall(.connect, host, until: share) {
           unsafe Glibc.connect(candidate.descriptor, entry.pointee.ai_addr, entry.pointee.ai_addrlen)

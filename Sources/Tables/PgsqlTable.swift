@@ -51,7 +51,7 @@ final class PgsqlTable: LookupTable {
       result = try pool.ask(file.connection, until: query.deadline) { connection throws(PostgresError) in
         let sql = try file.query.sql(for: key) { text throws(PostgresError) in try connection.escape(text) } ?? []
         observer?(.statement(sql))
-        let share = query.deadline.share(seconds: ConnectionSettings.answerTimeout)
+        let share = query.deadline.slice(seconds: ConnectionSettings.answerTimeout)
         let rows = try connection.query(sql, until: share)
         let result = Result { () throws(TableError) in try value(of: rows, key: key) }
         // A row missing here may exist on the primary: a standby must not answer "unknown user".

@@ -8,7 +8,8 @@ enum SQLState: Equatable {
   case dollarString(tag: [UInt8])
   /// A string in which escaping makes a text harmless only by chance.
   case special(Special)
-  /// After a quote in such a string, and white space: another quote continues it, anything else means that it has ended.
+  /// After a quote in such a string, and white space: another quote continues it, anything else means that it has
+  /// ended.
   case afterSpecial(Special, Gap)
 
   /// A string with a letter before its first quote.

@@ -62,19 +62,3 @@ struct FileTests {
     #expect(birth >= before && birth <= Timestamp.now)
   }
 }
-
-struct DeadlineTests {
-  @Test("A share never ends after the whole deadline")
-  func share() {
-    let deadline = Deadline(secondsFromNow: 10)
-    #expect(deadline.share(seconds: 5) < deadline)
-    #expect(deadline.share(seconds: 20) == deadline)
-    #expect(Deadline(secondsFromNow: .max) == .never)
-    #expect(Deadline(secondsFromNow: 0).hasPassed && !deadline.hasPassed)
-  }
-
-  @Test("The clock that stamps files is never ahead of the precise one (clock_gettime(2))")
-  func coarse() {
-    #expect(Timestamp.coarse <= Timestamp.now)
-  }
-}

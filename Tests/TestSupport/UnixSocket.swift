@@ -6,7 +6,8 @@ import Synchronization
 package final class UnixSocket: Sendable {
   package let descriptor: Int32
 
-  init(_ descriptor: Int32) { self.descriptor = descriptor }
+  /// - Parameter descriptor: it is closed when this value goes.
+  package init(_ descriptor: Int32) { self.descriptor = descriptor }
 
   package init(connectingTo path: String) throws {
     descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
@@ -47,6 +48,13 @@ package final class UnixSocket: Sendable {
     return String(received.drop { $0 != ":" }.dropFirst().dropLast())
   }
 
+  /// Makes `descriptor` a listening socket at `path`.
+  package static func bind(_ descriptor: Int32, to path: String) throws {
+    guard unsafe withAddress(path, { unsafe Foundation.bind(descriptor, $0, $1) }) == 0, listen(descriptor, 100) == 0
+    else { throw TestError("listen on \(path): \(errorText(errno))") }
+    unsafe chmod(path, 0o666)
+  }
+
   static func withAddress(_ path: String, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Int32) -> Int32 {
     var address = sockaddr_un()
     address.sun_family = sa_family_t(AF_UNIX)
@@ -79,10 +87,7 @@ package final class MadeUpServer: Sendable {
     current = Mutex(answer)
     let listening = UnixSocket(socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0))
     let path = path
-    guard unsafe UnixSocket.withAddress(path, { unsafe bind(listening.descriptor, $0, $1) }) == 0,
-      listen(listening.descriptor, 100) == 0
-    else { throw TestError("listen on \(path): \(errorText(errno))") }
-    unsafe chmod(path, 0o666)
+    try UnixSocket.bind(listening.descriptor, to: path)
     self.listening = listening
     let thread = Thread { [weak self] in
       while case let client = accept(listening.descriptor, nil, nil), client >= 0 {
