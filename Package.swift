@@ -99,8 +99,8 @@ let package = Package(
     .target(name: "TestSupport", path: "Tests/TestSupport"),
     .testTarget(name: "TextTests", dependencies: ["Text"]),
     .testTarget(name: "QuotaTests", dependencies: ["Quota", "Text"]),
-    .testTarget(name: "SocketmapTests", dependencies: ["Socketmap"]),
-    .testTarget(name: "ConfigurationTests", dependencies: ["Configuration", "Quota", "Text"]),
+    .testTarget(name: "SocketmapTests", dependencies: ["Socketmap", "TestSupport"]),
+    .testTarget(name: "ConfigurationTests", dependencies: ["Configuration", "Quota", "Text", "TestSupport"]),
     .testTarget(name: "PosixTests", dependencies: ["Posix", "Text", "TestSupport"]),
     .testTarget(name: "PostgresTests", dependencies: ["Postgres"]),
     .testTarget(name: "DatabaseTests", dependencies: ["Database", "Configuration", "Text"]),
@@ -123,7 +123,7 @@ let package = Package(
       dependencies: [
         "Audit", "Sweep", "Findings", "Maildir", "Posix", "Quota", "Text", "TestSupport",
       ]),
-    .testTarget(name: "CheckTests", dependencies: ["Check"]),
+    .testTarget(name: "CheckTests", dependencies: ["Check", "Text", "TestSupport"]),
     .testTarget(
       name: "MigrationTests",
       dependencies: [

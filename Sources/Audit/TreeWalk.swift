@@ -77,17 +77,18 @@ package struct TreeWalk: ~Copyable {
 
   private mutating func open(_ path: [UInt8], inMailbox: Bool = false) {
     let names = directories(in: path).filter { !inMailbox || $0.first != UInt8(ascii: ".") }
-    let identity = Path(path.dropLast()).flatMap { try? base.fstatat($0).identity }
-    levels.append(Level(path: path, names: names[...], isLinked: identity.map(linked.contains) ?? false))
+    var isLinked = false
+    if let place = Path(path.dropLast()), let status = status(of: place) { isLinked = linked.contains(status.identity) }
+    levels.append(Level(path: path, names: names[...], isLinked: isLinked))
   }
 
   /// Finds the Maildirs at or below a directory that leads to no mailbox. Other file systems, and directories
   /// that we may not read (lost+found), are not searched.
   private mutating func search(_ path: [UInt8], depth: Int, _ found: ([UInt8]) throws -> Void) rethrows {
-    guard let place = Path(path.dropLast()), let status = try? base.fstatat(place), status.identity.device == device,
+    guard let place = Path(path.dropLast()), let status = status(of: place), status.identity.device == device,
       !linked.contains(status.identity)
     else { return }
-    let names = (try? directories(at: place)) ?? []
+    let names = directories(in: path, passingOver: [Errno.EACCES])
     if names.contains(Array("cur/".utf8)), names.contains(Array("new/".utf8)) {
       if !isYoung(place) { try found(path) }
     } else if depth < Self.deepest {
@@ -97,20 +98,37 @@ package struct TreeWalk: ~Copyable {
 
   /// Whether the Maildir was made after the walk began or, without birth times, has changed since.
   private func isYoung(_ place: Path) -> Bool {
-    guard let directory = try? File(openat: base, place, [.directory, .noFollow]), let status = try? directory.fstat()
-    else { return true }
-    return ((try? directory.birthTime()) ?? status.changed) > start
+    do throws(SystemError) {
+      let directory = try File(openat: base, place, [.directory, .noFollow])
+      let changed = try directory.fstat().changed
+      return (try directory.birthTime() ?? changed) > start
+    } catch {
+      // Most likely it is gone.
+      return true
+    }
   }
 
-  private mutating func directories(in path: [UInt8]) -> [[UInt8]] {
+  /// Nil if there is nothing.
+  private mutating func status(of place: Path) -> FileStatus? {
+    do throws(SystemError) { return try base.fstatatIfThere(place) } catch {
+      note(error, at: place)
+      return nil
+    }
+  }
+
+  /// - Parameter numbers: the errors that are no problem, beside those which say that there is no directory.
+  private mutating func directories(in path: [UInt8], passingOver numbers: Set<Int32> = []) -> [[UInt8]] {
     guard let place = Path(path.isEmpty ? Array(".".utf8) : path.dropLast()) else { return [] }
     do throws(SystemError) { return try directories(at: place) } catch {
-      // If it is gone, or is a file, there is nothing in it.
-      if error.number != Errno.ENOENT, error.number != Errno.ENOTDIR, problems.count < 100 {
-        problems.append("\(place.text): \(error.shown)")
-      }
+      if !numbers.contains(error.number) { note(error, at: place) }
       return []
     }
+  }
+
+  private mutating func note(_ error: SystemError, at place: Path) {
+    // If it is gone, or is a file, there is nothing in it.
+    guard error.number != Errno.ENOENT, error.number != Errno.ENOTDIR, problems.count < 100 else { return }
+    problems.append("\(place.text): \(error.shown)")
   }
 
   /// The names of real directories, each with a slash at the end, sorted. Targets of symlinks go to `linked`.
@@ -123,12 +141,15 @@ package struct TreeWalk: ~Copyable {
       let bytes = Array(copying: name)
       guard let path = Path(bytes) else { return }
       let actual = kind == .unknown ? try directory.fstatatIfThere(path)?.kind : kind
-      if actual == .symlink, let status = try? directory.fstatat(path, following: true) {
-        links.append(status.identity)
-      }
+      if actual == .symlink, let identity = Self.target(of: path, in: directory) { links.append(identity) }
       if actual == .directory { names.append(bytes + [UInt8(ascii: "/")]) }
     }
     linked.formUnion(links)
     return names.sorted { $0.lexicographicallyPrecedes($1) }
+  }
+
+  /// Nil for a symlink that leads nowhere, or to where we may not look: no Maildir of ours is there.
+  private static func target(of link: Path, in directory: borrowing File) -> FileIdentity? {
+    do throws(SystemError) { return try directory.fstatat(link, following: true).identity } catch { return nil }
   }
 }

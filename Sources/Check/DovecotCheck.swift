@@ -3,6 +3,7 @@ import Configuration
 import Findings
 import Posix
 import Quota
+import Site
 import Text
 
 /// Dovecot's configuration, if it serves the same Maildirs.
@@ -33,7 +34,7 @@ struct DovecotCheck {
   private mutating func run() {
     let name = file ?? Self.usual
     guard let path = Path(name.utf8) else { return }
-    if file == nil, (try? stat(path)) == nil || !Self.servers.contains(where: { isAllowed(.execution, to: $0) }) {
+    if file == nil, !TableFiles.exists(name) || !Self.servers.contains(where: { isAllowed(.execution, to: $0) }) {
       return
     }
     guard let text = output(["-n", "-c", path], name),
@@ -57,10 +58,12 @@ struct DovecotCheck {
 
   private mutating func output(_ arguments: [Path], _ name: String) -> String? {
     for program in Self.programs where isAllowed(.execution, to: program) {
-      let ending = try? ChildProcess.run(
-        program, arguments, limit: 1 << 20, until: Deadline(secondsFromNow: 20))
-      if let ending, ending.status == 0 { return ending.output.text }
-      let complaint = ending?.errors.text.split(separator: "\n").first.map(String.init) ?? "it did not end in time"
+      let complaint: String
+      do {
+        let ending = try ChildProcess.run(program, arguments, limit: 1 << 20, until: Deadline(secondsFromNow: 20))
+        if ending.status == 0 { return ending.output.text }
+        complaint = ending.errors.text.split(separator: "\n").first.map(String.init) ?? "it failed without a message"
+      } catch { complaint = error.shown }
       found.skip("Dovecot", because: "doveconf -n: \(complaint)", remedy: .run(Command("doveconf", "-n", "-c", name)))
       return nil
     }

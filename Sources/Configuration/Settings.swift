@@ -147,10 +147,13 @@ package struct Settings: Sendable {
 
 extension ConfigurationFile {
   /// The socket of the log; the default if the value is invalid, so that the error itself can be logged.
-  package var logSocket: [UInt8] { (try? path(.log_socket)) ?? Array(Parameter.log_socket.definition.defaultText.utf8) }
+  package var logSocket: [UInt8] {
+    do { return try path(.log_socket) } catch { return Array(Parameter.log_socket.definition.defaultText.utf8) }
+  }
 
+  /// The name in the log; the default if the value is invalid.
   package var syslogName: [UInt8] {
-    (try? value(of: .syslog_name)) ?? Array(Parameter.syslog_name.definition.defaultText.utf8)
+    do { return try value(of: .syslog_name) } catch { return Array(Parameter.syslog_name.definition.defaultText.utf8) }
   }
 
   func path(_ parameter: Parameter) throws(ConfigurationError) -> [UInt8] {

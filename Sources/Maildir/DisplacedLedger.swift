@@ -26,9 +26,10 @@ struct DisplacedLedger: ~Copyable {
 
   /// The complete lines that were appended since the last call.
   mutating func takeLines() -> [UInt8] {
-    guard let bytes = try? file.bytes(from: offset),
-      let end = bytes.lastIndex(of: UInt8(ascii: "\n"))
-    else { return [] }
+    let bytes: [UInt8]
+    // Lines that cannot be read are lost, as with every program that replaces the file; a count finds them.
+    do { bytes = try file.bytes(from: offset) } catch { return [] }
+    guard let end = bytes.lastIndex(of: UInt8(ascii: "\n")) else { return [] }
     offset += Int64(end) + 1
     let whole = bytes[...end]
     return lines == .positive ? Self.positiveLines(of: whole) : Array(whole)

@@ -3,7 +3,7 @@ import Posix
 package import Quota
 
 /// Why a ledger differs from what the Maildir holds, as far as that can be determined.
-package enum DriftCause: Equatable, Sendable, Codable {
+package enum DriftCause: Equatable, Sendable {
   /// The total is exactly what this program's way of counting gives.
   case profile(CountingProfile)
   /// The difference is exactly the messages with the flag T.

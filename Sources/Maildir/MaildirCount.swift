@@ -198,7 +198,8 @@ struct MaildirCount: ~Copyable {
       return false
     }
     guard kind == .symlink else { return kind == .directory }
-    guard (try? File(openat: maildir.directory, path, [.pathOnly, .directory])) != nil else { return false }
+    // It leads nowhere, to a file, or to where we may not go.
+    do { _ = try File(openat: maildir.directory, path, [.pathOnly, .directory]) } catch { return false }
     switch rule.profile.linkedFolder {
     case .refused: throw .symlinkInside(Array(path.bytes))
     case .passedOver: return false

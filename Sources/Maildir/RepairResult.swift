@@ -2,7 +2,7 @@
 package import Quota
 
 /// What a count of a mailbox found, and what was done to its ledger.
-package struct RepairResult: Sendable, Equatable, Codable {
+package struct RepairResult: Sendable, Equatable {
   /// What the ledger said, nil if it was invalid.
   package let before: QuotaUsage?
   package let fault: LedgerFault?
@@ -30,7 +30,7 @@ package struct RepairResult: Sendable, Equatable, Codable {
   }
 
   /// What was done to the ledger. The raw values are for programs.
-  package enum Action: String, Sendable, Codable, CaseIterable {
+  package enum Action: String, Sendable, CaseIterable {
     /// The ledger was right.
     case exact
     /// The difference was appended.

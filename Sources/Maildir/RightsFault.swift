@@ -2,15 +2,15 @@
 import Posix
 
 /// An owner or a mode that keeps the mail user's programs out, or lets others in.
-package struct RightsFault: Equatable, Sendable, Codable {
+package struct RightsFault: Equatable, Sendable {
   /// A part of the Maildir.
-  package enum Part: String, Sendable, Codable {
+  package enum Part: String, Sendable {
     case maildir, new, cur, tmp
     case ledger = "maildirsize"
   }
 
   /// What is wrong with the part.
-  package enum Problem: Equatable, Sendable, Codable {
+  package enum Problem: Equatable, Sendable {
     /// Everyone may write to it.
     case writableByAll(mode: UInt32)
     /// Its owner lacks permissions.

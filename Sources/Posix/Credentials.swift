@@ -3,7 +3,7 @@ import CPosix
 import Glibc
 
 /// A user and a group with whose rights a process runs (credentials(7)).
-package struct Credentials: Hashable, Sendable, Codable {
+package struct Credentials: Hashable, Sendable {
   package let user: UInt32
   package let group: UInt32
 

@@ -28,7 +28,10 @@ package final class SystemLog: Sendable {
     tag = escaped(name) + Array("[\(CurrentProcess.identifier)]: ".utf8)
     // Makes the C library read the time zone now, not between the commit and the exit.
     _ = Timestamp.now.syslogText
-    socket = Path(path).flatMap { try? DatagramSocket(to: $0) }
+    var socket: DatagramSocket?
+    // Mail is delivered even if nothing can be logged.
+    if let path = Path(path) { do { socket = try DatagramSocket(to: path) } catch {} }
+    self.socket = socket
   }
 
   /// - Parameter line: any bytes; control characters and invalid UTF-8 are written as `\ooo`.

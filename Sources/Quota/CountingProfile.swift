@@ -3,7 +3,7 @@
 /// Which messages count, and with what size: programs that share a Maildir disagree about both.
 ///
 /// It must be the IMAP server's, or else each of the two programs corrects what the other counted.
-package enum CountingProfile: String, CaseIterable, Sendable, Codable {
+package enum CountingProfile: String, CaseIterable, Sendable {
   /// What all agree on: regular files whose names do not begin with a dot, in `new/` and `cur/` of the Maildir and of
   /// each `.Folder`.
   case common = "maildir++"

@@ -68,7 +68,7 @@ package struct LedgerContents: Equatable, Sendable {
   /// The limit in the first line, or nil if that line is invalid; the other lines may be invalid.
   package static func limit(in text: [UInt8]) -> QuotaLimit? {
     guard let end = text.firstIndex(of: UInt8(ascii: "\n")) else { return nil }
-    return try? header(text[..<end])
+    do { return try header(text[..<end]) } catch { return nil }
   }
 
   /// `1000S`, `1000S,5C`, `0S,5C`, or `0S` for no limit: the forms that all programs accept.

@@ -3,7 +3,7 @@
 /// Why a ledger cannot be trusted. Every case means "count the mailbox", never "no quota".
 ///
 /// The raw values are for programs and for the log.
-package enum LedgerFault: String, Error, Sendable, Codable, CaseIterable {
+package enum LedgerFault: String, Error, Sendable, CaseIterable {
   case missing, unreadable, empty, torn, overflow, negative
   case notAFile = "not-a-file"
   case headerOnly = "header-only"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// How much a mailbox may hold. Zero means no limit of that kind.
-package struct QuotaLimit: Equatable, Sendable, Codable {
+package struct QuotaLimit: Equatable, Sendable {
   package let bytes: Int64
   package let messages: Int64
 
@@ -52,7 +52,7 @@ package struct QuotaLimit: Equatable, Sendable, Codable {
 }
 
 /// How much a mailbox holds.
-package struct QuotaUsage: Equatable, Sendable, Codable {
+package struct QuotaUsage: Equatable, Sendable {
   package var bytes: Int64
   package var messages: Int64
 

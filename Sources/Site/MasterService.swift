@@ -41,11 +41,10 @@ package struct MasterService: Sendable, Equatable {
     var words = commandLine
     // Everything after argv= belongs to the program.
     let end = words.firstIndex { $0.hasPrefix("argv=") } ?? words.endIndex
-    if let index = words[..<end].firstIndex(where: { $0.hasPrefix("\(attribute)=") }) {
-      words[index] = assignment
-    } else {
-      words.insert(assignment, at: end)
-    }
+    let places = words[..<end].indices.filter { words[$0].hasPrefix("\(attribute)=") }
+    // Of an attribute that is there twice, nothing may stay: pipe(8) takes the last one, or all flags together.
+    for place in places.reversed() { words.remove(at: place) }
+    words.insert(assignment, at: places.first ?? end)
     return words.joined(separator: " ")
   }
 

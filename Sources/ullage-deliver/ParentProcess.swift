@@ -8,7 +8,9 @@ struct ParentProcess: ~Copyable {
   private let status: File?
 
   init() {
-    status = Path("/proc/\(identifier)/stat".utf8).flatMap { try? File(open: $0) }
+    var file: File?
+    if let path = Path("/proc/\(identifier)/stat".utf8) { do { file = try File(open: path) } catch {} }
+    status = file
   }
 
   /// False also if the parent was gone before we could look: the parent of an orphan is process 1. Parent 0
@@ -17,9 +19,9 @@ struct ParentProcess: ~Copyable {
     guard identifier > 1, CurrentProcess.parent == identifier else { return false }
     guard status != nil else { return true }
     // Reading the file fails once the process is gone.
-    guard let text = try? status?.pread(upTo: 1024), let parenthesis = text.lastIndex(of: UInt8(ascii: ")")) else {
-      return false
-    }
+    let text: [UInt8]
+    do { text = try status?.pread(upTo: 1024) ?? [] } catch { return false }
+    guard let parenthesis = text.lastIndex(of: UInt8(ascii: ")")) else { return false }
     // After the command's name: state, parent, group, session, terminal, its group, flags (proc(5)).
     let fields = text[(parenthesis + 1)...].split(separator: UInt8(ascii: " "))
     guard fields.count > 6, let flags = UInt32(String(decoding: fields[6], as: UTF8.self)) else { return true }

@@ -35,10 +35,16 @@ struct FaultWalkTests {
     var messagesBefore: Int { self == .nothing ? 0 : 1 }
   }
 
+  /// A call that was failed.
+  private struct Fault: CustomStringConvertible {
+    let call: String
+    let description: String
+  }
+
   /// Fails call 0, 1, 2 … until the plan is no longer reached, and checks what remains after each.
-  private func walk(_ scene: Scene, _ action: String, _ check: (MailHost, MailHost.Delivery, String) throws -> Void)
-    throws
-  {
+  private func walk(
+    _ scene: Scene, _ action: String, _ check: (MailHost, MailHost.Delivery, Fault) throws -> Void
+  ) throws {
     for number in 0..<500 {
       let host = try scene.host()
       let plan = ["ULLAGE_FAULT": "\(number):\(action)", "ULLAGE_FAULT_LOG": host.sandbox("fault")]
@@ -47,12 +53,13 @@ struct FaultWalkTests {
         #expect(number > 25, "the walk saw only \(number) calls")
         return
       }
-      try check(host, delivery, "\(scene) \(action) \(fault)\(delivery.log)")
+      try check(
+        host, delivery, Fault(call: fault, description: "\(scene) \(action) \(fault)\(delivery.log)"))
     }
     Issue.record("the walk does not end")
   }
 
-  private func expectWhole(_ host: MailHost, _ delivery: MailHost.Delivery, _ scene: Scene, _ what: String) {
+  private func expectWhole(_ host: MailHost, _ delivery: MailHost.Delivery, _ scene: Scene, _ what: Fault) {
     let messages = host.newMessages()
     switch delivery.status {
     case 0:
@@ -70,7 +77,7 @@ struct FaultWalkTests {
   }
 
   /// The ledger is absent, or its total is at least what is there.
-  private func expectLedger(_ host: MailHost, _ scene: Scene, _ what: String) {
+  private func expectLedger(_ host: MailHost, _ scene: Scene, _ what: Fault) {
     guard let total = host.ledgerTotal else { return }
     let held = scene.messagesBefore * 500 + host.new.count * 100
     #expect(total[0] >= held && total[1] >= scene.messagesBefore + host.new.count, "\(what) \(host.ledger ?? "")")
@@ -82,7 +89,7 @@ struct FaultWalkTests {
   func errors(scene: Scene, action: String) throws {
     try walk(scene, action) { host, delivery, what in
       expectWhole(host, delivery, scene, what)
-      #expect(host.tmp == [] || what.contains("unlinkat"), "\(what) \(host.tmp)")
+      #expect(host.tmp == [] || what.call.contains("unlinkat"), "\(what) \(host.tmp)")
     }
   }
 

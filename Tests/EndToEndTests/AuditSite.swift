@@ -55,14 +55,7 @@ final class AuditSite {
 
   /// Runs the tool with a clock that is ahead; the times of files stay real, so that files look older.
   func ullage(_ arguments: [String], clockAhead: String) throws -> Command.Ending {
-    let clock = [
-      "LD_PRELOAD=/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1", "FAKETIME=+\(clockAhead)", "NO_FAKE_STAT=1",
-      "FAKETIME_DISABLE_SHM=1",
-    ]
-    // libfaketime changes the environment of the first program that loads it, and Swift finds its arguments
-    // next to the environment. So the first program is a shell.
-    let shell = ["sh", "-c", "exec \"$@\"", "sh"]
-    return try Command.run(MailUser.drop + ["env"] + clock + shell + host.toolArguments(arguments))
+    return try Command.run(MailUser.drop + FakeClock.words(ahead: clockAhead) + host.toolArguments(arguments))
   }
 
   func audit(_ options: String..., asMailUser: Bool = true) throws -> Command.Ending {

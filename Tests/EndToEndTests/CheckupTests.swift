@@ -235,13 +235,8 @@ final class CheckupTests: CheckupFixture {
 
   @Test("Clocks that differ are found: the database's and the file system's")
   func clock() throws {
-    let shell = ["sh", "-c", "exec \"$@\"", "sh"]
-    let ahead = [
-      "env", "LD_PRELOAD=/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1", "FAKETIME=+1h", "NO_FAKE_STAT=1",
-      "FAKETIME_DISABLE_SHM=1",
-    ]
     let ending = try Command.run(
-      ahead + shell
+      FakeClock.words(ahead: "1h")
         + host.toolArguments([
           "check", "--postfix=\(files.path)", "--format=jsonl", "--dovecot=/nowhere", "--courier=/nowhere",
           "--ignore=program",

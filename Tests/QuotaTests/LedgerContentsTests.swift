@@ -48,9 +48,12 @@ struct LedgerContentsTests {
 
   @Test("A ledger is read up to 5119 bytes; from 5120 on it is too long for every program")
   func longest() throws {
-    let entries = String(repeating: "1 1\n", count: 1278)
-    #expect(try parse("1000S\n" + entries).entryCount == 1278)
-    #expect(throws: LedgerFault.tooLong) { try parse("1000S\n" + entries + "1 1\n") }
+    let longest = "1000S\n" + String(repeating: "1 1\n", count: 1277) + "10 1\n"
+    #expect(longest.utf8.count == 5119)
+    #expect(try parse(longest).entryCount == 1278)
+    let longer = "1000S\n" + String(repeating: "1 1\n", count: 1276) + "10 1\n10 1\n"
+    #expect(longer.utf8.count == 5120)
+    #expect(throws: LedgerFault.tooLong) { try parse(longer) }
   }
 
   @Test(

@@ -114,8 +114,11 @@ package final class MailHost {
   /// readers count.
   package var ledgerTotal: [Int]? {
     guard let ledger, ledger.hasSuffix("\n") else { return nil }
+    let entries = ledger.split(separator: "\n").dropFirst()
+    // A ledger without a total makes every reader count.
+    guard !entries.isEmpty else { return nil }
     var sum = [0, 0]
-    for line in ledger.split(separator: "\n").dropFirst() {
+    for line in entries {
       let numbers = line.split(separator: " ").compactMap { Int($0) }
       guard numbers.count == 2 else { return nil }
       sum = [sum[0] + numbers[0], sum[1] + numbers[1]]
