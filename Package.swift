@@ -123,7 +123,11 @@ let package = Package(
       dependencies: [
         "Audit", "Sweep", "Findings", "Maildir", "Posix", "Quota", "Text", "TestSupport",
       ]),
-    .testTarget(name: "CheckTests", dependencies: ["Check", "Text", "TestSupport"]),
+    .testTarget(
+      name: "CheckTests",
+      dependencies: [
+        "Check", "Site", "Findings", "Configuration", "Posix", "Text", "TestSupport",
+      ]),
     .testTarget(
       name: "MigrationTests",
       dependencies: [
@@ -140,7 +144,11 @@ let package = Package(
         "Presentation", "Audit", "Migration", "Sweep", "Findings", "Maildir", "Tables", "Configuration", "Posix",
         "Quota",
       ]),
-    .testTarget(name: "DeliveryTests", dependencies: ["Text", "TestSupport"]),
+    .testTarget(
+      name: "DeliveryTests",
+      dependencies: [
+        "Delivery", "Mailboxes", "Maildir", "Tables", "Posix", "Quota", "Text", "TestSupport",
+      ]),
     .testTarget(name: "ToolTests", dependencies: ["TestSupport"]),
   ],
   swiftLanguageModes: [.v6]

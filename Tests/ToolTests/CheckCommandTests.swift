@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// `ullage check` without any server: ullage.cf and the files of Postfix.
-struct DoctorTests {
+struct CheckCommandTests {
   private let host: MailHost
   private let files: PostfixFiles
 

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+import Configuration
+import Findings
+import Posix
+import TestSupport
+import Testing
+
+@testable import Check
+@testable import Site
+
+/// An entry of master.cf in, findings out.
+struct EntryTests {
+  private let sandbox: Sandbox
+
+  init() throws { sandbox = try Sandbox() }
+
+  private static let attributes = "flags=DORXhu user=nobody null_sender= "
+  private static let program =
+    "argv=/usr/libexec/ullage-deliver --sender=${sender} --recipient=${recipient}"
+    + " --original-recipient=${original_recipient} --queue-id=${queue_id} --size=${size}"
+  private static let main = "compatibility_level = 3.6\nullage_destination_recipient_limit = 1\n"
+
+  /// An entry of a site whose ullage.cf has the default path.
+  private func entry(
+    _ attributes: String = attributes, fields: String = "- n n - 20", program: String = program, main: String = main,
+    settings: String = ""
+  ) throws -> Entry {
+    let files = try PostfixFiles(
+      sandbox, main: main, master: "ullage unix \(fields) pipe \(attributes) \(program)\n")
+    let postfix = try PostfixDirectory(files.path)
+    let text = "virtual_mailbox_base = /m\nvirtual_mailbox_maps = static:x/\n\(settings)"
+    let site = Site(
+      configurationFile: Ullage.configurationFile, settings: try Settings(ConfigurationFile(parsing: Array(text.utf8))),
+      user: nil, postfix: .success(postfix))
+    return Entry(site: site, postfix: postfix, service: try #require(postfix.master.services.first))
+  }
+
+  /// `severity kind evidence` of each finding.
+  private static func lines(_ findings: [Finding]) -> [String] {
+    findings.map { "\($0.severity.rawValue) \($0.kind?.rawValue ?? "-") \($0.evidence)" }
+  }
+
+  /// The entry after the command of a remedy has been run on it.
+  private static func remedied(_ finding: Finding?) throws -> MasterService? {
+    guard case .run(let commands)? = finding?.remedy, let command = commands.first else { return nil }
+    let directory = try #require(command.words.dropFirst(2).first)
+    let change = try #require(command.words.last)
+    let line = try #require(change.split(separator: "=", maxSplits: 1).last)
+    #expect(command.words.dropLast() == ["postconf", "-c", directory, "-F"])
+    return try MasterFile(parsing: Array("ullage unix - n n - 20 \(line)\n".utf8)).services.first
+  }
+
+  @Test("An entry as the manual gives it has no finding")
+  func right() throws {
+    #expect(Self.lines(ArgumentsCheck(try entry()).findings()) == [])
+    #expect(Self.lines(EntryCheck(try entry(settings: "virtual_minimum_uid = 1\n"), connections: 90).findings()) == [])
+  }
+
+  @Test(
+    "A flag that changes messages or addresses is an error, one that is missing as bad as what it causes",
+    arguments: [
+      ("DORXhuF", ["error flags flags= has F, which puts a line \"From …\" in front of each message"]),
+      ("DORXhuB", ["error flags flags= has B, which adds an empty line to each message"]),
+      ("DORXhu.", ["error flags flags= has ., which doubles dots at the start of lines"]),
+      ("DORXhuq", ["error flags flags= has q, which quotes addresses, so that those with blanks are not found"]),
+      ("DOXhu", ["error flags flags= lacks R"]), ("ORXhu", ["warning flags flags= lacks D"]),
+      ("DRXhu", ["warning flags flags= lacks O"]), ("DORhu", ["warning flags flags= lacks X"]),
+      ("DORXu", ["notice flags flags= lacks h"]), ("DORXh", ["notice flags flags= lacks u"]),
+      ("DORX", ["notice flags flags= lacks h", "notice flags flags= lacks u"]),
+    ])
+  func flags(flags: String, lines: [String]) throws {
+    let found = ArgumentsCheck(try entry("flags=\(flags) user=nobody null_sender= ")).findings()
+    #expect(Self.lines(found) == lines)
+    // Each remedy makes the flags right at once.
+    for finding in found {
+      let service = try Self.remedied(finding)
+      #expect(Set(service?.attributes["flags"] ?? "") == Set("DORXhu") && service?.attributes["user"] == "nobody")
+    }
+  }
+
+  @Test("A sender in bounces is a warning, and its remedy sets an empty one")
+  func nullSender() throws {
+    let found = ArgumentsCheck(try entry("flags=DORXhu user=nobody ")).findings()
+    #expect(Self.lines(found) == ["warning null-sender null_sender= is missing or not empty"])
+    #expect(try Self.remedied(found.first)?.attributes["null_sender"] == "")
+  }
+
+  @Test(
+    "Wrong arguments of the program",
+    arguments: [
+      ("--recipient=${recipient}", ["error arguments the arguments are wrong"]),
+      ("--sender=${sender} --recipient=${recipient} --size=5 --nonsense", ["error arguments the arguments are wrong"]),
+      (
+        "--sender=${sender} --recipient=${user}",
+        [
+          "notice arguments --original-recipient, --queue-id, --size are not given",
+          "error arguments --recipient is ${user}, not ${recipient}",
+        ]
+      ),
+      (
+        "--sender=${recipient} --recipient=${recipient} --original-recipient=x --queue-id=x",
+        ["notice arguments --size is not given", "error arguments --sender is ${recipient}, not ${sender}"]
+      ),
+      (
+        "--config=/other.cf --sender=$sender --recipient=$(recipient) --original-recipient=x --queue-id=x --size=x",
+        ["warning arguments the entry reads /other.cf, but this check /etc/ullage/ullage.cf"]
+      ),
+    ])
+  func arguments(arguments: String, lines: [String]) throws {
+    let found = ArgumentsCheck(try entry(program: "argv=/p \(arguments)")).findings()
+    let shown = Self.lines(found)
+    for line in lines { #expect(shown.contains { $0.hasPrefix(line) }, "\(shown)") }
+    // What a remedy writes is right.
+    for finding in found where finding.severity == .error {
+      let service = try #require(try Self.remedied(finding))
+      var request = DeliveryRequest()
+      try request.parse(service.program.dropFirst().map { Array($0.utf8) })
+      #expect(request.recipient == Array("${recipient}".utf8) && request.sender == Array("${sender}".utf8))
+    }
+  }
+
+  @Test(
+    "How Postfix runs the entry",
+    arguments: [
+      ("- n y - 20", main, 90, ["error entry-fields the entry runs in a chroot"]),
+      ("- n - - 20", "ullage_destination_recipient_limit = 1\n", 90, ["error entry-fields the entry runs in a chroot"]),
+      ("- n - - 20", main, 90, []), ("- - n - 20", main, 90, ["error entry-fields the entry is unprivileged"]),
+      ("- n n - 20", "", 90, ["error recipient-limit ullage_destination_recipient_limit is not 1"]),
+      ("- n n - 20", "default_destination_recipient_limit = 1\n", 90, []),
+      ("- n n - 20", main, 30, ["warning process-limit up to 20 processes hold a connection each, more than half"]),
+      ("- n n - 20", main, 20, ["error process-limit up to 20 processes hold a connection each, but PostgreSQL has"]),
+      ("- n n - -", main, 90, ["error process-limit up to 100 processes hold a connection each"]),
+      ("- n n - 0", main, 90, ["error process-limit any number of processes hold a connection each"]),
+      ("- n n - 20", main + "soft_bounce = yes\n", 90, ["warning soft-bounce soft_bounce is on"]),
+      ("- n n - 20", main + "command_time_limit = 60s\n", 90, ["error time-limit command_time_limit is 60 s"]),
+      ("- n n - 20", main + "ullage_time_limit = 5m\n", 90, ["warning time-limit ullage_time_limit is 300 s"]),
+      ("- n n - 20", main + "ullage_time_limit = soon\n", 90, ["error time-limit ullage_time_limit is \"soon\""]),
+      ("- n n - 20", main + "soft_bounce = ${x\n", 90, ["error postfix-directory"]),
+    ] as [(String, String, Int64, [String])])
+  func fields(fields: String, main: String, connections: Int64, lines: [String]) throws {
+    let entry = try entry(
+      fields: fields, main: main, settings: "virtual_minimum_uid = 1\ndelivery_time_limit = 290\n")
+    let found = Self.lines(EntryCheck(entry, connections: connections).findings())
+    #expect(found.count == lines.count && zip(found, lines).allSatisfy { $0.hasPrefix($1) }, "\(found)")
+  }
+
+  @Test("With the lookup service the connections of deliveries do not matter")
+  func service() throws {
+    let entry = try entry(
+      fields: "- n n - 0", settings: "virtual_minimum_uid = 1\nlookup_socket = /run/ullage/lookup\n")
+    #expect(Self.lines(EntryCheck(entry, connections: 5).findings()) == [])
+  }
+
+  @Test(
+    "The user of the entry",
+    arguments: [
+      ("", "user= is missing"), ("user=nosuchuser", "there is no user nosuchuser"),
+      ("user=root", "root is uid 0, below virtual_minimum_uid"),
+    ])
+  func user(attribute: String, evidence: String) throws {
+    let found = EntryCheck(try entry("flags=DORXhu null_sender= \(attribute)"), connections: nil).findings()
+    #expect(Self.lines(found) == ["error mail-user \(evidence)"])
+    #expect(try Self.remedied(found.first)?.attributes["user"] == "vmail")
+  }
+
+  @Test("soft_bounce of the entry is taken away there, that of main.cf there")
+  func softBounce() throws {
+    let own = EntryCheck(
+      try entry("-o soft_bounce=yes \(Self.attributes)", settings: "virtual_minimum_uid = 1\n"), connections: nil
+    ).findings()
+    #expect(own.map(\.kind) == [.softBounce] && own.first?.subject.name.hasSuffix("master.cf, line 1") == true)
+    guard case .run(let commands)? = own.first?.remedy else {
+      Issue.record("no command")
+      return
+    }
+    #expect(commands.first?.words.suffix(2) == ["-PX", "ullage/unix/soft_bounce"])
+  }
+
+  @Test("Entries are known by their program, and by the file that they read")
+  func known() throws {
+    let postfix = try entry().postfix
+    #expect(EntryCheck.entries(in: postfix).map(\.name) == ["ullage"])
+    #expect(EntryCheck.configurationFile(of: try entry().service) == Ullage.configurationFile)
+    let other = try entry(program: "argv=/p --config=/x.cf --nonsense")
+    #expect(EntryCheck.configurationFile(of: other.service) == "/x.cf")
+    #expect(EntryCheck.entries(in: other.postfix).isEmpty)
+  }
+}
