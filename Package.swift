@@ -147,7 +147,7 @@ let package = Package(
     .testTarget(
       name: "DeliveryTests",
       dependencies: [
-        "Delivery", "Mailboxes", "Maildir", "Tables", "Posix", "Quota", "Text", "TestSupport",
+        "Delivery", "Mailboxes", "Maildir", "Tables", "Configuration", "Posix", "Quota", "Text", "TestSupport",
       ]),
     .testTarget(name: "ToolTests", dependencies: ["TestSupport"]),
   ],

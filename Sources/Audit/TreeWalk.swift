@@ -20,7 +20,7 @@ package struct TreeWalk: ~Copyable {
   /// The file system that holds the base.
   private let device: UInt64
   /// Younger Maildirs are no orphans: their mailboxes may not be in the list yet.
-  private let start = Timestamp.coarse
+  private let start: Timestamp
   /// The targets of symlinks: mailboxes in them may be listed by the paths of the links.
   private var linked: Set<FileIdentity> = []
   private var listing = DirectoryListing()
@@ -35,7 +35,9 @@ package struct TreeWalk: ~Copyable {
   /// How deep below the base Maildirs are searched for.
   private static let deepest = 8
 
-  package init(base: Path) throws(SystemError) {
+  /// - Parameter start: when the list was opened.
+  package init(base: Path, start: Timestamp = .coarse) throws(SystemError) {
+    self.start = start
     let directory = try File(open: base, [.directory])
     device = try directory.fstat().identity.device
     self.base = directory

@@ -55,7 +55,8 @@ struct VerdictTests {
       (.mailbox(.badNumber(.virtual_uid_maps, [])), .badConfiguration),
       (.mailbox(.otherUser(.virtual_uid_maps, 1, 2)), .badConfiguration),
       (.maildir(.baseMissing, []), .badConfiguration), (.maildir(.wrongOwner(0), []), .badConfiguration),
-      (.maildir(.countUnfinished, []), .systemProblem), (.maildir(.possibleDuplicate(because: .replaced), []), .systemProblem),
+      (.maildir(.countUnfinished, []), .systemProblem),
+      (.maildir(.possibleDuplicate(because: .replaced), []), .systemProblem),
       (.maildir(.system(SystemError(.write, [], ENOSPC)), []), .storageFull),
       (.maildir(.system(SystemError(.write, [], EDQUOT)), []), .storageFull),
       (.maildir(.system(SystemError(.open, [], EACCES)), []), .badConfiguration),
@@ -139,7 +140,8 @@ struct DeliveryLogTests {
         queueSize: []), .refused)
     #expect(
       received.lines() == [
-        "4Abc: to=<you@example.org>, orig_to=<me\\012@example.org>, queue_size=612, size=5, limit=0, dsn=2.0.0, status=sent",
+        "4Abc: to=<you@example.org>, orig_to=<me\\012@example.org>, queue_size=612, size=5, limit=0, dsn=2.0.0,"
+          + " status=sent",
         "4Abc: warning: look at this", "to=<you@example.org>, dsn=5.1.1, status=refused",
       ])
   }
