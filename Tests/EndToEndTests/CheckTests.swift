@@ -37,6 +37,11 @@ struct CheckTests {
       ("text", "printf '# %0120d\\n' 1 >> scripts/test", "has 122 columns, more than 120"),
       ("text", "printf 'package struct Bare {}\\n' >> Sources/Quota/QuotaLimit.swift", "Bare has no documentation"),
       (
+        "text",
+        "sed -i 's/- Parameter limit: the longest text/- Parameter most: the longest text/' Sources/Socketmap/*.swift",
+        "a comment describes most, which is no parameter of package static func parse("
+      ),
+      (
         "foundation", "sed -i '2i import Foundation' Sources/Tables/TableSet.swift",
         "foundation: not in the delivery path"
       ),
