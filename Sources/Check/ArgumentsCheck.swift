@@ -91,7 +91,7 @@ struct ArgumentsCheck {
         .warning, .arguments,
         "the entry reads \(request.configurationFile.text), but this check \(entry.site.configurationFile)",
         at: entry.place, reason: "the findings here may not apply to deliveries",
-        remedy: .run(entry.postfix.check(request.configurationFile.text)))
+        remedy: .run(entry.postfix.check(request.configurationFile.text, isOther: true)))
     }
   }
 

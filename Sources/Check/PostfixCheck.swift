@@ -45,7 +45,7 @@ struct PostfixCheck {
       found.add(
         .notice, .otherEntry, "the entry \(other.name) reads \(file)",
         at: "\(postfix.path)/master.cf, line \(other.line)",
-        reason: "it was not checked", remedy: .run(postfix.check(file)))
+        reason: "it was not checked", remedy: .run(postfix.check(file, isOther: true)))
     }
     do throws(ConfigurationError) {
       try checkMailComes(postfix)

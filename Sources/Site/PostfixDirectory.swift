@@ -45,8 +45,11 @@ package struct PostfixDirectory: Sendable {
   package var reload: Command { Command(words: ["postfix"] + option + ["reload"]) }
 
   /// The check of an ullage.cf beside this directory.
-  package func check(_ configurationFile: String) -> Command {
-    let configuration = configurationFile == Ullage.configurationFile ? [] : ["--config=\(configurationFile)"]
+  ///
+  /// - Parameter isOther: it is not the file that is in use here, so it is named even if it is the default.
+  package func check(_ configurationFile: String, isOther: Bool = false) -> Command {
+    let isDefault = configurationFile == Ullage.configurationFile
+    let configuration = isDefault && !isOther ? [] : ["--config=\(configurationFile)"]
     return Command(words: ["ullage", "check"] + configuration + (path == Self.usual ? [] : ["--postfix=\(path)"]))
   }
 

@@ -154,6 +154,9 @@ struct PostfixDirectoryTests {
     #expect(postfix.postconf("-e", "a=b").line == "postconf -c \(postfix.path) -e a=b")
     #expect(postfix.reload.line == "postfix -c \(postfix.path) reload")
     #expect(postfix.check("/x.cf").line == "ullage check --config=/x.cf --postfix=\(postfix.path)")
+    #expect(
+      postfix.check(Ullage.configurationFile, isOther: true).line
+        == "ullage check --config=\(Ullage.configurationFile) --postfix=\(postfix.path)")
     #expect(postfix.check(Ullage.configurationFile).line == "ullage check --postfix=\(postfix.path)")
   }
 
