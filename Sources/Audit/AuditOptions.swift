@@ -10,7 +10,7 @@ package struct AuditOptions: Sendable {
     case ledgers = 0
     /// Also counts a share of the mailboxes, and every suspicious one.
     case counts = 1
-    /// Of those, every message file is stat'ed.
+    /// Also compares the sizes in names with the files of the mailboxes that are counted.
     case files = 2
   }
 

@@ -26,7 +26,7 @@ package final class AuditRun {
     rules = AuditRules(repairs: options.repairs)
     let position = state.address.map { MailboxList.Position(path: state.path, address: $0) }
     // Counting takes time, and smaller batches report progress sooner.
-    let force = Sweep.Force(
+    let force = Sweep.Workload(
       workers: options.workers, batchSize: options.level == .ledgers ? 256 : 32, rate: options.rate)
     sweep = try Sweep(settings, .listedAfter(position, domain: options.domain), force, waiting: waiting)
     if options.domain == nil, let base = Path(settings.mailboxBase) { walk = try TreeWalk(base: base) }

@@ -24,7 +24,7 @@ package enum AuditStateError: ExplainedError {
     case .unreadable(let error): error.sentence
     case .notAState(let name):
       Array("--state \(name): that is not the state of an audit; name another file, or remove it".utf8)
-    case .unwritable(let name, let error): Array("--state \(name) cannot be written: ".utf8) + error.sentence
+    case .unwritable(let name, let error): Array("--state \(name) cannot be written or removed: ".utf8) + error.sentence
     }
   }
 }

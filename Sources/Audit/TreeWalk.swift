@@ -99,13 +99,13 @@ package struct TreeWalk: ~Copyable {
   }
 
   /// Whether the Maildir was made after the walk began or, without birth times, has changed since.
-  private func isYoung(_ place: Path) -> Bool {
+  private mutating func isYoung(_ place: Path) -> Bool {
     do throws(SystemError) {
       let directory = try File(openat: base, place, [.directory, .noFollow])
       let changed = try directory.fstat().changed
       return (try directory.birthTime() ?? changed) > start
     } catch {
-      // Most likely it is gone.
+      note(error, at: place)
       return true
     }
   }

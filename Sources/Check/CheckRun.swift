@@ -28,7 +28,8 @@ package struct CheckRun {
 
   private let options: Options
   private let postfix: Result<PostfixDirectory, PostfixError>
-  /// The entries of master.cf that run `ullage-deliver` with this configuration file, or with any if there are none.
+  /// The entries of master.cf that run `ullage-deliver` with this configuration file; if there are none, those that
+  /// run it with any.
   private let entries: [MasterService]
   /// Those with another one.
   private let others: [MasterService]

@@ -61,12 +61,12 @@ struct MailboxCheck {
   }
 
   /// How many mailboxes are looked up in the tables.
-  private static let most = 10
+  private static let maxLookups = 10
 
   /// Looks mailboxes up as a delivery does, and compares them with the list.
   private mutating func checkLookups(_ rows: [MailboxRow]) {
     let lookup = MailboxLookup(settings)
-    let some = rows.filter { !$0.address.isEmpty && $0.isSound }.prefix(Self.most)
+    let some = rows.filter { !$0.address.isEmpty && $0.isSound }.prefix(Self.maxLookups)
     for row in some {
       do {
         let query = AddressQuery(row.address, until: Deadline(secondsFromNow: 20))
@@ -141,7 +141,7 @@ struct MailboxCheck {
   }
 
   private mutating func examine(_ rows: [MailboxRow]) throws -> MaildirSample? {
-    let sweep = try Sweep(settings, .rows(rows), Sweep.Force(workers: 1, batchSize: 50))
+    let sweep = try Sweep(settings, .rows(rows), Sweep.Workload(workers: 1, batchSize: 50))
     let rules = AuditRules(repairs: false)
     var findings: [Finding] = []
     var strangers: [(mailbox: String, owner: UInt32)] = []

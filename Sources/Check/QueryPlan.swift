@@ -16,7 +16,7 @@ struct QueryPlan {
     let nodes = lines.reduce(into: [[String]]()) { nodes, line in
       if nodes.isEmpty || line.contains("->") { nodes.append([line]) } else { nodes[nodes.count - 1].append(line) }
     }
-    func word(_ line: String, behind text: String) -> String? {
+    func word(_ line: String, after text: String) -> String? {
       line.split(separator: text).dropFirst().first?.split(separator: " ").first.map(String.init)
     }
     for (index, node) in nodes.enumerated() {
@@ -28,7 +28,7 @@ struct QueryPlan {
       let holder = node[0].contains("Bitmap Index Scan") && index > 0 ? nodes[index - 1] : node
       let filter = holder.first { $0.contains("Filter: ") || $0.contains("Recheck Cond: ") }
       return (
-        word(holder[0], behind: " on ") ?? "", filter?.split(separator: ": ", maxSplits: 1).last.map(String.init)
+        word(holder[0], after: " on ") ?? "", filter?.split(separator: ": ", maxSplits: 1).last.map(String.init)
       )
     }
     return nil

@@ -14,7 +14,7 @@ struct RouteCheck {
   let entries: [MasterService]
 
   /// How many domains are looked up.
-  private static let most = 20
+  private static let maxLookups = 20
 
   func findings(of rows: [MailboxRow]) -> [Finding] {
     var found = FindingList(.postfix)
@@ -23,7 +23,7 @@ struct RouteCheck {
     do { maps = try postfix.value(of: "transport_maps") ?? "" } catch { return [] }
     let tables = splitList(Array(maps.utf8)).compactMap { TableReference($0)?.behindProxy }
     let domains = rows.compactMap { $0.address.split(separator: UInt8(ascii: "@")).last.map { Array($0) } }
-      .reduce(into: [[UInt8]]()) { if $0.count < Self.most, !$0.contains($1) { $0.append($1) } }
+      .reduce(into: [[UInt8]]()) { if $0.count < Self.maxLookups, !$0.contains($1) { $0.append($1) } }
     guard !tables.isEmpty, !entries.isEmpty else { return [] }
     let set = TableSet()
     let virtual = postfix.virtualTransports

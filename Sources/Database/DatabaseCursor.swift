@@ -1,5 +1,5 @@
-import Posix
 // SPDX-License-Identifier: Apache-2.0
+import Posix
 package import Postgres
 
 /// The rows of a long query, two thousand at a time, from a cursor in a read-only transaction.
@@ -34,6 +34,8 @@ package struct DatabaseCursor {
     if rows.isEmpty, !isExhausted {
       rows = try fetch(query)
       isExhausted = rows.isEmpty
+      // Whatever is done with the last rows may take long.
+      if isExhausted { endTransaction() }
     }
     guard let row = rows.popFirst() else { return nil }
     // The rows already fetched stay valid; the next cursor starts after them.

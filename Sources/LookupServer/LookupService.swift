@@ -64,7 +64,7 @@ package final class LookupService: Sendable {
   }
 
   /// The cached answer to `request`, nil if the tables must be queried. It never waits.
-  package func heldReply(to request: SocketmapRequest) -> SocketmapReply? {
+  package func cachedReply(to request: SocketmapRequest) -> SocketmapReply? {
     let now = ContinuousClock.now
     return state.withLock {
       $0.cache.reply(to: request, within: .seconds($0.settings.lookupService.cacheTime), of: now)

@@ -2,8 +2,8 @@
 package import Socketmap
 
 /// One client's conversation with the lookup service: netstrings in, netstrings out, one request at a time
-/// (socketmap_table(5)). It does no input or output: whoever moves the bytes passes in what arrived, and does what
-/// ``next(isDraining:)`` says.
+/// (socketmap_table(5)). It does no input or output: the caller passes in the bytes that arrived, and does what
+/// ``next(isDraining:)`` returns.
 package struct LookupSession {
   /// What to do next.
   package enum Action: Equatable, Sendable {
@@ -31,11 +31,12 @@ package struct LookupSession {
     received += bytes
   }
 
-  /// - Parameter isDraining: the service is ending. It still answers what was received.
+  /// - Parameter isDraining: the service is ending. Only the request that was handed out is answered.
   package mutating func next(isDraining: Bool) -> Action {
     guard !isAnswering else { return .wait }
+    guard !isDraining else { return .close }
     switch Netstring.parse(received[handled...], limit: SocketmapRequest.longest) {
-    case .incomplete: return isDraining ? .close : .read
+    case .incomplete: return .read
     case .invalid: return .close
     case .complete(let payload, let length):
       guard let request = SocketmapRequest(payload) else { return .close }

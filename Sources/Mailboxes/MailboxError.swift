@@ -24,9 +24,11 @@ extension MailboxError {
     case .badNumber(let parameter, let value):
       Array("\(parameter.rawValue) gives \"".utf8) + value + Array("\", which is not a whole number".utf8)
     case .otherUser(let parameter, let id, let own):
-      Array("\(parameter.rawValue) gives \(id), but deliveries run as uid \(own)".utf8)
+      Array("\(parameter.rawValue) gives \(id), but deliveries run as \(Self.kind(parameter)) \(own)".utf8)
     }
   }
+
+  private static func kind(_ parameter: Parameter) -> String { parameter == .virtual_gid_maps ? "gid" : "uid" }
 
   /// It may work later, without anything being changed.
   package var isTemporary: Bool { if case .table(let error) = self { error.kind == .temporary } else { false } }

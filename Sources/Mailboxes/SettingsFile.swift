@@ -31,8 +31,8 @@ package struct SettingsFile: Sendable {
     }
     let text: [UInt8]
     do { text = try File.contents(of: path, limit: 1 << 20, until: .never) } catch {
-      let cure = error.number == Errno.EACCES ? "; let uid \(CurrentProcess.effectiveUser) read it" : "; see --config"
-      return (.failure(SettingsError(error.sentence + Array(cure.utf8))), nil)
+      let remedy = error.number == Errno.EACCES ? "; let uid \(CurrentProcess.effectiveUser) read it" : "; see --config"
+      return (.failure(SettingsError(error.sentence + Array(remedy.utf8))), nil)
     }
     let file = ConfigurationFile(parsing: text)
     do { return (.success(try Settings(file)), file.logSocket) } catch {

@@ -198,8 +198,13 @@ struct MaildirCount: ~Copyable {
       return false
     }
     guard kind == .symlink else { return kind == .directory }
-    // It leads nowhere, to a file, or to where we may not go.
-    do { _ = try File(openat: maildir.directory, path, [.pathOnly, .directory]) } catch { return false }
+    do { _ = try File(openat: maildir.directory, path, [.pathOnly, .directory]) } catch {
+      // It leads nowhere, to a file, to itself, or to where we may not go.
+      guard [Errno.ENOENT, Errno.ENOTDIR, Errno.ELOOP, Errno.EACCES].contains(error.number) else {
+        throw .system(error)
+      }
+      return false
+    }
     switch rule.profile.linkedFolder {
     case .refused: throw .symlinkInside(Array(path.bytes))
     case .passedOver: return false

@@ -32,12 +32,13 @@ package struct RightsFault: Equatable, Sendable {
   /// - Parameter owner: the owner of the Maildir.
   init?(_ part: Part, _ status: FileStatus, owner: UInt32) {
     let needed: UInt32 = status.kind == .directory ? 0o700 : 0o600
+    // Of two, the worse one: the mode in it shows the other.
     if status.owner != owner {
       self.init(part, .foreign(owner: status.owner, expected: owner))
-    } else if status.permissions & needed != needed {
-      self.init(part, .closedToOwner(mode: status.permissions))
     } else if status.permissions & 0o002 != 0 {
       self.init(part, .writableByAll(mode: status.permissions))
+    } else if status.permissions & needed != needed {
+      self.init(part, .closedToOwner(mode: status.permissions))
     } else {
       return nil
     }

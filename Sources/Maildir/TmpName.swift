@@ -37,9 +37,15 @@ struct TmpName: ~Copyable {
     guard how == .withoutReplacing else { return try maildir.directory.renameat2(path, to: target, .replacing) }
     do { try maildir.directory.linkat(path, as: target) } catch {
       // NFS may lose the reply to a call that succeeded: then both names are the same file.
-      guard let source = try status(), let linked = try maildir.directory.fstatatIfThere(target),
-        source.identity == linked.identity
-      else { throw error }
+      guard isLinked(as: target) else { throw error }
     }
+  }
+
+  /// Whether `target` is certainly the same file.
+  private func isLinked(as target: Path) -> Bool {
+    do throws(SystemError) {
+      guard let source = try status(), let linked = try maildir.directory.fstatatIfThere(target) else { return false }
+      return source.identity == linked.identity
+    } catch { return false }
   }
 }

@@ -160,7 +160,7 @@ package struct Migration {
       } else if name == "config_directory" {
         macros.append((name, Array(postfix.path.utf8)))
         change("$\(name)", "is defined in the new file: \(postfix.path)")
-      } else if let value = survey.standard(name) {
+      } else if let value = survey.defaultValue(name) {
         macros.append((name, value))
         change("$\(name)", "is defined in the new file, with the value that Postfix has: \(value.text)")
       } else {

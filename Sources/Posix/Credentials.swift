@@ -2,7 +2,7 @@
 import CPosix
 import Glibc
 
-/// A user and a group with whose rights a process runs (credentials(7)).
+/// The user and the group whose permissions a process or a thread has (credentials(7)).
 package struct Credentials: Hashable, Sendable {
   package let user: UInt32
   package let group: UInt32

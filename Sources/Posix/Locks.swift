@@ -36,7 +36,7 @@ extension File {
         _ = try systemCall(call, nil, until: deadline, attempt)
         return
       } catch {
-        guard error.number == EAGAIN || error.number == EACCES else { throw error }
+        guard error.number == EAGAIN else { throw error }
       }
       guard !deadline.hasPassed else { throw SystemError(call, [], ETIMEDOUT) }
       pause(milliseconds: milliseconds)

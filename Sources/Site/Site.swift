@@ -5,7 +5,7 @@ package import Posix
 /// What every check may look at.
 package struct Site: Sendable {
   package let configurationFile: String
-  /// Nil where the configuration is invalid or closed to us.
+  /// Nil where the configuration is invalid, or not readable by us.
   package let settings: Settings?
   /// The mail user, nil when it is unknown, or when we cannot act as it.
   package let user: User?
@@ -24,7 +24,7 @@ package struct Site: Sendable {
   /// The mail user's name, for a command.
   package var userName: String { user?.name ?? "vmail" }
 
-  /// Runs `body` as the mail user, where we are root and may.
+  /// Runs `body` as the mail user, if we are root and can switch users.
   package func actingAsUser<R, Failure>(_ body: () throws(Failure) -> R) throws(Failure) -> R {
     guard let user else { return try body() }
     return try user.acting(body)
@@ -32,7 +32,7 @@ package struct Site: Sendable {
 }
 
 extension User {
-  /// Runs `body` as this user, where we are root and may.
+  /// Runs `body` as this user, if we are root and can switch users.
   package func acting<R, Failure>(_ body: () throws(Failure) -> R) throws(Failure) -> R {
     guard credentials.canAct else { return try body() }
     return try credentials.acting(body)

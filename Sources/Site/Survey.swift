@@ -16,7 +16,7 @@ package struct Survey: Sendable {
   }
 
   /// Postfix's value of a parameter that main.cf does not set, nil if Postfix does not know the name.
-  package func standard(_ name: String) -> [UInt8]? {
+  package func defaultValue(_ name: String) -> [UInt8]? {
     guard let directory = Path(directory.utf8), let name = Path(name.utf8) else { return nil }
     for program in [Path("/usr/sbin/postconf"), "/usr/local/sbin/postconf"] {
       let ending: ChildProcess.Ending

@@ -91,8 +91,11 @@ package struct TransportRoutes: Sendable {
     _ table: TableReference, _ transport: String
   ) -> Result<TransportRoute.Domains, Survey.Failure> {
     let sql = "SELECT count(*), min(domain) FROM domain WHERE transport IN \(Self.names(transport))"
-    return survey.ask(table, sql).map { rows in
-      .init(count: rows.first?.first.flatMap { Int($0) } ?? 0, example: rows.first?.last ?? "")
+    return survey.ask(table, sql).flatMap { rows in
+      guard let row = rows.first, let count = row.first.flatMap({ Int($0) }) else {
+        return .failure(.init("the database gave no number"))
+      }
+      return .success(.init(count: count, example: row.last ?? ""))
     }
   }
 

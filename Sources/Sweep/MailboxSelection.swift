@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Quota
 
-/// Which mailboxes to go over.
+/// Which mailboxes to process.
 package enum MailboxSelection: Sendable {
   /// The mailboxes of these addresses, looked up in the tables.
   case addresses([String])

@@ -18,14 +18,14 @@ package struct Visit: Sendable {
   package let position: MailboxList.Position?
 }
 
-/// One run over many mailboxes: a selection, a work force, and the reports in the order of the selection.
+/// One run over many mailboxes: a selection, a workload, and the reports in the order of the selection.
 ///
 /// The work on a Maildir is done by worker processes, which under root become the owner of the Maildirs. SIGINT and
-/// SIGTERM end a run in an orderly way: started work is finished (`Interruption`). To part the selection among hosts,
+/// SIGTERM end a run in an orderly way: started work is finished (`Interruption`). To divide the selection among hosts,
 /// or to take it from a queue, change `next`.
 package final class Sweep {
   /// How the work is spread.
-  package struct Force: Sendable {
+  package struct Workload: Sendable {
     /// Mailboxes at a time.
     let workers: Int
     /// Mailboxes in one message to a worker: many where each takes microseconds, few where it may take minutes.
@@ -42,7 +42,7 @@ package final class Sweep {
   }
 
   private let rule: CountingRule
-  private let force: Force
+  private let workload: Workload
   /// The list, nil where the jobs are known from the start.
   private let list: MailboxList?
   private var maker: JobMaker?
@@ -57,10 +57,10 @@ package final class Sweep {
   ///   not to retry.
   /// - Throws: `MaildirError` if the base is missing or empty, `TableError` for the list, `SweepError`.
   package init(
-    _ settings: Settings, _ selection: MailboxSelection, _ force: Force, waiting: ((TableError) -> Void)? = nil
+    _ settings: Settings, _ selection: MailboxSelection, _ workload: Workload, waiting: ((TableError) -> Void)? = nil
   ) throws {
     rule = settings.countingRule
-    self.force = force
+    self.workload = workload
     func makeList(_ domain: String?, after position: MailboxList.Position?) throws -> MailboxList {
       try MailboxList(settings, domain: domain.map { Array($0.utf8) }, after: position, waiting: waiting)
     }
@@ -102,7 +102,7 @@ package final class Sweep {
     _ work: (MailboxRow) -> MailboxTask.Work, idle: () throws -> Void = {}, take: (Visit) throws -> Void
   ) throws {
     Interruption.listen()
-    let pool = WorkerPool(workers: force.workers, batchSize: force.batchSize, rule: rule, rate: force.rate)
+    let pool = WorkerPool(workers: workload.workers, batchSize: workload.batchSize, rule: rule, rate: workload.rate)
     try pool.run(
       next: {
         guard var job = try next() else { return nil }
@@ -155,12 +155,19 @@ package final class Sweep {
     guard let last = parts.last.flatMap({ Path($0.utf8) }), let base = Path(above.utf8) else {
       throw SweepError.badDirectory(name, "that is not a Maildir")
     }
-    if last.bytes.first == UInt8(ascii: "."), try exists(base.appending(last).appending("maildirfolder")) {
-      throw SweepError.badDirectory(name, "that is a folder; give the Maildir above it")
-    }
     let row = MailboxRow(address: [], path: Array(name.utf8), quota: EffectiveLimit(limit ?? .none, .given))
     var maker = JobMaker(base: base, settings)
-    guard try exists(base) else { return maker.failed(row, "there is no \(above)") }
+    let (isThere, isFolder): (Bool, Bool)
+    do throws(SystemError) {
+      isThere = try exists(base)
+      let mark = base.appending(last).appending("maildirfolder")
+      isFolder = last.bytes.first == UInt8(ascii: ".") ? try exists(mark) : false
+    } catch {
+      // One bad mailbox must not stop the rest.
+      return maker.failed(row, error.shown)
+    }
+    guard !isFolder else { throw SweepError.badDirectory(name, "that is a folder; give the Maildir above it") }
+    guard isThere else { return maker.failed(row, "there is no \(above)") }
     return maker.job(row, components: [last], limit: limit)
   }
 

@@ -2,7 +2,7 @@
 package import Mailboxes
 import Text
 
-/// Why a selection of mailboxes cannot be gone over.
+/// Why a selection of mailboxes cannot be processed.
 package enum SweepError: ExplainedError {
   /// The lookup of an address failed for a reason that is not this address's own.
   case lookup(address: String, MailboxError)

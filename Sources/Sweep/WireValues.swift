@@ -5,7 +5,7 @@ import Quota
 
 /// What a worker process is told first.
 struct WorkerSetup: WireValue, Equatable {
-  /// Whom it becomes; nil to keep its own user and group.
+  /// The user and the group that it switches to; nil to keep its own.
   let owner: Credentials?
   let rule: CountingRule
 

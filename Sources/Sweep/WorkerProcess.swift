@@ -11,7 +11,7 @@ final class WorkerProcess {
 
   var isBusy: Bool { owed > 0 }
 
-  /// - Parameter owner: whom it becomes; nil to keep our user and group.
+  /// - Parameter owner: the user and group that it switches to; nil to keep ours.
   init(_ owner: Credentials?, _ rule: CountingRule) throws(SystemError) {
     self.owner = owner
     process = try PipedProcess([Worker.argument])

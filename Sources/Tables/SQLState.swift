@@ -82,10 +82,15 @@ enum SQLState: Equatable {
   private mutating func stepInCode(_ byte: UInt8, _ text: [UInt8]) {
     switch byte {
     case UInt8(ascii: "'"):
-      switch text.dropLast().suffix(while: { $0.isASCIILetter || $0 == UInt8(ascii: "&") }).text.lowercased() {
-      case "e": self = .special(.escapes)
-      case "u&": self = .special(.unicode)
-      case "b", "x": self = .special(.bits)
+      let front = text.dropLast()
+      let hasAmpersand = front.last == UInt8(ascii: "&")
+      // The whole name: `_e'…'` is a name and an ordinary string. Digits are a number before it, `1e'…'`.
+      let word = (hasAmpersand ? front.dropLast() : front).suffix(while: Self.isInName)
+        .drop { $0.isDigit || $0 == UInt8(ascii: "$") }.text.lowercased()
+      switch (word, hasAmpersand) {
+      case ("e", false): self = .special(.escapes)
+      case ("u", true): self = .special(.unicode)
+      case ("b", false), ("x", false): self = .special(.bits)
       default: self = .string
       }
     case UInt8(ascii: "\""): self = .identifier

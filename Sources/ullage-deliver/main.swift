@@ -16,7 +16,7 @@ var message = PipeInput()
 ProcessStart.ignoreWriteSignals()
 ProcessStart.interruptWaitsEverySecond()
 
-// Global, so that nothing is closed or freed one by one before the process ends.
+// Global, so that the log stays open until the process ends.
 var program = DeliveryProgram(arguments: CurrentProcess.arguments)
 let answer = PipeAnswer(program.run(&message))
 

@@ -176,6 +176,8 @@ struct AuditCommand: ParsableCommand {
     _ settings: Settings, _ options: AuditOptions, _ state: AuditState, _ file: AuditStateFile?,
     _ hasReported: inout Bool
   ) throws -> Int32 {
+    // The queries before the first mailbox can take minutes.
+    Interruption.listen()
     // Fail early if the state cannot be written.
     try file?.save(state)
     let run = try AuditRun(settings, options, state, waiting: sayThatItWaits)

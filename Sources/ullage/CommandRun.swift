@@ -20,7 +20,7 @@ extension ParsableCommand {
       status = try body()
     } catch {
       let failure = CommandError(error)
-      say(failure.sentence.text)
+      say(failure.shown)
       throw ExitCode(failure.status)
     }
     if status != 0 { throw ExitCode(status) }

@@ -92,7 +92,7 @@ struct RecomputeCommand: ParsableCommand {
         settings,
         maildirs.isEmpty
           ? selection.selection : .maildirs(maildirs, limit: limit.map { QuotaLimit(bytes: $0.bytes) }),
-        Sweep.Force(workers: jobs, batchSize: 1), waiting: sayThatItWaits)
+        Sweep.Workload(workers: jobs, batchSize: 1), waiting: sayThatItWaits)
       reportLookups(of: sweep)
       var printer = RecomputePrinter(
         as: format, showsAll: !selection.addresses.isEmpty || !maildirs.isEmpty, isDryRun: isDryRun, to: .standard(),

@@ -61,7 +61,7 @@ struct StatusCommand: ParsableCommand {
   func run() throws {
     try perform {
       let settings = try configurationOption.settingsWithLedger()
-      let sweep = try Sweep(settings, selection.selection, Sweep.Force(batchSize: 128), waiting: sayThatItWaits)
+      let sweep = try Sweep(settings, selection.selection, Sweep.Workload(batchSize: 128), waiting: sayThatItWaits)
       let (lines, seen, unknown) = try collect(sweep)
       if seen == 0, let domain = selection.domain { throw CommandError.noMailboxes(in: domain) }
       let printer = StatusPrinter(to: .standard(), style: .standardOutput, now: Timestamp.now.seconds)

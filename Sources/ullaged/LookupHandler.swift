@@ -65,14 +65,14 @@ final class LookupHandler: ChannelInboundHandler {
 
   /// Answers the requests received so far, and reads on.
   private func proceed(_ context: ChannelHandlerContext) {
-    while context.channel.isWritable {
+    while context.channel.isWritable || clients.isDraining {
       switch session.next(isDraining: clients.isDraining) {
       case .wait: return
       case .read: return context.read()
       case .close: return close()
       case .answer(let request):
         lastRequest = .now()
-        guard let reply = service.heldReply(to: request) else { return query(request, context) }
+        guard let reply = service.cachedReply(to: request) else { return query(request, context) }
         write(reply, context)
       }
     }

@@ -87,7 +87,7 @@ struct AuditStateTests {
     let sandbox = try Sandbox()
     let file = AuditStateFile(try #require(Path(sandbox("none/state").utf8)))
     let error = #expect(throws: AuditStateError.self) { try file.save(Self.state()) }
-    #expect(error?.shown.hasPrefix("--state \(sandbox("none/state")) cannot be written: ") == true)
+    #expect(error?.shown.hasPrefix("--state \(sandbox("none/state")) cannot be written or removed: ") == true)
     #expect(error?.isMistake == true)
   }
 

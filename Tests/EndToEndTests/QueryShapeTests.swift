@@ -61,7 +61,9 @@ struct QueryShapeTests {
   @Test("Of thousands of random templates, none that is accepted lets a key out of its string")
   func random() throws {
     let tokens = [
-      "'", "'", "'%s'", "%s", "\"", "$$", "$a$", "E'", "U&'", "--", "\n", "/*", "*/", "\\", " ", ",", "x", "1",
+      "'", "'", "'%s'", "%s", "\"", "$$", "$a$", "$ü$", "E'", "U&'", "X'", "B'", "--", "\n", "\r", "/*", "*/", "\\",
+      " ",
+      ",", "x", "1", "e", "$", "&", "&&", "_", "ü",
     ]
     var state: UInt64 = 4711
     func next(_ bound: Int) -> Int {

@@ -51,7 +51,7 @@ struct LookupServiceTests {
 
   private func ask(_ service: LookupService, _ map: String, _ key: String = "u@d") -> SocketmapReply {
     let request = SocketmapRequest(map: Array(map.utf8), key: Array(key.utf8))
-    return service.heldReply(to: request) ?? service.reply(to: request, until: Deadline(secondsFromNow: 10))
+    return service.cachedReply(to: request) ?? service.reply(to: request, until: Deadline(secondsFromNow: 10))
   }
 
   @Test("A map is a parameter that takes tables and is set; any other name is a permanent error, never not found")

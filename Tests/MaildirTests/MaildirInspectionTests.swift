@@ -41,6 +41,7 @@ struct MaildirInspectionTests {
       ("chmod 777 cur", [RightsFault(.cur, .writableByAll(mode: 0o777))]),
       ("chmod 500 new", [RightsFault(.new, .closedToOwner(mode: 0o500))]),
       ("chmod 0 tmp", [RightsFault(.tmp, .closedToOwner(mode: 0))]),
+      ("chmod 577 cur", [RightsFault(.cur, .writableByAll(mode: 0o577))]),
       ("chmod 702 .", [RightsFault(.maildir, .writableByAll(mode: 0o702))]),
       ("chmod 666 maildirsize", [RightsFault(.ledger, .writableByAll(mode: 0o666))]),
       (

@@ -43,7 +43,8 @@ struct QueryTemplateTests {
     arguments: [
       "%s", "\"%s\"", "E'%s'", "e'%s'", "U&'%s'", "$$%s$$", "$q$%s$q$", "'a'%s", "-- '%s", "/* '%s'", "/*/ '%s' */",
       "E'a''%s'", "E'\\''%s'", "U&'a''b''%s'",
-      "''%s", "'it''s' %s", "X'%s'", "b'%s'", "E'a'\n'%s'", "E'a' -- c\n '%s'", "E''x'%s'", "U&'\\' || ' '%s'",
+      "''%s", "'it''s' %s", "X'%s'", "b'%s'", "E'a'\n'%s'", "E'a' -- c\n '%s'", "E''x'%s'", "&&E'%s'", "flags&e'%s'",
+      "|&U&'%s'", "1e'%s'", "_e'\\' || ' || '%s'", "U&'\\' || ' '%s'",
       "x$a$ ' $a$ '%s'", "$ü$ ' $ü$ ' '%s'", "--\r' \n '%s'",
     ])
   func unquoted(query: String) {
@@ -56,7 +57,7 @@ struct QueryTemplateTests {
       "'%s'", "SELECT 'it''s', '%s'", "\"a'b\" = '%s'", "E'\\'' || '%s'", "E'a''b' || '%s'", "E'a'||'%s'",
       "/* ' */ '%s'", "-- '\n'%s'", "$$'$$ || '%s'",
       "$a$ ' $b$ $a$ || '%s'", "(quota*1024)-'%s'", "LIKE '%%%d'", "SELECT $1 || '%s'", "the'%s'", "E'a' || x || '%s'",
-      "X'00' || '%s'", "U&'\\' || '%s'", "x$a$ || '%s'",
+      "X'00' || '%s'", "U&'\\' || '%s'", "x$a$ || '%s'", "_e'%s'", "a&'%s'",
     ])
   func quoted(query: String) throws {
     #expect(try sql(query, "u@the.key")?.contains("the.key") == true)
