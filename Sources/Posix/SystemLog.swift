@@ -13,18 +13,14 @@ package final class SystemLog: Sendable {
     case information = 6
   }
 
-  /// What kind of program a line comes from (syslog(3)).
-  package enum Facility: Int, Sendable {
-    case mail = 2
-  }
+  /// The facility of all lines, `LOG_MAIL` (syslog(3)).
+  private static let facility = 2
 
-  private let facility: Facility
   private let socket: DatagramSocket?
   /// `ullage-deliver[123]: `
   private let tag: [UInt8]
 
-  package init(_ facility: Facility, socket path: [UInt8], name: [UInt8]) {
-    self.facility = facility
+  package init(socket path: [UInt8], name: [UInt8]) {
     tag = escaped(name) + Array("[\(CurrentProcess.identifier)]: ".utf8)
     // Makes the C library read the time zone now, not between the commit and the exit.
     _ = Timestamp.now.syslogText
@@ -36,7 +32,7 @@ package final class SystemLog: Sendable {
 
   /// - Parameter line: any bytes; control characters and invalid UTF-8 are written as `\ooo`.
   package func write(_ severity: Severity, _ line: [UInt8]) {
-    let priority = "<\(facility.rawValue << 3 | severity.rawValue)>"
+    let priority = "<\(Self.facility << 3 | severity.rawValue)>"
     let datagram = Array("\(priority)\(Timestamp.now.syslogText) ".utf8) + tag + escaped(line, limit: 2300)
     do throws(SystemError) { try socket?.send(datagram) } catch {}
   }

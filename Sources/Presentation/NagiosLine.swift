@@ -58,10 +58,9 @@ package struct NagiosLine: AuditPrinter {
       ? "\(mailboxes) audited, \(found.isEmpty ? "nothing found" : found)"
         + (state.notAuditedCount > 0 ? ", \(state.notAuditedCount) not audited" : "")
       : "interrupted after \(mailboxes)"
-    let severities: [Finding.Severity] = [.error, .warning, .notice]
     let figures =
       [("mailboxes", state.mailboxes), ("counted", state.counted)]
-      + severities.map { ("\($0.rawValue)s", state.count(nil, $0)) }
+      + SeveritySummary.severities.map { ("\($0.rawValue)s", state.count(nil, $0)) }
       + [("mended", state.repaired), ("not_audited", state.notAuditedCount)]
     let milliseconds = Int(seconds * 1000)
     let time = "time=\(milliseconds / 1000).\(String("\(1000 + milliseconds % 1000)".dropFirst()))s"

@@ -9,7 +9,7 @@ struct DeliveryProgram {
   private let arguments: [[UInt8]]
   private var log = DeliveryLog(
     SystemLog(
-      .mail, socket: Array(Parameter.log_socket.definition.defaultText.utf8),
+      socket: Array(Parameter.log_socket.definition.defaultText.utf8),
       name: Array(Parameter.syslog_name.definition.defaultText.utf8)))
 
   /// - Parameter arguments: those after the program's name.
@@ -40,7 +40,7 @@ struct DeliveryProgram {
       throw .unreadableConfiguration(error)
     }
     let file = ConfigurationFile(parsing: text)
-    log = DeliveryLog(SystemLog(.mail, socket: file.logSocket, name: file.syslogName))
+    log = DeliveryLog(SystemLog(socket: file.logSocket, name: file.syslogName))
     let settings: Settings
     do { settings = try Settings(file) } catch {
       throw .configuration(file: name, line: error.line, message: error.message)

@@ -11,7 +11,7 @@ struct SystemLogHandler: LogHandler {
   private let log: SystemLog
 
   init(socket: [UInt8]) {
-    log = SystemLog(.mail, socket: socket, name: Array("ullaged".utf8))
+    log = SystemLog(socket: socket, name: Array("ullaged".utf8))
   }
 
   subscript(metadataKey key: String) -> Logger.Metadata.Value? {

@@ -126,7 +126,7 @@ struct DeliveryLogTests {
   func line() throws {
     let sandbox = try Sandbox()
     let received = try LogReceiver(sandbox("log"))
-    let log = DeliveryLog(SystemLog(.mail, socket: Array(sandbox("log").utf8), name: Array("ullage".utf8)))
+    let log = DeliveryLog(SystemLog(socket: Array(sandbox("log").utf8), name: Array("ullage".utf8)))
     log.write(
       .delivered,
       Recipient(
