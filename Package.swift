@@ -96,7 +96,7 @@ let package = Package(
     .target(name: "Text"),
     .systemLibrary(name: "CLibpq"),
     .systemLibrary(name: "CPosix"),
-    .target(name: "TestSupport", path: "Tests/TestSupport"),
+    .target(name: "TestSupport", dependencies: ["CPosix"], path: "Tests/TestSupport"),
     .testTarget(name: "TextTests", dependencies: ["Text"]),
     .testTarget(name: "QuotaTests", dependencies: ["Quota", "Text"]),
     .testTarget(name: "SocketmapTests", dependencies: ["Socketmap", "TestSupport"]),

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-package import Foundation
+package import CPosix
+import Foundation
 import Synchronization
 
 /// A program that a test runs: started at once, with pipes or files for its standard streams.
@@ -35,10 +36,7 @@ package final class Command {
     var variables = ["PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"]
     variables.merge(environment) { $1 }
     let files = (outputFile, errorFile)
-    // One at a time: a program started meanwhile would keep our pipe open, and its reader would wait forever.
-    (process, self.input) = try Self.starting.withLock { _ in
-      try Self.spawn(arguments, input, files, variables)
-    }
+    (process, self.input) = try Self.withoutStartingPrograms { try Self.spawn(arguments, input, files, variables) }
     if case .bytes(let bytes) = input {
       try write(bytes)
       closeInput()
@@ -46,6 +44,13 @@ package final class Command {
   }
 
   private static let starting = Mutex(())
+
+  /// Runs `body` while no other test starts a program, which would inherit the descriptors that `body` opens: the
+  /// reader of a pipe would wait forever, a script just written could not be run ("Text file busy"), and a file system
+  /// could be neither unmounted nor made read-only.
+  static func withoutStartingPrograms<R>(_ body: () throws -> R) rethrows -> R {
+    try starting.withLock { _ in try body() }
+  }
 
   /// - Returns: the process, and our end of the pipe to its standard input or -1.
   private static func spawn(
@@ -66,6 +71,8 @@ package final class Command {
     let flags = O_WRONLY | O_CREAT | O_TRUNC
     unsafe posix_spawn_file_actions_addopen(&actions, 1, files.output, flags, 0o600)
     unsafe posix_spawn_file_actions_addopen(&actions, 2, files.errors, flags, 0o600)
+    // Foundation opens files without close-on-exec.
+    unsafe posix_spawn_file_actions_addclosefrom_np(&actions, 3)
     let argv = unsafe arguments.map { unsafe strdup($0) } + [nil]
     let envp = unsafe variables.map { unsafe strdup("\($0)=\($1)") } + [nil]
     defer { unsafe (argv + envp).forEach { unsafe free($0) } }

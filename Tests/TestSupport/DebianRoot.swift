@@ -45,7 +45,7 @@ package final class DebianRoot {
           try mirror(),
         ])
       // No service may start (invoke-rc.d(8)).
-      try "#!/bin/sh\nexit 101\n".write(toFile: made("root/usr/sbin/policy-rc.d"), atomically: true, encoding: .utf8)
+      try writeFile(made("root/usr/sbin/policy-rc.d"), "#!/bin/sh\nexit 101\n".utf8)
       try Command.check(["chmod", "755", made("root/usr/sbin/policy-rc.d")])
       return made("root")
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package import Foundation
+import Foundation
 
 /// A private Postfix with its own directories, log and loopback port, and one transport: ours. It is
 /// stopped when the test ends.
@@ -79,9 +79,7 @@ package final class PostfixInstance {
   }
 
   private func write(_ name: String, _ text: String) throws {
-    guard FileManager.default.createFile(atPath: sandbox(name), contents: Data(text.utf8)) else {
-      throw TestError("cannot write \(sandbox(name))")
-    }
+    try writeFile(sandbox(name), text.utf8)
   }
 
   /// Submits a message by SMTP, as a client on loopback.
@@ -126,7 +124,7 @@ package final class PostfixInstance {
   }
 
   /// The process of pipe(8) that runs our transport, nil when there is none.
-  package func pipeProcess() throws -> pid_t? { try process("pipe -n ullage") }
+  package func pipeProcess() throws -> Int32? { try process("pipe -n ullage") }
 
   /// The first process of this Postfix whose command line begins with `command`.
   private func process(_ command: String) throws -> pid_t? {

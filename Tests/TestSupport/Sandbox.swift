@@ -28,9 +28,7 @@ package final class Sandbox: Sendable {
   /// Writes a file that belongs to the mail user, making its directories.
   package func write(_ name: String, _ bytes: some Sequence<UInt8>, mode: mode_t = 0o600) throws {
     if let slash = name.lastIndex(of: "/") { try makeDirectory(String(name[..<slash])) }
-    guard FileManager.default.createFile(atPath: self(name), contents: Data(bytes)) else {
-      throw TestError("cannot write \(self(name))")
-    }
+    try writeFile(self(name), bytes)
     unsafe chmod(self(name), mode)
     unsafe chown(self(name), MailUser.id, MailUser.group)
     // Configuration and tables get an old mtime: a delivery would wait for a file written just now.
@@ -66,6 +64,13 @@ package final class Sandbox: Sendable {
     var status = stat()
     return unsafe lstat(self(name), &status) == 0 ? status : nil
   }
+}
+
+/// Writes a file that belongs to the user of the tests. No program that another test starts meanwhile keeps it open.
+package func writeFile(_ path: String, _ bytes: some Sequence<UInt8>) throws {
+  let contents = Data(bytes)
+  let isWritten = Command.withoutStartingPrograms { FileManager.default.createFile(atPath: path, contents: contents) }
+  guard isWritten else { throw TestError("cannot write \(path)") }
 }
 
 /// Directories that live as long as the tests' process, and are removed when it exits.

@@ -45,14 +45,19 @@ package final class LoopDisk {
   /// Runs debugfs(8) commands on the file system, which is unmounted meanwhile.
   package func edit(_ commands: String) throws {
     try sandbox.write("commands", commands + "\n")
-    // A program that another test starts at this moment may have inherited an open file.
-    try waitUntil("the unmounting of \(path)") { try Command.run(["umount", path]).status == 0 ? () : nil }
+    try whenIdle(["umount", path])
     try Command.check(["debugfs", "-w", "-f", sandbox("commands"), sandbox("image")])
     try Command.check(["mount", "-o", "loop", sandbox("image"), path])
   }
 
   package func remount(_ option: String) throws {
-    try Command.check(["mount", "-o", "remount,\(option)", path])
+    try whenIdle(["mount", "-o", "remount,\(option)", path])
+  }
+
+  /// Repeats a command that fails while a file is open: a program that the code under test starts at this moment, in
+  /// another test, has a copy of every descriptor until its exec.
+  private func whenIdle(_ command: [String]) throws {
+    try waitUntil(command.joined(separator: " ")) { try Command.run(command).status == 0 ? () : nil }
   }
 
   deinit {
