@@ -102,14 +102,17 @@ let package = Package(
     .testTarget(name: "SocketmapTests", dependencies: ["Socketmap", "TestSupport"]),
     .testTarget(name: "ConfigurationTests", dependencies: ["Configuration", "Quota", "Text", "TestSupport"]),
     .testTarget(name: "PosixTests", dependencies: ["Posix", "Text", "TestSupport"]),
-    .testTarget(name: "PostgresTests", dependencies: ["Postgres"]),
-    .testTarget(name: "DatabaseTests", dependencies: ["Database", "Configuration", "Text"]),
+    .testTarget(name: "PostgresTests", dependencies: ["Postgres", "Posix"]),
+    .testTarget(
+      name: "DatabaseTests", dependencies: ["Database", "Configuration", "Text", "Posix", "Postgres", "TestSupport"]),
     .testTarget(
       name: "TablesTests",
       dependencies: [
         "Tables", "Database", "Configuration", "Posix", "Text", "TestSupport",
       ]),
-    .testTarget(name: "MailboxesTests", dependencies: ["Mailboxes", "Configuration", "Posix", "Quota", "Text"]),
+    .testTarget(
+      name: "MailboxesTests",
+      dependencies: ["Mailboxes", "Configuration", "Posix", "Quota", "Text", "Tables", "TestSupport"]),
     .testTarget(name: "MaildirTests", dependencies: ["Maildir", "Posix", "Quota", "Text", "TestSupport"]),
     .testTarget(name: "FindingsTests", dependencies: ["Findings"]),
     .testTarget(
@@ -117,7 +120,8 @@ let package = Package(
       dependencies: [
         "Site", "Findings", "Configuration", "Posix", "Text", "TestSupport",
       ]),
-    .testTarget(name: "SweepTests", dependencies: ["Sweep", "Maildir", "Configuration", "Posix", "Quota"]),
+    .testTarget(
+      name: "SweepTests", dependencies: ["Sweep", "Maildir", "Configuration", "Posix", "Quota", "TestSupport"]),
     .testTarget(
       name: "AuditTests",
       dependencies: [
@@ -125,14 +129,10 @@ let package = Package(
       ]),
     .testTarget(
       name: "CheckTests",
-      dependencies: [
-        "Check", "Site", "Findings", "Configuration", "Posix", "Text", "TestSupport",
-      ]),
+      dependencies: ["Check", "Site", "Findings", "Configuration", "Posix", "Text", "Quota", "Sweep", "TestSupport"]),
     .testTarget(
       name: "MigrationTests",
-      dependencies: [
-        "Migration", "Site", "Findings", "Configuration", "Quota", "Text", "TestSupport",
-      ]),
+      dependencies: ["Migration", "Site", "Findings", "Configuration", "Quota", "Text", "Posix", "TestSupport"]),
     .testTarget(
       name: "LookupServerTests",
       dependencies: [

@@ -17,9 +17,10 @@ package struct User: Sendable, Equatable {
 
   /// The user named by `user=` of pipe(8), as `name` or `name:group`; nil if either is unknown.
   package init?(ofEntry text: String) {
-    let parts = text.split(separator: ":", maxSplits: 1).map(String.init)
+    let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
     guard let first = parts.first, let user = User(named: first) else { return nil }
-    guard parts.count == 2 else {
+    // pipe(8) takes an empty group for none.
+    guard parts.count == 2, !parts[1].isEmpty else {
       self = user
       return
     }
