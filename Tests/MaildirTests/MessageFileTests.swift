@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+import Foundation
+import Posix
+import TestSupport
+import Testing
+import Text
+
+@testable import Maildir
+
+/// A message on its way into `new/`, as an unnamed file and as a file in `tmp/`.
+struct MessageFileTests {
+  private let sandbox: Sandbox
+  private let names = UniqueName(host: Array("host".utf8))
+
+  init() throws {
+    sandbox = try Sandbox()
+    for name in ["cur", "new", "tmp"] { try sandbox.makeDirectory("m/\(name)") }
+  }
+
+  private func maildir() throws -> Maildir {
+    try Maildir.open(base: try #require(Path(sandbox.path.utf8)), components: ["m"], owner: UInt32(MailUser.id))
+  }
+
+  @Test(
+    "A published message has the bytes, mode 0600 and its size in the name; tmp/ is empty", arguments: [true, false])
+  func publish(unnamed: Bool) throws {
+    var message = try MessageFile.create(in: try maildir(), names: names, unnamed: unnamed)
+    try message.write(Array("From: a\n".utf8).span)
+    try message.write(Array("\nbody\n".utf8).span)
+    try message.synchronize()
+    #expect(message.size == 14 && sandbox.list("m/new") == [])
+    let name = try message.publish().text
+    _ = consume message
+    #expect(sandbox.list("m/new") == [name] && name.hasSuffix(".host,S=14"))
+    #expect(sandbox.text("m/new/\(name)") == "From: a\n\nbody\n")
+    #expect(sandbox.status("m/new/\(name)")?.st_mode == S_IFREG | 0o600)
+    #expect(sandbox.list("m/tmp") == [])
+  }
+
+  @Test("A message that is given up leaves no file", arguments: [true, false])
+  func dropped(unnamed: Bool) throws {
+    var message = try MessageFile.create(in: try maildir(), names: names, unnamed: unnamed)
+    try message.write(Array("half a mess".utf8).span)
+    #expect(sandbox.list("m/tmp").count == (unnamed ? 0 : 1))
+    _ = consume message
+    #expect(sandbox.list("m/tmp") == [] && sandbox.list("m/new") == [])
+  }
+
+  @Test("A missing tmp/ is created", arguments: [true, false])
+  func missingTmp(unnamed: Bool) throws {
+    try Command.check(["rmdir", sandbox("m/tmp")])
+    let message = try MessageFile.create(in: try maildir(), names: names, unnamed: unnamed)
+    _ = try message.publish()
+    #expect(sandbox.status("m/tmp")?.st_mode == S_IFDIR | 0o700)
+    #expect(sandbox.list("m/new").count == 1)
+  }
+
+  @Test(
+    "What is no directory in the place of tmp/ is an error, and stays",
+    arguments: [
+      ("touch tmp", MaildirError.notADirectory(Array("tmp".utf8))),
+      ("ln -s new tmp", .symlinkInside(Array("tmp".utf8))), ("mkfifo tmp", .notADirectory(Array("tmp".utf8))),
+    ], [true, false])
+  func noTmp(arrangement: (commands: String, error: MaildirError), unnamed: Bool) throws {
+    try Command.check(["sh", "-ec", "cd \(sandbox("m")); rmdir tmp; \(arrangement.commands)"])
+    let maildir = try maildir()
+    #expect(throws: arrangement.error) {
+      _ = try MessageFile.create(in: maildir, names: names, unnamed: unnamed)
+    }
+    #expect(sandbox.list("m") == ["cur", "new", "tmp"])
+  }
+
+  @Test("Two messages of equal content get two files")
+  func equalMessages() throws {
+    let maildir = try maildir()
+    for _ in 0..<2 {
+      var message = try MessageFile.create(in: maildir, names: names, unnamed: true)
+      try message.write(Array("x\n".utf8).span)
+      _ = try message.publish()
+    }
+    #expect(sandbox.list("m/new").count == 2)
+  }
+}
+
+/// A name in `tmp/`.
+struct TmpNameTests {
+  private let sandbox: Sandbox
+
+  init() throws {
+    sandbox = try Sandbox()
+    for name in ["cur", "new", "tmp"] { try sandbox.makeDirectory("m/\(name)") }
+  }
+
+  private func name(_ name: Path = "name") throws -> TmpName {
+    let maildir = try Maildir.open(
+      base: try #require(Path(sandbox.path.utf8)), components: ["m"], owner: UInt32(MailUser.id))
+    return try TmpName(name, in: maildir)
+  }
+
+  @Test("It is removed with its value, whatever file has it by then")
+  func removed() throws {
+    do {
+      let name = try name()
+      _ = try name.create()
+      #expect(sandbox.list("m/tmp") == ["name"])
+      try Command.check(["sh", "-c", "cd \(sandbox("m/tmp")); rm name; echo other > name"])
+      _ = consume name
+    }
+    #expect(sandbox.list("m/tmp") == [])
+  }
+
+  @Test("A file that has the name already is never opened or overwritten")
+  func exists() throws {
+    try sandbox.write("m/tmp/name", "other")
+    let name = try name()
+    #expect(throws: SystemError(.openat, "tmp/name".utf8, Errno.EEXIST)) { _ = try name.create() }
+    #expect(sandbox.text("m/tmp/name") == "other")
+  }
+
+  @Test("Without replacing, an existing target stays; exchanging swaps; replacing replaces")
+  func rename() throws {
+    try sandbox.write("m/new/target", "old")
+    let name = try name()
+    try name.create().write(Array("new".utf8).span)
+    #expect(throws: SystemError(.renameat2, "new/target".utf8, Errno.EEXIST)) {
+      try name.rename(to: "new/target", .withoutReplacing)
+    }
+    try name.rename(to: "new/target", .exchanging)
+    #expect(sandbox.text("m/new/target") == "new" && sandbox.text("m/tmp/name") == "old")
+    try name.rename(to: "new/target", .replacing)
+    #expect(sandbox.text("m/new/target") == "old")
+    #expect(try name.status() == nil)
+  }
+}
