@@ -121,7 +121,8 @@ let package = Package(
         "Site", "Findings", "Configuration", "Posix", "Text", "TestSupport",
       ]),
     .testTarget(
-      name: "SweepTests", dependencies: ["Sweep", "Maildir", "Configuration", "Posix", "Quota", "TestSupport"]),
+      name: "SweepTests",
+      dependencies: ["Sweep", "Maildir", "Tables", "Configuration", "Posix", "Quota", "TestSupport"]),
     .testTarget(
       name: "AuditTests",
       dependencies: [

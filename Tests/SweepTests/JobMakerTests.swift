@@ -1,0 +1,346 @@
+// SPDX-License-Identifier: Apache-2.0
+import Configuration
+import Foundation
+import Maildir
+import Posix
+import Quota
+import Tables
+import TestSupport
+import Testing
+import Text
+
+@testable import Sweep
+
+/// Where each mailbox is, and as whom it is worked on.
+struct JobMakerTests {
+  private let sandbox: Sandbox
+
+  init() throws {
+    sandbox = try Sandbox()
+    try sandbox.makeDirectory("base/example.org/you/cur")
+  }
+
+  private func settings(_ lines: String = "") throws -> Settings {
+    try Settings(
+      ConfigurationFile(
+        parsing: Array(
+          """
+          virtual_mailbox_base = \(sandbox("base"))
+          virtual_mailbox_maps = static:x/
+          virtual_mailbox_limit_maps = static:0
+          message_size_limit = 0
+          \(lines)
+
+          """.utf8)))
+  }
+
+  private func job(_ path: String?, _ lines: String = "") throws -> MailboxJob {
+    let settings = try settings(lines)
+    var maker = try JobMaker(settings)
+    let columns: [String?] = ["you@example.org", path, "1000"]
+    return maker.job(MailboxRow(columns.map { $0.map { Array($0.utf8) } }, settings))
+  }
+
+  @Test("A row becomes a task for its Maildir, with its limit, to be done as its owner")
+  func sound() throws {
+    let job = try job("example.org/you/")
+    #expect(job.settledReport == nil && job.task.limit == QuotaLimit(bytes: 1000) && job.task.work == [])
+    #expect(job.task.maildir.text == sandbox("base/example.org/you") && job.row.isSound)
+    let mailUser = Credentials(user: UInt32(MailUser.id), group: UInt32(MailUser.group))
+    #expect(job.owner == (geteuid() == 0 ? mailUser : nil))
+  }
+
+  @Test("The suffix is a part of the path")
+  func suffix() throws {
+    #expect(
+      try job("example.org/you/", "virtual_maildir_suffix = Maildir/").task.directory
+        == Array("example.org/you/Maildir/".utf8))
+  }
+
+  @Test(
+    "A path that deliveries would refuse is a fault of the row, and the Maildir broken",
+    arguments: [
+      ("example.org/you", "it must end in / (mbox files are not supported)"), ("../you/", "it must not contain .."),
+      ("/", "it must be below virtual_mailbox_base"), (nil, "it must end in / (mbox files are not supported)"),
+    ] as [(String?, String)])
+  func badPath(path: String?, reason: String) throws {
+    let job = try job(path)
+    #expect(job.row.faults.contains(.path(reason)))
+    #expect(job.settledReport?.state == .broken("its path in the list: \(reason)"))
+  }
+
+  @Test(
+    "As root, a missing Maildir needs no worker, one that root owns gets none, nor one below virtual_minimum_uid",
+    .takesRoot)
+  func root() throws {
+    #expect(try job("example.org/none/").settledReport?.state == .absent)
+    #expect(try job("example.net/you/").settledReport?.state == .absent)
+    #expect(
+      try job("example.org/you/", "virtual_minimum_uid = 70000").settledReport?.state == .foreign(UInt32(MailUser.id)))
+    try Command.check(["chown", "root", sandbox("base/example.org/you")])
+    #expect(try job("example.org/you/").settledReport?.state == .foreign(0))
+  }
+
+  @Test("No work is done with root's group", .takesRoot)
+  func rootsGroup() throws {
+    try Command.check(["chgrp", "root", sandbox("base/example.org/you")])
+    #expect(try job("example.org/you/").owner == Credentials(user: UInt32(MailUser.id), group: UInt32(MailUser.group)))
+  }
+
+  @Test("A file in the way is a broken mailbox, a foreign symlink, too", .takesRoot)
+  func inTheWay() throws {
+    try Command.check(["touch", sandbox("base/example.org/file")])
+    #expect(try job("example.org/file/").settledReport?.state == .broken("not a directory: file"))
+    try Command.check(["ln", "-s", "you", sandbox("base/example.org/link")])
+    #expect(try job("example.org/link/").settledReport == nil)
+    try Command.check(["chown", "-h", "\(MailUser.id)", sandbox("base/example.org/link")])
+    #expect(
+      try job("example.org/link/").settledReport?.state == .broken("symlink not owned by root in the path: link"))
+  }
+
+  @Test("A base that is missing, or empty as an unmounted volume is, ends the run before its first mailbox")
+  func base() throws {
+    try Command.check(["rm", "-r", sandbox("base/example.org")])
+    #expect(throws: MaildirError.baseEmpty) { try job("example.org/you/") }
+    #expect(throws: Never.self) { try job("example.org/you/", "mailbox_base_may_be_empty = yes") }
+    try Command.check(["rmdir", sandbox("base")])
+    #expect(throws: MaildirError.baseMissing) { try job("example.org/you/") }
+  }
+
+  @Test("A lookup that failed is a report, so that the other mailboxes go on")
+  func failed() throws {
+    let settings = try settings()
+    let row = MailboxRow(address: Array("you@example.org".utf8), path: [], quota: EffectiveLimit(.none, .given))
+    let job = try JobMaker(settings).failed(row, "why")
+    #expect(job.settledReport?.state == .failed("why") && job.row == row && job.task.components == [])
+  }
+}
+
+/// What a worker does with one Maildir, without the process around it.
+struct MailboxExaminerTests {
+  private let sandbox: Sandbox
+
+  init() throws {
+    sandbox = try Sandbox()
+    for name in ["cur", "new", "tmp"] { try sandbox.makeDirectory("m/\(name)") }
+    try sandbox.write("m/cur/a,S=300:2,S", "")
+    try sandbox.write("m/new/b,S=200", "")
+  }
+
+  private func report(
+    _ work: MailboxTask.Work, limit: QuotaLimit? = QuotaLimit(bytes: 1000), rule: CountingRule = CountingRule(),
+    components: [Path] = ["m"]
+  ) throws -> MailboxReport {
+    let base = try #require(Path(sandbox.path.utf8))
+    let task = MailboxTask(base: base, components: components, limit: limit, work: work)
+    // A worker runs as the owner of the Maildir.
+    return Credentials(user: UInt32(MailUser.id), group: UInt32(MailUser.group)).acting {
+      var examiner = MailboxExaminer(rule: rule, names: UniqueName(host: Array("host".utf8)))
+      return examiner.report(on: task)
+    }
+  }
+
+  private func shell(_ commands: String) throws {
+    try Command.check(["sh", "-ec", "cd \(sandbox("m")); \(commands)"], asMailUser: true)
+  }
+
+  private var ledger: String? { sandbox.text("m/maildirsize") }
+
+  @Test("Without work, the ledger and the permissions are read, and nothing is written")
+  func look() throws {
+    try sandbox.write("m/maildirsize", "900S\n400 1\n")
+    try shell("chmod 777 cur; touch maildirfolder")
+    let report = try report([])
+    #expect(report.state == .examined && report.isInspected && report.repair == nil)
+    #expect(report.usage == QuotaUsage(bytes: 400, messages: 1) && report.headerLimit == QuotaLimit(bytes: 900))
+    #expect(!report.isOurs && report.hasFolderMark && report.ledgerModified != nil)
+    #expect(report.rightsFaults == [RightsFault(.cur, .writableByAll(mode: 0o777))])
+    #expect(ledger == "900S\n400 1\n")
+  }
+
+  @Test("A count compares; only repair writes")
+  func count() throws {
+    try sandbox.write("m/maildirsize", "1000S\n400 1\n")
+    #expect(try report(.count).repair?.action == .corrected)
+    #expect(ledger == "1000S\n400 1\n")
+    #expect(try report([.count, .repair]).repair?.after == QuotaUsage(bytes: 500, messages: 2))
+    #expect(ledger == "1000S\n400 1\n100 1\n")
+  }
+
+  @Test("With force a total that is too high is replaced although the mailbox was just in use")
+  func force() throws {
+    try sandbox.write("m/maildirsize", "1000S\n900 9\n")
+    #expect(try report([.count, .repair]).repair?.action == .busy)
+    #expect(try report([.count, .repair, .force]).repair?.action == .replaced)
+    #expect(ledger == "1000S\n 500 2\n")
+  }
+
+  @Test(
+    "A suspicious ledger is a reason to count; a sound one is none",
+    arguments: [
+      ("1000S\n500 2\n", false), ("1000S\n9 9\n", false), ("1000S\n2000 9\n", true), ("900S\n500 2\n", true),
+      ("1000S\nx\n", true), ("1000S\n500 0\n", true), (nil, true), ("0S\n500 2\n", true),
+    ] as [(String?, Bool)])
+  func odd(text: String?, isCounted: Bool) throws {
+    if let text {
+      try sandbox.write("m/maildirsize", text)
+      try Command.check(["touch", "-d", "-1 hour", sandbox("m/maildirsize")])
+    }
+    let report = try report(.countIfOdd)
+    #expect((report.repair != nil) == isCounted && ledger == text)
+  }
+
+  @Test("A mailbox without a limit needs no ledger, so a missing one is not odd")
+  func oddWithoutLimit() throws {
+    #expect(try report(.countIfOdd, limit: QuotaLimit.none).repair == nil)
+    try sandbox.write("m/maildirsize", "0S\nx\n")
+    #expect(try report(.countIfOdd, limit: QuotaLimit.none).repair != nil)
+  }
+
+  @Test("Without a given limit, the one in the ledger is kept; without both, the mailbox says what to give")
+  func limit() throws {
+    try sandbox.write("m/maildirsize", "700S\nx\n")
+    #expect(try report([.count, .repair], limit: nil).state == .examined)
+    #expect(ledger == "700S\n 500 2\n")
+    try shell("rm maildirsize")
+    #expect(
+      try report([.count, .repair], limit: nil).state
+        == .failed("maildirsize has no limit to keep; give --limit, 0 for none"))
+    #expect(ledger == nil)
+  }
+
+  @Test("Where only the inbox counts, there is no ledger to keep")
+  func inboxOnly() throws {
+    let report = try report([.count, .repair], rule: CountingRule(inboxOnly: true))
+    #expect(report.state == .examined && report.repair == nil && ledger == nil)
+  }
+
+  @Test("Sizes in names are compared with the files if asked for")
+  func sizes() throws {
+    let report = try report([.count, .checkSizes])
+    #expect(report.wrongSizes == 2 && report.wrongSizeExample.hasSuffix(": 0 bytes"))
+    #expect(try self.report(.count).wrongSizes == 0)
+  }
+
+  @Test("A folder that cannot be read makes the report incomplete")
+  func unreadable() throws {
+    try shell("mkdir -p .A/cur .A/new; chmod 0 .A")
+    let report = try report(.count)
+    try shell("chmod 700 .A")
+    #expect(report.unreadable == [".A/new", ".A/cur"] && report.isIncomplete && report.state == .examined)
+    #expect(report.repair?.counted == QuotaUsage(bytes: 500, messages: 2))
+  }
+
+  @Test(
+    "What an error means for the mailbox",
+    arguments: [
+      ("rm -r cur", MailboxReport.State.broken("there is no cur in it")),
+      ("rm -r new", .broken("there is no new in it")),
+      ("rm -r cur; ln -s new cur", .broken("symlink inside the Maildir: cur")),
+      ("rm -r new; touch new", .broken("not a directory: new")),
+      ("mkdir maildirsize", .broken("maildirsize is a directory; remove it, and the next delivery creates the file")),
+    ])
+  func errors(commands: String, state: MailboxReport.State) throws {
+    try shell(commands)
+    #expect(try report(.count).state == state)
+  }
+
+  @Test("A Maildir that is not there is absent; one that someone else owns is foreign")
+  func absent() throws {
+    #expect(try report(.count, components: ["none"]).state == .absent)
+    #expect(try report(.count, components: ["none", "m"]).state == .absent)
+    let base = try #require(Path(sandbox.path.utf8))
+    let other = MailboxTask(base: base, components: ["m"], limit: nil, work: .count)
+    #expect(MailboxExaminer.state(for: .wrongOwner(5), other) == .foreign(5))
+  }
+
+  @Test(
+    "Errors of the moment are failures, which a later run may not meet",
+    arguments: [
+      (MaildirError.countUnfinished, "it could not be counted: it kept changing, or took too long"),
+      (.replaced, "the Maildir was replaced in the meantime"),
+      (
+        .system(SystemError(.openat, "cur".utf8, Errno.ENOENT)),
+        "it vanished in the meantime (openat cur: No such file or directory)"
+      ),
+      (.system(SystemError(.openat, "cur".utf8, EIO)), "openat cur: Input/output error"),
+      (.ledgerUnsteady, "another program kept replacing maildirsize"),
+    ])
+  func failures(error: MaildirError, sentence: String) throws {
+    let task = MailboxTask(base: "/m", components: ["x"], limit: nil)
+    #expect(MailboxExaminer.state(for: error, task) == .failed(sentence))
+  }
+
+  @Test("A domain called cur is no part of a Maildir")
+  func misleadingName() {
+    let task = MailboxTask(base: "/m", components: ["cur"], limit: nil)
+    #expect(MailboxExaminer.state(for: .missing(Array("cur".utf8)), task) == .absent)
+  }
+}
+
+/// Which mailboxes a run is about, before any worker starts.
+struct SelectionTests {
+  private let sandbox: Sandbox
+
+  init() throws {
+    sandbox = try Sandbox()
+    try sandbox.makeDirectory("base/d/u/cur")
+    try sandbox.makeDirectory("base/d/u/.Folder/cur")
+    try sandbox.write("base/d/u/.Folder/maildirfolder", "")
+  }
+
+  private func sweep(_ selection: MailboxSelection, _ lines: String = "virtual_mailbox_maps = inline:{ u@d=d/u/ }")
+    throws
+    -> Sweep
+  {
+    let settings = try Settings(
+      ConfigurationFile(parsing: Array("virtual_mailbox_base = \(sandbox("base"))\n\(lines)\n".utf8)))
+    return try Sweep(settings, selection, Sweep.Workload(batchSize: 1))
+  }
+
+  @Test("Addresses are looked up; those without a mailbox are named")
+  func addresses() throws {
+    let sweep = try sweep(.addresses(["u@d", "x@d", "U@D", "y@d"]))
+    #expect(try sweep.count() == 2)
+    #expect(sweep.unknownAddresses == ["x@d", "y@d"] && sweep.serviceFailure == nil)
+    #expect(try sweep.repeatedAddresses().isEmpty)
+  }
+
+  @Test("An address whose path cannot be used is one failed mailbox; a table that fails ends the run")
+  func lookupErrors() throws {
+    #expect(try sweep(.addresses(["u@d"]), "virtual_mailbox_maps = static:mbox").count() == 1)
+    let error = #expect(throws: SweepError.self) {
+      try sweep(.addresses(["u@d"]), "virtual_mailbox_maps = texthash:/nonexistent")
+    }
+    #expect(error?.shown.hasPrefix("u@d: ") == true && error?.shown.contains("/nonexistent") == true)
+  }
+
+  @Test("Maildirs are given by directory, whatever the tables say; one that is not there is reported later")
+  func maildirs() throws {
+    let names = [sandbox("base/d/u"), sandbox("base/d/u/"), sandbox("none/x")]
+    #expect(try sweep(.maildirs(names, limit: nil)).count() == 3)
+  }
+
+  @Test("What is no Maildir by its name is a mistake in the command")
+  func badDirectories() throws {
+    let folder = sandbox("base/d/u/.Folder")
+    let error = #expect(throws: SweepError.self) { try sweep(.maildirs([folder], limit: nil)) }
+    #expect(error?.shown == "--maildir \(folder): that is a folder; give the Maildir above it")
+    for name in ["/", "", "a\u{0}b"] {
+      let error = #expect(throws: SweepError.self) { try sweep(.maildirs([name], limit: nil)) }
+      #expect(error?.shown.hasSuffix(": that is not a Maildir") == true)
+    }
+  }
+
+  @Test("Without a list there is nothing to go through")
+  func noList() {
+    let error = #expect(throws: TableError.self) { try sweep(.listed(domain: nil)) }
+    #expect(error?.shown.hasPrefix("mailbox_list_database is not set") == true)
+  }
+
+  @Test("As many mailboxes at a time as there are processors, unless told otherwise")
+  func workload() {
+    #expect(Sweep.Workload(batchSize: 1).workers == CurrentProcess.processorCount)
+    #expect(Sweep.Workload(workers: 7, batchSize: 1).workers == 7)
+  }
+}
