@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+import Configuration
+import Findings
+import Posix
+import Quota
+import Site
+import Sweep
+import TestSupport
+import Testing
+
+@testable import Check
+
+/// main.cf and master.cf in, findings out.
+struct PostfixCheckTests {
+  private let sandbox: Sandbox
+
+  init() throws { sandbox = try Sandbox() }
+
+  /// The findings, without those about the program, which is not installed here, and its user.
+  private func findings(
+    _ settings: String = "virtual_mailbox_maps = static:x/", main: String = "", master: String = SiteFixture.master,
+    others: [MasterService] = []
+  ) throws -> [Finding] {
+    let fixture = try SiteFixture(settings, main: main, master: master, sandbox: sandbox)
+    var check = PostfixCheck(
+      site: fixture.site, directory: fixture.postfix.path, entries: EntryCheck.entries(in: fixture.postfix),
+      others: others, connections: nil)
+    check.run()
+    return check.found.findings.filter { $0.kind != .program && $0.kind != .mailUser && $0.kind != .timeLimit }
+  }
+
+  @Test("A site as the manual gives it is right")
+  func right() throws {
+    let findings = try findings()
+    #expect(findings.lines == [] && findings.good.contains("virtual_transport is ullage"))
+  }
+
+  @Test("Without an entry no mail arrives, and the remedy makes one")
+  func noEntry() throws {
+    let findings = try findings(master: PostfixFiles.virtual)
+    #expect(findings.lines == ["error no-entry no entry runs ullage-deliver"])
+    guard case .advice(let text)? = findings.first?.remedy else {
+      Issue.record("no advice")
+      return
+    }
+    #expect(text.hasPrefix("ullage migrate --from "))
+  }
+
+  @Test("Files that cannot be used are one finding that says why")
+  func unusable() throws {
+    let fixture = try SiteFixture(sandbox: sandbox)
+    let files = try PostfixFiles(sandbox, main: "nonsense\n")
+    let error = #expect(throws: PostfixError.self) { try PostfixDirectory(files.path) }
+    let site = Site(
+      configurationFile: fixture.site.configurationFile, settings: fixture.site.settings, user: nil,
+      postfix: .failure(try #require(error)))
+    var check = PostfixCheck(site: site, directory: sandbox("postfix"), entries: [], others: [], connections: nil)
+    check.run()
+    let findings = check.found.findings
+    #expect(findings.map(\.kind) == [.postfixDirectory] && findings.first?.severity == .error)
+    #expect(findings.first?.evidence.contains("main.cf") == true, "\(findings)")
+    #expect(findings.first?.remedy == .advice("correct that line"))
+  }
+
+  @Test(
+    "Where virtual_transport names another transport, mail arrives only by transport_maps",
+    arguments: [
+      "virtual", "lmtp:unix:private/dovecot-lmtp", "",
+    ])
+  func otherTransport(transport: String) throws {
+    let findings = try findings(main: "virtual_transport = \(transport)\n")
+    #expect(findings.lines == ["notice no-mail virtual_transport is \(transport), not ullage"])
+    let command = ["postconf", "-c", sandbox("postfix"), "-e", "virtual_transport=ullage"]
+    guard case .run(let commands)? = findings.first(where: { $0.kind == .noMail })?.remedy else {
+      Issue.record("no command")
+      return
+    }
+    #expect(commands.map(\.words) == [command, ["postfix", "-c", sandbox("postfix"), "reload"]])
+  }
+
+  @Test("A nexthop after the transport's name does not matter")
+  func nexthop() throws {
+    #expect(try findings(main: "virtual_transport = ullage:\n").lines == [])
+  }
+
+  @Test("Domains that transport_maps keep on virtual(8) are a warning, with one of them and how to change it")
+  func keptOnVirtual() throws {
+    try sandbox.write("transport", "a.example virtual:\nb.example ullage:\nc.example virtual\n", mode: 0o644)
+    let findings = try findings(main: "transport_maps = texthash:\(sandbox("transport"))\n")
+    #expect(findings.lines == ["warning no-mail 2 domains use virtual(8) (a.example)"])
+    guard case .run(let commands)? = findings.first(where: { $0.kind == .noMail })?.remedy else {
+      Issue.record("no command")
+      return
+    }
+    for command in commands { try TestSupport.Command.check(command.words) }
+    #expect(sandbox.text("transport") == "a.example ullage:\nb.example ullage:\nc.example ullage:\n")
+    #expect(try self.findings(main: "transport_maps = texthash:\(sandbox("transport"))\n").lines == [])
+  }
+
+  @Test("A table that can be asked for one domain only is not judged")
+  func unknowable() throws {
+    let findings = try findings(main: "transport_maps = pcre:/etc/postfix/transport.pcre\n")
+    #expect(findings.map(\.kind).contains(.notChecked) && !findings.hasProblem)
+  }
+
+  @Test(
+    "What Postfix and deliveries read from two files must be the same",
+    arguments: [
+      (
+        "message_size_limit = 5000\n", "warning other-value message_size_limit is \"5000\" for Postfix and \"10240000\""
+      ),
+      ("recipient_delimiter = +\n", "warning other-value recipient_delimiter is \"+\" for Postfix and \"\" here"),
+      ("virtual_mailbox_base = /other\n", "warning other-value virtual_mailbox_base is \"/other\" for Postfix"),
+    ])
+  func otherValue(main: String, line: String) throws {
+    let lines = try findings(main: main).lines
+    #expect(lines.count == 1 && lines[0].hasPrefix(line), "\(lines)")
+  }
+
+  @Test("A base that is written in another way is the same one; without virtual(8) there may be none")
+  func sameBase() throws {
+    #expect(try findings(main: "virtual_mailbox_base = /m/./\n").lines == [])
+    #expect(try findings(main: "virtual_mailbox_base =\n").lines == [])
+  }
+
+  @Test("A value that virtual(8)'s entry overrides may be the one that ullage.cf has")
+  func overridden() throws {
+    let master = SiteFixture.master.replacing(
+      "- - virtual\n", with: "- - virtual\n  -o message_size_limit=10240000\n")
+    #expect(try findings(main: "message_size_limit = 5000\n", master: master).lines == [])
+  }
+
+  @Test("An entry with another ullage.cf is named with the check for it")
+  func otherEntry() throws {
+    let master = try MasterFile(
+      parsing: Array("other unix - n n - - pipe user=x argv=/p/ullage-deliver --config=/x.cf\n".utf8))
+    let findings = try findings(others: master.services)
+    #expect(findings.lines == ["notice other-entry the entry other reads /x.cf"])
+    #expect(
+      findings.first { $0.kind == .otherEntry }?.remedy
+        == .run(Command("ullage", "check", "--config=/x.cf", "--postfix=\(sandbox("postfix"))")))
+  }
+
+  @Test("A value in main.cf that refers to itself is an error with its line")
+  func cycle() throws {
+    let findings = try findings(main: "transport_maps = $transport_maps\n")
+    #expect(findings.map(\.kind).contains(.postfixDirectory))
+    #expect(findings.first { $0.kind == .postfixDirectory }?.subject.name.hasSuffix("main.cf, line 6") == true)
+  }
+}
+
+/// Where the domains of listed mailboxes are sent.
+struct RouteCheckTests {
+  private let sandbox: Sandbox
+
+  init() throws { sandbox = try Sandbox() }
+
+  private func findings(_ addresses: [String], transport: String) throws -> [Finding] {
+    let fixture = try SiteFixture(main: "transport_maps = \(transport)\n", sandbox: sandbox)
+    let rows = addresses.map {
+      MailboxRow(address: Array($0.utf8), path: [], quota: EffectiveLimit(.none, .given))
+    }
+    return RouteCheck(postfix: fixture.postfix, entries: EntryCheck.entries(in: fixture.postfix)).findings(of: rows)
+  }
+
+  @Test(
+    "A domain that another transport takes has no quota; one that nobody takes has no mail",
+    arguments: [
+      ("a.example=ullage:", []), ("a.example=virtual:", []), ("a.example=:[10.0.0.1]", []), ("z.example=smtp:", []),
+      ("a.example=smtp:[10.0.0.1]", ["warning no-mail a domain with mailboxes uses the transport smtp (a.example)"]),
+      (
+        "a.example=smtp:, b.example=smtp:",
+        ["warning no-mail 2 domains with mailboxes use the transport smtp (a.example)"]
+      ),
+      (
+        "a.example=smtp:, b.example=lmtp:x",
+        [
+          "warning no-mail a domain with mailboxes uses the transport lmtp (b.example)",
+          "warning no-mail a domain with mailboxes uses the transport smtp (a.example)",
+        ]
+      ),
+    ])
+  func routes(table: String, lines: [String]) throws {
+    #expect(
+      try findings(["u@a.example", "v@a.example", "u@b.example"], transport: "inline:{ \(table) }").lines == lines)
+  }
+
+  @Test("What the transport is for says whether mail is lost to the quota or deferred")
+  func reasons() throws {
+    let virtual = try findings(["u@a"], transport: "inline:{ a=nosuch: }").first
+    #expect(virtual?.reason == "master.cf has no such transport: mail is deferred")
+    #expect(virtual?.remedy == .advice("set ullage: for them in the table"))
+  }
+
+  @Test("A table that does not answer is no evidence, and no domain is looked up without a table")
+  func silent() throws {
+    #expect(try findings(["u@a"], transport: "texthash:/nonexistent").lines == [])
+    #expect(try findings(["u@a"], transport: "").lines == [])
+    #expect(try findings([], transport: "inline:{ a=smtp: }").lines == [])
+  }
+}
+
+extension [Finding] {
+  var hasProblem: Bool { contains { $0.severity == .error || $0.severity == .warning } }
+}
