@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// A host, its Postfix files and its database, in which `ullage check` finds nothing wrong.
-class CheckupFixture {
+class CheckFixture {
   let site: AuditSite
   let files: PostfixFiles
   var host: MailHost { site.host }

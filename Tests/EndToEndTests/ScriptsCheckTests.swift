@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// scripts/check on copies of the project, each with one rule broken.
-struct CheckTests {
+struct ScriptsCheckTests {
   private static let project = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
     .deletingLastPathComponent().path
 

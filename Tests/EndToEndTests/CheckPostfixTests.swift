@@ -5,7 +5,7 @@ import Testing
 import Text
 
 /// What `ullage check` finds in Postfix's files, with a real database and the real postconf.
-final class CheckupPostfixTests: CheckupFixture {
+final class CheckPostfixTests: CheckFixture {
   @Test("Domains that transport_maps sends elsewhere are found: to virtual, or to a transport that does not exist")
   func transports() throws {
     let main = try #require(files.text("main.cf"))
@@ -130,7 +130,7 @@ final class CheckupPostfixTests: CheckupFixture {
     // Not the shared cluster: this test changes a role.
     let cluster = try PostgresCluster()
     try cluster.makePostfixAdmin(quota: 0)
-    let own = try CheckupPostfixTests(cluster: cluster)
+    let own = try CheckPostfixTests(cluster: cluster)
     try own.findOtherLimits()
   }
 

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// `ullage check` with Dovecot's real doveconf and Courier's real maildirmake.
-final class CheckupImapTests: CheckupFixture {
+final class CheckImapTests: CheckFixture {
   @Test("Dovecot: a public namespace may be elsewhere; other formats, patterns and a plugin without a root are found")
   func dovecotSpecials() throws {
     func kinds(_ settings: String) throws -> [String] {

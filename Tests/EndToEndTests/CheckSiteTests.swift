@@ -5,7 +5,7 @@ import Testing
 import Text
 
 /// `ullage check` with a real PostgreSQL: tables, databases, mailboxes, the machine.
-final class CheckupTests: CheckupFixture {
+final class CheckSiteTests: CheckFixture {
   @Test("With everything right it exits with 0, and each part says so")
   func right() throws {
     // As in a delivery, the administrator's environment has no effect.
