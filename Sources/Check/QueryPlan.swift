@@ -1,36 +1,63 @@
 // SPDX-License-Identifier: Apache-2.0
+import Foundation
 
-/// The lines that EXPLAIN prints.
+/// What `EXPLAIN (FORMAT JSON)` prints.
 struct QueryPlan {
-  private let lines: [String]
+  private let root: Node
 
-  init(_ lines: [String]) {
-    self.lines = lines
+  /// Nil if it is not such a text.
+  init?(json: [UInt8]) {
+    do { root = try JSONDecoder().decode([Statement].self, from: Data(json)).first.map(\.plan) ?? Node() } catch {
+      return nil
+    }
   }
 
   /// A relation of which a plan reads every row, and the condition that it applies to each.
   ///
-  /// With `enable_seqscan = off` a plan may read a whole index instead: a scan without `Index Cond`.
-  var wholeScan: (relation: String, filter: String?)? {
-    // Each node with the lines that belong to it.
-    let nodes = lines.reduce(into: [[String]]()) { nodes, line in
-      if nodes.isEmpty || line.contains("->") { nodes.append([line]) } else { nodes[nodes.count - 1].append(line) }
+  /// With `enable_seqscan = off` a plan may read a whole index instead: an index scan without a condition on the index.
+  var wholeScan: (relation: String, filter: String?)? { Self.wholeScan(root, of: nil) }
+
+  /// - Parameter heap: the Bitmap Heap Scan above, which names the relation and the condition of a Bitmap Index Scan.
+  private static func wholeScan(_ node: Node, of heap: Node?) -> (relation: String, filter: String?)? {
+    let holder = node.relation == nil ? heap : node
+    if node.readsEveryRow {
+      return (holder?.relation ?? "", holder?.filter ?? holder?.recheck)
     }
-    func word(_ line: String, after text: String) -> String? {
-      line.split(separator: text).dropFirst().first?.split(separator: " ").first.map(String.init)
+    return node.plans?.lazy.compactMap { wholeScan($0, of: holder) }.first
+  }
+
+  private struct Statement: Decodable {
+    let plan: Node
+
+    enum CodingKeys: String, CodingKey {
+      case plan = "Plan"
     }
-    for (index, node) in nodes.enumerated() {
-      let isWhole =
-        node[0].contains("Seq Scan on ")
-        || node[0].contains("Index") && node[0].contains("Scan") && !node.contains { $0.contains("Index Cond: ") }
-      guard isWhole else { continue }
-      // A Bitmap Index Scan is below the node that names the relation and the condition.
-      let holder = node[0].contains("Bitmap Index Scan") && index > 0 ? nodes[index - 1] : node
-      let filter = holder.first { $0.contains("Filter: ") || $0.contains("Recheck Cond: ") }
-      return (
-        word(holder[0], after: " on ") ?? "", filter?.split(separator: ": ", maxSplits: 1).last.map(String.init)
-      )
+  }
+
+  /// A node of a plan, as far as it matters here.
+  private struct Node: Decodable {
+    var type = ""
+    var relation: String?
+    var indexCondition: String?
+    var filter: String?
+    var recheck: String?
+    var plans: [Node]?
+
+    var readsEveryRow: Bool {
+      switch type {
+      case "Seq Scan": true
+      case "Index Scan", "Index Only Scan", "Bitmap Index Scan": indexCondition == nil
+      default: false
+      }
     }
-    return nil
+
+    enum CodingKeys: String, CodingKey {
+      case type = "Node Type"
+      case relation = "Relation Name"
+      case indexCondition = "Index Cond"
+      case filter = "Filter"
+      case recheck = "Recheck Cond"
+      case plans = "Plans"
+    }
   }
 }

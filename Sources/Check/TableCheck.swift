@@ -194,10 +194,12 @@ struct TableCheck {
     guard let statement = try database.statement(for: Self.sample, on: connection) else { return }
     // For this transaction only, so that pgbouncer gets the connection back unchanged.
     try connection.execute(Array("BEGIN READ ONLY; SET LOCAL enable_seqscan = off".utf8), until: deadline)
-    let plan = try connection.query(Array("EXPLAIN ".utf8) + statement, until: deadline)
+    let answer = try connection.query(Array("EXPLAIN (FORMAT JSON) ".utf8) + statement, until: deadline)
     try connection.execute(Array("ROLLBACK".utf8), until: deadline)
-    let lines = plan.compactMap { $0.first.flatMap { $0 }?.text }
-    guard let (relation, filter) = QueryPlan(lines).wholeScan else { return }
+    guard let plan = QueryPlan(json: answer.first?.first.flatMap { $0 } ?? []) else {
+      return found.skip("whether an index helps \(table.text)", because: "EXPLAIN (FORMAT JSON) gave no plan")
+    }
+    guard let (relation, filter) = plan.wholeScan else { return }
     let isLarge = try hasManyRows(relation, connection, until: deadline)
     found.add(
       isLarge ? .warning : .notice, .noIndex, "no index helps: the whole of \(relation) is read for each message",
@@ -210,7 +212,8 @@ struct TableCheck {
   private func hasManyRows(
     _ relation: String, _ connection: PostgresConnection, until deadline: Deadline
   ) throws(PostgresError) -> Bool {
-    let sql = "SELECT count(*) > 1000 FROM (SELECT FROM \(relation) LIMIT 1001) AS first_rows"
+    let name = "\"\(relation.replacing("\"", with: "\"\""))\""
+    let sql = "SELECT count(*) > 1000 FROM (SELECT FROM \(name) LIMIT 1001) AS first_rows"
     do { return try connection.query(Array(sql.utf8), until: deadline) == [[Array("t".utf8)]] } catch {
       if case .query = error { return true }
       throw error

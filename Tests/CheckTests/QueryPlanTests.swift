@@ -3,64 +3,69 @@ import Testing
 
 @testable import Check
 
-/// The lines of EXPLAIN in, the table that is read as a whole out.
+/// What EXPLAIN prints in, the table that is read as a whole out.
 struct QueryPlanTests {
+  /// A plan as PostgreSQL prints it: `node` is one object.
+  private static func plan(_ node: String) throws -> QueryPlan {
+    try #require(QueryPlan(json: Array(#"[{"Plan": \#(node)}]"#.utf8)))
+  }
+
   @Test(
     "A plan that looks rows up in an index reads no table as a whole",
     arguments: [
-      [],
-      [
-        "Index Scan using mailbox_pkey on mailbox  (cost=0.15..8.17 rows=1)",
-        "  Index Cond: ((username)::text = 'x'::text)", "  Filter: active",
-      ],
-      [
-        "Bitmap Heap Scan on mailbox  (cost=4.18..12.64 rows=4)", "  Recheck Cond: (username = 'x'::text)",
-        "  ->  Bitmap Index Scan on i  (cost=0.00..4.18 rows=4)", "        Index Cond: (username = 'x'::text)",
-      ],
-      ["Result  (cost=0.00..0.01 rows=1)"], ["Function Scan on lookup  (cost=0.25..0.26 rows=1)"],
+      #"{"Node Type": "Index Scan", "Relation Name": "mailbox", "Index Cond": "(a = 'x')", "Filter": "b"}"#,
+      #"{"Node Type": "Index Only Scan", "Relation Name": "mailbox", "Index Cond": "(a = 'x')"}"#,
+      #"""
+      {"Node Type": "Bitmap Heap Scan", "Relation Name": "t", "Recheck Cond": "(a = 1)", "Plans": [
+        {"Node Type": "Bitmap Index Scan", "Index Name": "i", "Index Cond": "(a = 1)"}]}
+      """#,
+      #"{"Node Type": "Result", "Total Cost": 0.01}"#, #"{"Node Type": "Function Scan", "Function Name": "lookup"}"#,
     ])
-  func indexed(lines: [String]) {
-    #expect(QueryPlan(lines).wholeScan == nil)
+  func indexed(node: String) throws {
+    #expect(try Self.plan(node).wholeScan == nil)
   }
 
   @Test(
     "A scan of a table or of a whole index is found with its condition",
     arguments: [
       (
-        ["Seq Scan on mailbox  (cost=1..2 rows=1)", "  Filter: (lower(username) = 'x'::text)"], "mailbox",
+        #"{"Node Type": "Seq Scan", "Relation Name": "mailbox", "Filter": "(lower(username) = 'x'::text)"}"#, "mailbox",
         "(lower(username) = 'x'::text)"
       ),
-      (["Seq Scan on mailbox m  (cost=1..2 rows=1)"], "mailbox", nil),
+      (#"{"Node Type": "Seq Scan", "Relation Name": "my \"table\"", "Alias": "m"}"#, "my \"table\"", nil),
       (
-        ["Limit", "  ->  Index Scan using i on alias  (cost=1..2)", "        Filter: (lower(a) = 'x'::text)"], "alias",
-        "(lower(a) = 'x'::text)"
+        #"{"Node Type": "Limit", "Plans": [{"Node Type": "Index Scan", "Relation Name": "alias", "Filter": "f"}]}"#,
+        "alias", "f"
+      ),
+      (#"{"Node Type": "Index Only Scan", "Relation Name": "mailbox", "Filter": "f"}"#, "mailbox", "f"),
+      (
+        #"""
+        {"Node Type": "Nested Loop", "Plans": [
+          {"Node Type": "Index Scan", "Relation Name": "domain", "Index Cond": "(d = 'x')"},
+          {"Node Type": "Seq Scan", "Relation Name": "mailbox", "Filter": "active"}]}
+        """#, "mailbox", "active"
       ),
       (
-        [
-          "Bitmap Heap Scan on mailbox  (cost=1..2)", "  Recheck Cond: (active)",
-          "  ->  Bitmap Index Scan on i  (cost=0..1)",
-        ], "mailbox", "(active)"
+        #"""
+        {"Node Type": "Bitmap Heap Scan", "Relation Name": "mailbox", "Recheck Cond": "active", "Plans": [
+          {"Node Type": "Bitmap Index Scan", "Index Name": "i"}]}
+        """#, "mailbox", "active"
       ),
       (
-        ["Index Only Scan using i on mailbox  (cost=1..2 rows=1)", "  Filter: (a = 'x'::text)"], "mailbox",
-        "(a = 'x'::text)"
+        #"""
+        {"Node Type": "Bitmap Heap Scan", "Relation Name": "t", "Filter": "f", "Recheck Cond": "r", "Plans": [
+          {"Node Type": "BitmapOr", "Plans": [{"Node Type": "Bitmap Index Scan", "Index Cond": "(a = 1)"},
+            {"Node Type": "Bitmap Index Scan"}]}]}
+        """#, "t", "f"
       ),
-      (
-        [
-          "Nested Loop  (cost=1..2)", "  ->  Index Scan using i on domain  (cost=1..2)",
-          "        Index Cond: (d = 'x'::text)",
-          "  ->  Seq Scan on mailbox  (cost=1..2)", "        Filter: (active)",
-        ], "mailbox", "(active)"
-      ),
-      (
-        [
-          "Bitmap Heap Scan on mailbox  (cost=1..2)", "  Filter: (a = 'x'::text)",
-          "  ->  Bitmap Index Scan on i  (cost=1..2)",
-        ], "mailbox", "(a = 'x'::text)"
-      ),
-    ] as [([String], String, String?)])
-  func whole(lines: [String], relation: String, filter: String?) {
-    let found = QueryPlan(lines).wholeScan
+    ] as [(String, String, String?)])
+  func whole(node: String, relation: String, filter: String?) throws {
+    let found = try Self.plan(node).wholeScan
     #expect(found?.relation == relation && found?.filter == filter)
+  }
+
+  @Test("What is no plan is none", arguments: ["", "Seq Scan on mailbox", "{}", "[1]", #"[{"Plan": 5}]"#])
+  func noPlan(text: String) {
+    #expect(QueryPlan(json: Array(text.utf8)) == nil)
   }
 }
