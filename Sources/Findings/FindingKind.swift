@@ -74,14 +74,32 @@ package enum FindingKind: String, Sendable, Codable, CaseIterable {
   case different
 
   /// Those that an audit may find.
-  package static let ofAudit = Array(allCases[...(allCases.firstIndex(of: .staleFiles) ?? 0)])
+  package static let ofAudit = allCases.filter { $0.command == .audit }
 
   /// Those that a check may find: its own, and two that it shares with the audit.
-  package static let ofCheck: [FindingKind] = allCases.filter { kind in
-    switch kind {
-    case .headerLimit, .limitNotEnforced: true
-    case .obstacle, .changed, .different: false
-    default: !ofAudit.contains(kind)
+  package static let ofCheck = allCases.filter {
+    $0.command == .check || $0 == .headerLimit || $0 == .limitNotEnforced
+  }
+
+  private enum Command {
+    case audit, check, migrate
+  }
+
+  /// The command whose manual page explains the kind.
+  private var command: Command {
+    switch self {
+    case .brokenLedger, .strayFolderMark, .brokenMaildir, .wrongRights, .duplicateAddress, .duplicatePath, .badPath,
+      .badLimit, .drift, .overQuota, .limitNotEnforced, .headerLimit, .sizeInName, .nullInList, .negativeLimit, .orphan,
+      .absent, .staleFiles:
+      .audit
+    case .badConfiguration, .unknownParameter, .quotedValue, .ownName, .ignoredParameter, .configurationRights,
+      .badTable, .tableRights, .databaseUnreachable, .noIndex, .lookupService, .postfixDirectory, .noEntry,
+      .recipientLimit, .flags, .nullSender, .arguments, .program, .entryFields, .mailUser, .processLimit, .timeLimit,
+      .softBounce, .noMail, .otherValue, .otherEntry, .logSocket, .base, .mailboxList, .lookup, .listDiffers,
+      .mailboxRights, .brokenMailbox, .quotaDriver, .controlDirectory, .folderLayout, .trash, .countProfile, .fileLocks,
+      .directorySync, .clock, .notChecked:
+      .check
+    case .obstacle, .changed, .different: .migrate
     }
   }
 }
