@@ -16,8 +16,8 @@ package protocol AuditPrinter {
 }
 
 /// How an audit is written.
-package enum AuditFormat: Sendable {
-  case records(OutputFormat)
+package enum AuditFormat {
+  case records(any RecordWriter)
   /// - quiet: nothing is written when nothing was found.
   case text(quiet: Bool)
   case nagios
@@ -26,9 +26,7 @@ package enum AuditFormat: Sendable {
     switch self {
     case .nagios: NagiosLine(output)
     case .text(let quiet): AuditText(remedies, quiet: quiet, to: output, style: style)
-    case .records(let format):
-      format.recordWriter(to: output).map { AuditRecords(remedies, $0) }
-        ?? AuditText(remedies, quiet: false, to: output, style: style) as any AuditPrinter
+    case .records(let writer): AuditRecords(remedies, writer)
     }
   }
 }

@@ -34,11 +34,16 @@ struct AuditPrinterTests {
     return state
   }
 
+  private func records(_ format: OutputFormat) throws -> String {
+    let page = Page()
+    let writer = try #require(format.recordWriter(to: page.output))
+    return try text(.records(writer), on: page)
+  }
+
   private func text(
     _ format: AuditFormat, _ state: AuditState = state(), findings: [Finding] = findings, isComplete: Bool = true,
-    colours: Bool = false
+    colours: Bool = false, on page: Page = Page()
   ) throws -> String {
-    let page = Page()
     var printer = format.printer(Samples.remedies, to: page.output, style: TerminalStyle(colours: colours))
     for finding in findings { try printer.write(finding) }
     try printer.finish(state, seconds: 9.06, isComplete: isComplete)
@@ -118,7 +123,7 @@ struct AuditPrinterTests {
 
   @Test("Records hold every value, in the order in which they were found")
   func records() throws {
-    let lines = try text(.records(.jsonl)).split(separator: "\n")
+    let lines = try records(.jsonl).split(separator: "\n")
     #expect(lines.count == 3)
     #expect(
       lines[0] == """
@@ -133,14 +138,14 @@ struct AuditPrinterTests {
         "severity":"notice"}
         """)
     #expect(
-      try text(.records(.csv)).hasPrefix(
+      try records(.csv).hasPrefix(
         """
         kind,severity,mailbox,path,evidence,cause,remedy,bytes,messages,mended
         drift,warning,lena@example.org,example.org/lena/,maildirsize says too much,the trash,\
         ullage recompute lena@example.org,700,1,false
 
         """))
-    #expect(try text(.records(.table)) == text(.text(quiet: false)))
+    #expect(OutputFormat.table.recordWriter(to: Page().output) == nil)
   }
 
   @Test(
