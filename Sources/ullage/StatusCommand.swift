@@ -62,11 +62,11 @@ struct StatusCommand: ParsableCommand {
     try perform {
       let settings = try configurationOption.settingsWithLedger()
       let sweep = try Sweep(settings, selection.selection, Sweep.Workload(batchSize: 128), waiting: sayThatItWaits)
+      reportLookups(of: sweep)
       let (lines, seen, unknown) = try collect(sweep)
       if seen == 0, let domain = selection.domain { throw CommandError.noMailboxes(in: domain) }
       let printer = StatusPrinter(to: .standard(), style: .standardOutput, now: Timestamp.now.seconds)
       try printer.write(lines, as: format)
-      reportLookups(of: sweep)
       if Interruption.received != 0 { return ExitStatus.signal(Interruption.received) }
       if !sweep.unknownAddresses.isEmpty { return ExitStatus.noUser }
       return unknown > 0 ? ExitStatus.incomplete : ExitStatus.done
