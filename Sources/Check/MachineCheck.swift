@@ -50,9 +50,9 @@ struct MachineCheck {
   private mutating func checkFileSystem(_ maildir: Path) throws(SystemError) {
     let tmp = try File(open: maildir.appending("tmp"), [.directory, .noFollow])
     try checkDirectorySync(maildir)
-    let trial = try makeTrialFile(in: tmp)
+    let trial = try TrialFile.make(in: tmp)
     let now = Timestamp.now.seconds
-    let stamp = try trial.fstat().modified.seconds
+    let stamp = try trial.file.fstat().modified.seconds
     if abs(stamp - now) > 5 {
       found.add(
         .error, .clock, "the clock of the file system is \(abs(stamp - now)) s \(stamp > now ? "ahead" : "behind")",
@@ -63,7 +63,7 @@ struct MachineCheck {
       return found.good("the Maildirs are on a local file system, where locks work")
     }
     do {
-      try trial.ofdLockExclusive(until: Deadline(secondsFromNow: 5))
+      try trial.file.ofdLockExclusive(until: Deadline(secondsFromNow: 5))
       found.good("the Maildirs are on a network file system, and its locks work")
     } catch {
       found.add(
@@ -104,15 +104,29 @@ struct MachineCheck {
   }
 }
 
-/// A file for tests in the directory `tmp`: unnamed where the file system can, else removed at once, while it is open.
-private func makeTrialFile(in tmp: borrowing File) throws(SystemError) -> File {
-  do { return try File(openat: tmp, ".", [.readWrite, .unnamed], mode: 0o600) } catch {
-    guard [Errno.EOPNOTSUPP, Errno.EISDIR, Errno.EINVAL].contains(error.number) else { throw error }
+/// A file for tests in the directory `tmp`: unnamed where the file system can, else removed with this value. On some
+/// network file systems a lock on a file that has lost its name proves nothing.
+private struct TrialFile: ~Copyable {
+  let file: File
+  /// Where it has the name, nil for an unnamed file.
+  private let directory: File?
+  private static let name = Path("\(CurrentProcess.identifier).ullage-check".utf8) ?? "ullage-check"
+
+  static func make(in tmp: borrowing File) throws(SystemError) -> TrialFile {
+    do {
+      return TrialFile(file: try File(openat: tmp, ".", [.readWrite, .unnamed], mode: 0o600), directory: nil)
+    } catch {
+      guard [Errno.EOPNOTSUPP, Errno.EISDIR, Errno.EINVAL].contains(error.number) else { throw error }
+    }
+    let directory = try File(openat: tmp, ".", [.directory])
+    return TrialFile(
+      file: try File(openat: tmp, name, [.readWrite, .create, .exclusive], mode: 0o600), directory: directory)
   }
-  guard let name = Path("\(CurrentProcess.identifier).ullage-check".utf8) else {
-    preconditionFailure("a NUL in digits")
+
+  private init(file: consuming File, directory: consuming File?) {
+    self.file = file
+    self.directory = directory
   }
-  let file = try File(openat: tmp, name, [.readWrite, .create, .exclusive], mode: 0o600)
-  try tmp.unlinkat(name)
-  return file
+
+  deinit { directory?.unlinkIfThere(Self.name) }
 }

@@ -50,10 +50,13 @@ struct MailboxCheck {
               + " see ullage.cf(5)"
             : "give that user access to the database, or start it"))
       // The user we run as may have access.
-      do { rows = try list() } catch {}
+      do { rows = try list() } catch {
+        found.skip("mailboxes", because: error.shown)
+        return ([], nil)
+      }
     }
     guard !rows.isEmpty else {
-      found.skip("mailboxes", because: "there is no list of them, or it is empty")
+      found.skip("mailboxes", because: "the list of them is empty")
       return ([], nil)
     }
     checkLookups(rows)

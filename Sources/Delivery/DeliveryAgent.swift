@@ -112,6 +112,7 @@ package struct DeliveryAgent: Sendable {
       // S4: the message is in new/.
       let name: Path
       do { name = try message.publish() } catch {
+        // An entry that stays makes the total too high, and before a refusal the messages are counted.
         try? open.retract(messageOf: message.size)
         throw error
       }
