@@ -151,6 +151,18 @@ final class CheckSiteTests: CheckFixture {
     )
   }
 
+  @Test("A table whose name must be quoted is named as it is, and its rows are counted")
+  func quotedTable() throws {
+    let name = "\"Mail \(site.table)\""
+    try site.cluster.sql("CREATE TABLE \(name) AS SELECT * FROM \(site.table); GRANT SELECT ON \(name) TO PUBLIC")
+    try host.sandbox.write(
+      "limits.cf", site.cluster.tableFile("SELECT bytes FROM \(name) WHERE address = '%s'"))
+    try lock()
+    let found = try check().records.filter { $0["kind"] == "no-index" }
+    #expect(found.count == 1 && found[0]["severity"] == "notice", "few rows: \(found)")
+    #expect(found[0]["finding"]?.contains("Mail \(site.table) ") == true, "\(found)")
+  }
+
   @Test("A lookup that would defer a listed mailbox is found, and a list that differs from the tables")
   func lookups() throws {
     try configure("virtual_uid_maps = static:1")
