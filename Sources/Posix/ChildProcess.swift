@@ -26,9 +26,7 @@ package enum ChildProcess {
       unsafe posix_spawn_file_actions_adddup2(&actions, errors.descriptor, 2)
     }
     do {
-      let handle = File(owning: try systemCall(.pidfd_open) { cposix_pidfd_open(child.process) })
-      // The descriptor becomes readable when the process exits (pidfd_open(2)).
-      try poll(handle.descriptor, for: .reading, until: deadline)
+      try ProcessHandle(child.process).waitForExit(until: deadline)
     } catch {
       child.kill()
       _ = try? child.wait(until: deadline)

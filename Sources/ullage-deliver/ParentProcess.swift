@@ -4,20 +4,26 @@ import Posix
 /// The process that started us: pipe(8).
 struct ParentProcess: ~Copyable {
   private let identifier = CurrentProcess.parent
-  /// /proc/PID/stat, opened while the PID is certainly still the parent's; nil without /proc.
+  /// /proc/PID/stat, opened while the PID is certainly still the parent's; nil where /proc does not show it to us
+  /// (hidepid=2, which is systemd's ProtectProc=invisible).
   private let status: File?
+  /// Where there is no status. It shows the exit somewhat later: not before the process is a zombie.
+  private let handle: ProcessHandle?
 
   init() {
     var file: File?
+    var handle: ProcessHandle?
     if let path = Path("/proc/\(identifier)/stat".utf8) { do { file = try File(open: path) } catch {} }
+    if file == nil { do { handle = try ProcessHandle(identifier) } catch {} }
     status = file
+    self.handle = handle
   }
 
   /// False also if the parent was gone before we could look: the parent of an orphan is process 1. Parent 0
   /// is a process outside our PID namespace.
   var isAlive: Bool {
     guard identifier > 1, CurrentProcess.parent == identifier else { return false }
-    guard status != nil else { return true }
+    guard status != nil else { return handle?.hasExited() != true }
     // Reading the file fails once the process is gone.
     let text: [UInt8]
     do { text = try status?.pread(upTo: 1024) ?? [] } catch { return false }

@@ -19,12 +19,26 @@ struct ProcessTests {
     os.kill(os.getpid(), 9)
     """
 
+  /// Hides the parent, which runs as root, from the delivery.
+  private static let hiding = [
+    "unshare", "--mount", "sh", "-ec", "mount -t proc -o hidepid=2 proc /proc; exec \"$@\"", "sh",
+  ]
+
   @Test("Killing the parent in mid-message, 200 times, never leaves a cut message in new/ (pipe(8))")
   func parentKilled() throws {
+    try killParents { ["python3", "-c", Self.dyingParent] + $0 }
+  }
+
+  @Test("The same where /proc does not show the parent (hidepid=2, ProtectProc=invisible)", .takesRoot)
+  func hiddenParentKilled() throws {
+    try killParents(asMailUser: false) { Self.hiding + ["python3", "-c", Self.dyingParent] + MailUser.drop + $0 }
+  }
+
+  private func killParents(asMailUser: Bool = true, _ command: ([String]) -> [String]) throws {
     let host = try MailHost("virtual_mailbox_limit = 100000000")
     for _ in 0..<40 {
       let parents = try (0..<5).map { _ in
-        try Command(["python3", "-c", Self.dyingParent] + host.arguments, input: .bytes([1]), asMailUser: true)
+        try Command(command(host.arguments), input: .bytes([1]), asMailUser: asMailUser)
       }
       for parent in parents { #expect(parent.wait().status == -SIGKILL) }
       // Every delivery logs its end; none has delivered.
