@@ -40,8 +40,9 @@ struct DirectoryStamp: Equatable {
 
   func isSameDirectory(as other: DirectoryStamp) -> Bool { identity == other.identity }
 
-  /// Whether the directory was changed less than `seconds` ago, or in the future.
-  func isYounger(than seconds: Int64) -> Bool { lookedAt < max(modified, changed).adding(seconds: seconds) }
+  /// Whether the directory was changed less than `seconds` ago, or in the future, by its ctime: every change sets it,
+  /// and a restored backup may have given the directory any mtime.
+  func isYounger(than seconds: Int64) -> Bool { lookedAt < changed.adding(seconds: seconds) }
 
   /// This stamp, or one taken after waiting for a few clock ticks, so that it is settled if possible.
   func settled(_ status: () throws(SystemError) -> FileStatus) throws(SystemError) -> DirectoryStamp {

@@ -124,12 +124,11 @@ struct LedgerFile: ~Copyable {
     } catch { throw .system(error) }
   }
 
-  /// Whether mtime or ctime is less than `seconds` ago, or in the future.
+  /// Whether the file was changed less than `seconds` ago, or in the future, by its ctime.
   func wasChanged(within seconds: Int64) throws(MaildirError) -> Bool {
-    do {
-      let status = try file.fstat(Self.name)
-      return Timestamp.now < max(status.modified, status.changed).adding(seconds: seconds)
-    } catch { throw .system(error) }
+    do { return Timestamp.now < (try file.fstat(Self.name)).changed.adding(seconds: seconds) } catch {
+      throw .system(error)
+    }
   }
 
   /// Adds a line by one write(2). A partial line is ended with LF, which makes every reader recount.

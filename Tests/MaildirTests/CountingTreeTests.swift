@@ -202,6 +202,8 @@ struct DirectoryStampTests {
     #expect(try Self.stamp(modified: (-100, 5), changed: (-90, 5)).isYounger(than: 91))
     #expect(try !Self.stamp(modified: (-100, 5), changed: (-90, 5)).isYounger(than: 60))
     #expect(try Self.stamp(modified: (-100, 5), changed: (3600, 5)).isYounger(than: 0))
+    // A restored backup: the time of its last change decides.
+    #expect(try !Self.stamp(modified: (3600, 5), changed: (-100, 5)).isYounger(than: 60))
   }
 
   @Test("Equal stamps are those of one directory with the same times, whenever they were taken")
