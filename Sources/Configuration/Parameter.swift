@@ -27,6 +27,8 @@ package enum Parameter: String, CaseIterable, Sendable {
   case virtual_maildir_limit_message
   /// Maps an address to such a text of its own.
   case virtual_maildir_limit_message_maps
+  /// The text that the sender gets if the message is larger than the whole limit.
+  case virtual_maildir_oversize_message
   /// Whether the trash folder counts, too.
   case virtual_trash_count
   /// The name of the trash folder, or of several.
@@ -118,6 +120,8 @@ package enum Parameter: String, CaseIterable, Sendable {
         .text,
         "Sorry, the user's maildir has overdrawn his diskspace quota, please try again later.")
     case .virtual_maildir_limit_message_maps: Definition(.tables, "")
+    case .virtual_maildir_oversize_message:
+      Definition(.text, "The message is larger than the recipient's whole mailbox.")
     case .virtual_trash_count: Definition(.yesNo, "no")
     case .virtual_trash_name: Definition(.text, ".Trash")
     case .virtual_trash_subfolders: Definition(.yesNo, "no")
@@ -147,6 +151,13 @@ package enum Parameter: String, CaseIterable, Sendable {
 
   /// The parameters that take tables, each of which is queried with an address.
   package static let tables = allCases.filter { $0.definition.kind == .tables }
+
+  /// Whether its tables give one value for an address: a path or a number. Several would be joined by commas, as in
+  /// Postfix, and two joined paths are one that nobody meant.
+  package var isSingleValued: Bool { self != .virtual_maildir_limit_message_maps }
+
+  /// Whether one answer for all addresses makes sense.
+  package var mayBeConstant: Bool { self == .virtual_uid_maps || self == .virtual_gid_maps }
 
   /// Names of Postfix settings, and of older or mistyped VDA settings, that have no effect here. They are
   /// accepted and ignored, so that lines can be copied from main.cf unchanged.

@@ -17,6 +17,7 @@ package struct Settings: Sendable {
   package let messageSizeLimit: Int64
   package let overquotaBounces: Bool
   package let limitMessage: [UInt8]
+  package let oversizeMessage: [UInt8]
   package let minimumUser: Int64
   package let recipientDelimiter: [UInt8]
   /// The table whose database has the list of mailboxes, nil if no table is in PostgreSQL.
@@ -56,6 +57,7 @@ package struct Settings: Sendable {
     countingRule = try Self.countingRule(file)
     overquotaBounces = try file.yesNo(.virtual_overquota_bounce)
     limitMessage = try file.value(of: .virtual_maildir_limit_message)
+    oversizeMessage = try file.value(of: .virtual_maildir_oversize_message)
     minimumUser = try file.integer(.virtual_minimum_uid)
     recipientDelimiter = try file.value(of: .recipient_delimiter)
     listDatabase = try Self.listDatabase(file, tables[.virtual_mailbox_maps] ?? [])
@@ -117,6 +119,7 @@ package struct Settings: Sendable {
       (Parameter.virtual_mailbox_base, mailboxBase.isEmpty),
       (.virtual_mailbox_maps, tables(.virtual_mailbox_maps).isEmpty),
       (.virtual_maildir_limit_message, limitMessage.isEmpty),
+      (.virtual_maildir_oversize_message, oversizeMessage.isEmpty),
     ] where isEmpty {
       throw ConfigurationError(line: file.line(of: parameter), "\(parameter.rawValue) must be set")
     }

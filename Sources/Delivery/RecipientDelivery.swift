@@ -79,7 +79,11 @@ package struct RecipientDelivery {
     case .delivered: verdict = .delivered
     case .overQuota, .largerThanLimit, .seemsFull:
       let isPermanent = outcome.answer == .largerThanLimit || outcome.answer == .overQuota && settings.overquotaBounces
-      verdict = .overQuota(limitMessage(for: recipient, lookup, &warnings), isPermanent: isPermanent)
+      // Waiting does not help here, so the text must not ask for it.
+      let text =
+        outcome.answer == .largerThanLimit
+        ? settings.oversizeMessage : limitMessage(for: recipient, lookup, &warnings)
+      verdict = .overQuota(text, isPermanent: isPermanent)
     }
     if case .setAside = mailbox.quota.source {
       warnings.append(
