@@ -55,6 +55,7 @@ struct TableCheck {
         remedy: accessRemedy(table) ?? .advice("correct it; see ullage.cf(5) and pgsql_table(5)"))
     }
     checkRights(table)
+    if table.type == "pgsql", !parameter.mayBeConstant { checkKey(table) }
     if isAskedByService {
       if table.type == "pgsql" { checkPlanOnly(table) }
       if !found.hasTrouble(since: count) { found.good("\(table.text) can be read (\(parameter.rawValue))") }
@@ -126,6 +127,18 @@ struct TableCheck {
     return LogicalLine.split(text).compactMap(\.assignment).contains {
       ["password", "bind_pw"].contains($0.name.text) && !$0.value.isEmpty
     }
+  }
+
+  private mutating func checkKey(_ table: TableReference) {
+    let database: TableDatabase
+    // It has just been opened; if it cannot be read any more, the query below says so.
+    do { database = try TableDatabase(table, until: Deadline(secondsFromNow: Self.timeLimit)) } catch { return }
+    guard !database.dependsOnKey else { return }
+    found.add(
+      .error, .badTable, "its query contains no part of the address, such as '%s'", at: table.text,
+      reason: "the answer is the same for every address, so one mailbox would get the mail of all",
+      remedy: .advice(
+        "add the condition to query in \(table.name.text); a line that continues the query must begin with a blank"))
   }
 
   private mutating func ask(_ table: TableReference, _ parameter: Parameter) {

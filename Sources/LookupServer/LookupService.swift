@@ -83,7 +83,8 @@ package final class LookupService: Sendable {
     }
     let asked = ContinuousClock.now
     do {
-      let value = try tables.value(in: references, for: AddressQuery(request.key, until: deadline))
+      let value = try tables.value(
+        of: parameter, in: references, for: AddressQuery(request.key, until: deadline))
       let reply = value.map { SocketmapReply.found($0) } ?? .notFound
       keep(reply, to: request, parameter, at: asked, generation)
       return reply

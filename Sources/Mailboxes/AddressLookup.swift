@@ -29,7 +29,7 @@ package final class AddressLookup {
     let references = settings.tables(parameter)
     guard !references.isEmpty else { return nil }
     if settings.lookupService.socket != nil, prefersTables {
-      do { return try addressTables.value(in: references, for: query.within(seconds: 10)) } catch {
+      do { return try addressTables.value(of: parameter, in: references, for: query.within(seconds: 10)) } catch {
         // We may lack access to their files or database; the service may have it.
         prefersTables = false
       }
@@ -43,6 +43,6 @@ package final class AddressLookup {
         serviceFailure = error.shown
       }
     }
-    return try addressTables.value(in: references, for: query)
+    return try addressTables.value(of: parameter, in: references, for: query)
   }
 }

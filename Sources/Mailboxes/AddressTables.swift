@@ -15,10 +15,15 @@ package struct AddressTables: Sendable {
   }
 
   /// The value of the first key of the address that one of `references` has, or nil if none has any.
-  package func value(in references: [TableReference], for query: AddressQuery) throws(TableError) -> [UInt8]? {
+  ///
+  /// - Parameter parameter: the one that names the tables; nil for tables by themselves, with any number of results.
+  package func value(
+    of parameter: Parameter?, in references: [TableReference], for query: AddressQuery
+  ) throws(TableError) -> [UInt8]? {
     guard !references.isEmpty, let keys = AddressKeys(query.address, delimiters: delimiters)?.keys else { return nil }
     for key in keys {
-      let query = TableQuery(key.text, isPartial: key.isPartial, until: query.deadline)
+      let query = TableQuery(
+        key.text, isPartial: key.isPartial, takesOneResult: parameter?.isSingleValued ?? false, until: query.deadline)
       if let value = try tables.lookup(query, in: references) { return value }
     }
     return nil

@@ -65,6 +65,10 @@ package struct MailboxLookup {
     var components: [Path] = []
     for part in (path + suffix).split(separator: slash) where !part.elementsEqual(".".utf8) {
       guard !part.elementsEqual("..".utf8) else { throw .badPath(path, "it must not contain ..") }
+      // postmap(1) joins the results of a table by commas, and each ends in a slash.
+      guard part.first != UInt8(ascii: ",") else {
+        throw .badPath(path, "it seems to be several results, joined by commas; correct the query or the rows")
+      }
       guard let component = Path(part) else { throw .badPath(path, "it must not contain NUL") }
       components.append(component)
     }

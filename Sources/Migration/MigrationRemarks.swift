@@ -106,7 +106,16 @@ extension Migration {
         "its settings are in main.cf, as \(file)_hosts and so on; write them into a file, as hosts = and so on,"
           + " and name that: pgsql:/etc/postfix/\(file).cf")
     case "pgsql", "texthash":
-      if let mistake = survey.mistake(plain) { obstacle(table.text, mistake) }
+      if let mistake = survey.mistake(plain) { return obstacle(table.text, mistake) }
+      let isForAll = Parameter.tables.contains {
+        !$0.mayBeConstant && settings?.tables($0).contains(table) == true
+      }
+      if isForAll, survey.answersAllAlike(plain) {
+        obstacle(
+          table.text,
+          "its query contains no part of the address, such as '%s': the answer is the same for every address. A line"
+            + " that continues the query must begin with a blank")
+      }
     case "static", "inline", "socketmap": break
     case "hash", "btree", "lmdb", "cdb", "dbm", "sdbm":
       let made = TableFiles.files(of: plain)

@@ -17,7 +17,7 @@ package struct MainFile: Sendable {
   package init(parsing text: [UInt8]) throws(ConfigurationError) {
     var entries: [String: Entry] = [:]
     for line in LogicalLine.split(text) {
-      guard let (name, value) = line.assignment else {
+      guard let (name, value) = line.assignment, !name.contains(where: \.isWhiteSpace) else {
         throw ConfigurationError(line: line.number, "expected name = value, found \"\(line.text.text)\"")
       }
       entries[name.text] = Entry(value: value, line: line.number)

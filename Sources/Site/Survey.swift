@@ -58,6 +58,12 @@ package struct Survey: Sendable {
     } catch { return error.shown }
   }
 
+  /// Whether the query of a `pgsql:` table contains no part of the key. False for other tables, and if unreadable.
+  package func answersAllAlike(_ table: TableReference) -> Bool {
+    guard table.type == "pgsql" else { return false }
+    do { return try !TableDatabase(table, until: Deadline(secondsFromNow: 10)).dependsOnKey } catch { return false }
+  }
+
   /// The keys and values in a table's text, nil if it cannot be read. (For hash: and the like, that is
   /// postmap(1)'s source file.)
   package func entries(_ table: TableReference) -> [(key: String, value: String)]? {

@@ -7,15 +7,21 @@ package struct TableQuery: Sendable {
   package let key: [UInt8]
   /// The key is a part of an address, which some kinds of table are not queried for.
   package let isPartial: Bool
+  /// Several results are an error. Otherwise they are joined by commas, as in Postfix.
+  package let takesOneResult: Bool
   package let deadline: Deadline
 
-  package init(_ key: [UInt8], isPartial: Bool = false, until deadline: Deadline) {
+  package init(_ key: [UInt8], isPartial: Bool = false, takesOneResult: Bool = false, until deadline: Deadline) {
     self.key = key
     self.isPartial = isPartial
+    self.takesOneResult = takesOneResult
     self.deadline = deadline
   }
 
-  func with(key: [UInt8]) -> TableQuery { TableQuery(key, isPartial: isPartial, until: deadline) }
+  /// The same for another key.
+  func with(key: [UInt8]) -> TableQuery {
+    TableQuery(key, isPartial: isPartial, takesOneResult: takesOneResult, until: deadline)
+  }
 }
 
 /// Answers a key with a value.

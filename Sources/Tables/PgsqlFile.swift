@@ -18,9 +18,16 @@ struct PgsqlFile: Sendable {
   init(parsing text: [UInt8]) throws(ConfigurationError) {
     var values: [String: (value: [UInt8], line: Int)] = [:]
     for line in LogicalLine.split(text) {
+      // Not quoted: it may be a password.
       guard let (name, value) = line.assignment else {
-        // Not quoted: it may be a password.
         throw ConfigurationError(line: line.number, "expected name = value")
+      }
+      // Most likely a query that goes on without a blank at the start of the line.
+      guard name.allSatisfy(\.isNameCharacter) else {
+        throw ConfigurationError(
+          line: line.number,
+          "expected name = value, with a name that is one word; a line that continues the one before must begin with"
+            + " a blank")
       }
       values[name.text] = (value, line.number)
     }

@@ -53,7 +53,7 @@ final class PgsqlTable: LookupTable {
         observer?(.statement(sql))
         let share = query.deadline.slice(seconds: ConnectionSettings.answerTimeout)
         let rows = try connection.query(sql, until: share)
-        let result = Result { () throws(TableError) in try value(of: rows, key: key) }
+        let result = Result { () throws(TableError) in try value(of: rows, for: query) }
         // A row missing here may exist on the primary: a standby must not answer "unknown user".
         if case .success(nil) = result, try connection.isStandby(until: share) { return nil }
         return result
@@ -70,13 +70,14 @@ final class PgsqlTable: LookupTable {
     let parts = KeyParts(key)
     guard let domain = parts.domain, !parts.user.isEmpty else { return false }
     return try domains.contains(domain) { table throws(TableError) in
-      try tables.lookup(query.with(key: domain), in: [table]) != nil
+      try tables.lookup(TableQuery(domain, isPartial: query.isPartial, until: query.deadline), in: [table]) != nil
     }
   }
 
   /// All columns of all rows, joined by commas. NULL is no result. If all texts are empty, that is an error
   /// in the data and not "not found", which would mean "no such mailbox" or "the default limit".
-  private func value(of rows: PostgresConnection.Rows, key: [UInt8]) throws(TableError) -> [UInt8]? {
+  private func value(of rows: PostgresConnection.Rows, for query: TableQuery) throws(TableError) -> [UInt8]? {
+    let key = query.key
     let columns = rows.flatMap { $0.compactMap { $0 } }
     let values = columns.filter { !$0.isEmpty }.compactMap { file.resultFormat.text(for: $0, key: key) }
     guard !values.isEmpty else {
@@ -87,6 +88,13 @@ final class PgsqlTable: LookupTable {
     }
     guard file.expansionLimit == 0 || values.count <= file.expansionLimit else {
       throw TableError(.configuration, name, "more than expansion_limit results for \"\(key.text)\"")
+    }
+    // Joined, two paths are one that nobody meant.
+    guard !query.takesOneResult || values.count == 1 else {
+      let found = rows.count > 1 ? "\(rows.count) rows" : "a row of \(values.count) columns"
+      throw TableError(
+        .configuration, name, "\(found) for \"\(key.text)\", where one value is expected; correct the query or the rows"
+      )
     }
     return Array(values.joined(separator: [UInt8(ascii: ",")]))
   }

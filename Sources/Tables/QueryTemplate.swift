@@ -25,6 +25,9 @@ struct QueryTemplate: Equatable, Sendable {
     }
   }
 
+  /// Whether the SQL is different for different keys.
+  var dependsOnKey: Bool { parts.contains { if case .expansion = $0 { true } else { false } } }
+
   /// The SQL for `key`, or nil if the key lacks a part: then nothing is queried, and nothing is found.
   func sql<E: Error>(
     for key: [UInt8], escape: ([UInt8]) throws(E) -> [UInt8]

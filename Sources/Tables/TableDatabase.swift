@@ -24,6 +24,9 @@ package struct TableDatabase: Sendable {
     try file.query.sql(for: key) { text throws(PostgresError) in try connection.escape(text) }
   }
 
+  /// Whether the table's query contains a part of the key: if not, its answer is the same for every address.
+  package var dependsOnKey: Bool { file.query.dependsOnKey }
+
   package var connection: ConnectionSettings { file.connection }
 
   /// The error of a query other than the table's; `query` is the name of the parameter that sets it.

@@ -90,7 +90,7 @@ struct MapCommand: ParsableCommand {
     switch table {
     case .table(let reference) where showsSteps:
       let addressTables = AddressTables(delimiters: recipientDelimiter, tables)
-      return try addressTables.value(in: [reference], for: query)
+      return try addressTables.value(of: nil, in: [reference], for: query)
     case .table(let reference):
       return try tables.query(TableQuery(query.address, until: deadline), in: reference)
     case .parameter(let parameter):

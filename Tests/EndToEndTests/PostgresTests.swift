@@ -55,6 +55,24 @@ struct PostgresTests {
     #expect(host.new == [])
   }
 
+  @Test(
+    "More than one result for a path is an error that says how many, for known and unknown addresses alike",
+    arguments: [
+      ("SELECT maildir FROM mailbox", "2 rows for \"you@example.org\""),
+      ("SELECT maildir FROM mailbox, generate_series(1, 3) WHERE username = '%s'", "3 rows for \"you@example.org\""),
+      ("SELECT maildir, maildir FROM mailbox WHERE username = '%s'", "a row of 2 columns for \"you@example.org\""),
+    ])
+  func severalPaths(query: String, text: String) throws {
+    let cluster = try cluster()
+    let host = try host(cluster)
+    try cluster.sql("INSERT INTO mailbox (username, maildir) VALUES ('v@example.org', 'example.org/v/')")
+    try host.sandbox.write("mailboxes.cf", cluster.tableFile(query))
+    let delivery = try host.deliver(bytes: 10)
+    #expect(delivery.status == 75 && delivery.output.hasPrefix("4.3.5 "))
+    #expect(delivery.warning.contains(text) && delivery.warning.contains("where one value is expected"), "\(delivery)")
+    #expect(host.sandbox.list("base") == ["example.org"] && host.sandbox.list("base/example.org") == [])
+  }
+
   @Test("NULL is no entry (pgsql_table(5)): virtual_mailbox_limit applies")
   func null() throws {
     let cluster = try Shared.cluster()
@@ -229,7 +247,8 @@ struct PostgresTests {
     let host = try host(cluster)
     try host.sandbox.write("texts.cf", cluster.tableFile("SELECT 'Full: ' || '%u' || ' 100%% %%s'"))
     let maps = "virtual_maildir_limit_message_maps = pgsql:\(host.sandbox("texts.cf"))"
-    try host.configure("virtual_mailbox_limit = 5\n\(maps)")
+    try host.configure("virtual_mailbox_limit = 15\nvirtual_overquota_bounce = yes\n\(maps)")
+    try #require(try host.deliver(bytes: 10).status == 0)
     #expect(try host.deliver(bytes: 10).output == "5.2.2 maildir delivery failed: Full: you 100% %s")
     try host.sandbox.write("texts.cf", cluster.tableFile("SELECT nonsense FROM '%s'"))
     let delivery = try host.deliver(bytes: 10)

@@ -106,6 +106,11 @@ struct MailboxErrorTests {
         .virtual_mailbox_maps
       ),
       (
+        "virtual_mailbox_maps = static:{d/u/,d/v/}",
+        "virtual_mailbox_maps gives \"d/u/,d/v/\": it seems to be several results, joined by commas; correct the query"
+          + " or the rows", .virtual_mailbox_maps
+      ),
+      (
         "virtual_mailbox_maps = static:/./",
         "virtual_mailbox_maps gives \"/./\": it must be below virtual_mailbox_base",
         .virtual_mailbox_maps

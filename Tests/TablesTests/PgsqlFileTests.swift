@@ -131,6 +131,23 @@ struct PgsqlFileTests {
     #expect(throws: ConfigurationError.self) { try parse(text) }
   }
 
+  @Test("A query that goes on without a blank at the start of a line is an error with that line")
+  func brokenQuery() {
+    let error = #expect(throws: ConfigurationError.self) {
+      try parse("dbname = d\nquery = SELECT maildir FROM mailbox\nWHERE username='%s'\n")
+    }
+    #expect(error?.line == 3 && error?.message.contains("must begin with a blank") == true)
+  }
+
+  @Test(
+    "Whether the answer depends on the key",
+    arguments: [
+      ("SELECT '%s'", true), ("SELECT 1 WHERE '%d' = 'x'", true), ("SELECT 1", false), ("SELECT '50%%'", false),
+    ])
+  func dependsOnKey(query: String, depends: Bool) throws {
+    #expect(try parse("dbname = d\nquery = \(query)\n").query.dependsOnKey == depends)
+  }
+
   @Test("A line that cannot be parsed is not quoted: it may be the password")
   func secretLine() {
     #expect {
