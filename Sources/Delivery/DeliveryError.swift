@@ -26,7 +26,7 @@ package enum DeliveryError: ExplainedError, Equatable {
 
   private static func code(for error: MaildirError) -> Verdict.StatusCode {
     switch error {
-    case .baseMissing, .baseEmpty, .foreignSymlink, .symlinkInside, .notADirectory, .missing, .wrongOwner,
+    case .baseMissing, .baseEmpty, .foreignSymlink, .symlinkInside, .notADirectory, .missing, .unmade, .wrongOwner,
       .ledgerIsDirectory:
       .badConfiguration
     case .system(let error): code(for: error.number)

@@ -14,6 +14,8 @@ package enum MaildirError: ExplainedError, Equatable, Sendable {
   case notADirectory([UInt8])
   /// A directory is missing and may not be created.
   case missing([UInt8])
+  /// There is the directory, but neither `new` nor `cur` in it: a program has made it before the first delivery.
+  case unmade
   /// The Maildir belongs to the user with this id.
   case wrongOwner(UInt32)
   /// The path leads to a different Maildir than when the delivery began.
@@ -37,6 +39,7 @@ package enum MaildirError: ExplainedError, Equatable, Sendable {
     case .symlinkInside(let name): Array("symlink inside the Maildir: ".utf8) + name
     case .notADirectory(let name): Array("not a directory: ".utf8) + name
     case .missing(let name): Array("there is no ".utf8) + name
+    case .unmade: Array("there is neither new nor cur in it".utf8)
     case .wrongOwner(let owner): Array("the Maildir belongs to uid \(owner)".utf8)
     case .replaced: Array("the Maildir was replaced during the delivery".utf8)
     case .ledgerIsDirectory: Array("maildirsize is a directory".utf8)

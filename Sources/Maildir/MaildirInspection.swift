@@ -38,16 +38,19 @@ package struct MaildirInspection: Sendable {
     of directory: borrowing File
   ) throws(MaildirError) -> [(part: RightsFault.Part, status: FileStatus)] {
     var parts: [(part: RightsFault.Part, status: FileStatus)] = []
+    var missing: [Path] = []
     for (part, name) in [(RightsFault.Part.new, Path("new")), (.cur, "cur"), (.tmp, "tmp")] {
       let status: FileStatus?
       do { status = try directory.fstatatIfThere(name) } catch { throw .system(error) }
       switch status?.kind {
       case .directory?: if let status { parts.append((part, status)) }
       case .symlink?: throw .symlinkInside(Array(name.bytes))
-      case nil: if part != .tmp { throw .missing(Array(name.bytes)) }  // The next delivery makes tmp/.
+      case nil: if part != .tmp { missing.append(name) }  // The next delivery makes tmp/.
       default: throw .notADirectory(Array(name.bytes))
       }
     }
+    guard missing.count < 2 else { throw .unmade }
+    if let name = missing.first { throw .missing(Array(name.bytes)) }
     return parts
   }
 

@@ -36,6 +36,7 @@ struct MailboxExaminer: ~Copyable {
           name.elementsEqual($0.utf8)
         }
       return isPart ? .broken(text + " in it") : .absent
+    case .unmade: return .absent
     case .wrongOwner(let user): return .foreign(user)
     case .ledgerIsDirectory: return .broken("\(text); remove it, and the next delivery creates the file")
     case .baseMissing, .baseEmpty, .foreignSymlink, .symlinkInside, .notADirectory:
@@ -53,7 +54,7 @@ struct MailboxExaminer: ~Copyable {
       &finder, base: task.base, components: task.components, owner: owner, limit: task.limit ?? .none)
     report.note(inspection)
     guard let limit = task.limit ?? inspection.ledger.headerLimit else {
-      report.state = .failed("maildirsize has no limit to keep; give --limit, 0 for none")
+      report.state = .failed("its limit is unknown, and maildirsize has none to keep (--limit gives one to --maildir)")
       return
     }
     let counts = task.work.contains(.count) || task.work.contains(.countIfOdd) && report.isOdd(limit: limit)

@@ -205,7 +205,7 @@ struct MailboxExaminerTests {
     try shell("rm maildirsize")
     #expect(
       try report([.count, .repair], limit: nil).state
-        == .failed("maildirsize has no limit to keep; give --limit, 0 for none"))
+        == .failed("its limit is unknown, and maildirsize has none to keep (--limit gives one to --maildir)"))
     #expect(ledger == nil)
   }
 
@@ -243,6 +243,13 @@ struct MailboxExaminerTests {
   func errors(commands: String, state: MailboxReport.State) throws {
     try shell(commands)
     #expect(try report(.count).state == state)
+  }
+
+  @Test("A directory that an IMAP server has made before the first mail is no Maildir yet, whatever else is in it")
+  func unmade() throws {
+    try shell("rm -r cur new; echo 1000S > maildirsize; mkdir -p .Sent/cur")
+    #expect(try report([.count, .repair]).state == .absent)
+    #expect(ledger == "1000S\n")
   }
 
   @Test("A Maildir that is not there is absent; one that someone else owns is foreign")
