@@ -63,7 +63,9 @@ private struct MailboxFinder {
       return finding(
         .warning, .limitNotEnforced, "its limit of \(bytes) bytes is below message_size_limit",
         reason: "virtual_mailbox_limit applies instead, as with VDA",
-        remedy: .advice("set virtual_mailbox_limit_override = yes, or raise the limit"))
+        remedy: .advice(
+          "set virtual_mailbox_limit_override = yes, or raise the limit; if the column is in MB, multiply it in the"
+            + " query, as quota::bigint * 1048576"))
     case .unused(let bytes):
       return finding(
         .warning, .limitNotEnforced, "the list gives it a limit of \(grouped(bytes)) bytes",
@@ -76,6 +78,12 @@ private struct MailboxFinder {
 
   var stateFindings: [Finding] {
     switch report.state {
+    case .absent where row.hasCapitals:
+      return [
+        finding(
+          .warning, .absent, "no Maildir", reason: "its address has capitals, and Postfix asks in lower case",
+          remedy: .lowerCase)
+      ]
     case .absent:
       return [
         finding(.notice, .absent, "no Maildir", reason: "nothing has been delivered there yet, or it was removed")
@@ -168,7 +176,7 @@ private struct MailboxFinder {
   }
 
   private var headerFinding: Finding? {
-    guard let header = report.headerLimit, header != row.limit.published else { return nil }
+    guard let limit = row.knownLimit, let header = report.headerLimit, header != limit.published else { return nil }
     let evidence = "maildirsize has \(Self.text(header)), the database \(Self.text(row.limit))"
     if report.isOurs {
       return finding(
@@ -196,6 +204,7 @@ private struct MailboxFinder {
   }
 
   private var overQuotaFinding: Finding? {
+    // An unknown limit is none, which nothing exceeds.
     guard let usage = report.repair?.counted ?? report.usage, row.limit.isExceeded(by: usage) else { return nil }
     return finding(
       .warning, .overQuota, "it holds \(Self.text(usage)), and its limit is \(Self.text(row.limit))",

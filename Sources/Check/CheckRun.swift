@@ -61,17 +61,19 @@ package struct CheckRun {
       configurationFile: options.configurationFile, settings: settings, user: user, postfix: postfix)
     var findings = about.findings + configuration.found.findings
     var connections: Int64?
+    var tablesAnswer = true
     if let settings {
       var tables = TableCheck(site: site, settings: settings)
       connections = tables.run()
       findings += tables.found.findings
+      tablesAnswer = !tables.found.findings.contains { $0.severity == .error }
     }
     findings += postfixFindings(site, connections)
     guard let settings else { return findings }
     var imap = [DovecotCheck(settings: settings, file: options.dovecotFile).findings()]
     imap.append(CourierCheck(settings: settings, directory: options.courierDirectory).findings())
     findings += LogCheck(site: site, settings: settings).findings() + imap.joined()
-    return try findings + mailboxFindings(site)
+    return try findings + mailboxFindings(site, tablesAnswer: tablesAnswer)
   }
 
   private func postfixFindings(_ site: Site, _ connections: Int64?) -> [Finding] {
@@ -81,13 +83,14 @@ package struct CheckRun {
     return check.found.findings
   }
 
-  private func mailboxFindings(_ site: Site) throws -> [Finding] {
+  private func mailboxFindings(_ site: Site, tablesAnswer: Bool) throws -> [Finding] {
     guard let settings = site.settings, site.user != nil || CurrentProcess.effectiveUser == 0 else {
       var skipped = FindingList(.mailboxes)
       skipped.skip("mailboxes, locks and clocks", because: "that takes root", remedy: .runAsRoot)
       return skipped.findings
     }
-    var mailboxes = MailboxCheck(site: site, settings: settings, count: options.mailboxCount)
+    var mailboxes = MailboxCheck(
+      site: site, settings: settings, count: options.mailboxCount, tablesAnswer: tablesAnswer)
     let (rows, sample) = try mailboxes.run()
     var findings = mailboxes.found.findings
     if case .success(let postfix) = postfix {

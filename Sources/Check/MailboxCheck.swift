@@ -23,12 +23,15 @@ struct MailboxCheck {
   private let settings: Settings
   /// How many mailboxes are examined.
   private let count: Int
+  /// `TableCheck` has found nothing that keeps a table from answering.
+  private let tablesAnswer: Bool
   private(set) var found = FindingList(.mailboxes)
 
-  init(site: Site, settings: Settings, count: Int) {
+  init(site: Site, settings: Settings, count: Int, tablesAnswer: Bool) {
     self.site = site
     self.settings = settings
     self.count = count
+    self.tablesAnswer = tablesAnswer
   }
 
   /// - Returns: the first mailboxes of the list, and one of the Maildirs, for tests.
@@ -60,6 +63,7 @@ struct MailboxCheck {
       return ([], nil)
     }
     checkLookups(rows)
+    checkUnit(rows)
     return (rows, try examine(rows))
   }
 
@@ -69,21 +73,27 @@ struct MailboxCheck {
   /// Looks mailboxes up as a delivery does, and compares them with the list.
   private mutating func checkLookups(_ rows: [MailboxRow]) {
     let lookup = MailboxLookup(settings)
-    let some = rows.filter { !$0.address.isEmpty && $0.isSound }.prefix(Self.maxLookups)
-    for row in some {
+    let named = rows.filter { !$0.address.isEmpty }
+    let some = named.filter(\.isSound).prefix(Self.maxLookups)
+    // What is wrong in the list may be wrong in the tables, too.
+    for row in named.filter({ !$0.isSound }).prefix(Self.maxLookups) + some {
       do {
         let query = AddressQuery(row.address, until: Deadline(secondsFromNow: 20))
         let mailbox = try site.actingAsUser { () throws(MailboxError) in
           try lookup.mailbox(of: query, for: site.user?.credentials)
         }
-        guard let difference = difference(row, mailbox) else { continue }
+        if mailbox == nil, row.hasCapitals {
+          return found.add(
+            .error, .lookup, "its address has capitals; Postfix asks in lower case, and finds nothing", at: row.name,
+            reason: "mail to it is refused as for an unknown mailbox", remedy: .lowerCase)
+        }
+        guard row.isSound, let difference = difference(row, mailbox) else { continue }
         return found.add(
           .warning, .listDiffers, difference, at: row.name,
           reason: "audit, status --all and recompute --all use the list, and deliveries the tables",
           remedy: .advice("set mailbox_list_query so that it gives what the tables give; see ullage.cf(5)"))
       } catch {
-        // `TableCheck` has reported a table that does not answer.
-        if error.isTemporary { return }
+        if error.isTemporary, !tablesAnswer { return }
         return found.add(
           .error, .lookup, error.shown, at: row.name, reason: "mail to it is deferred until that is corrected",
           remedy: .run(Command("ullage", "map", row.name, error.parameter.rawValue, "--all-steps")))
@@ -93,6 +103,30 @@ struct MailboxCheck {
       found.good(
         "the tables and the list agree on \(some.count == 1 ? "a mailbox" : "\(some.count) mailboxes")")
     }
+  }
+
+  /// Bytes: below this, ordinary mail does not fit into an empty mailbox.
+  private static let leastLimit: Int64 = 100_000
+
+  /// A column in MB or kB holds limits into which no ordinary message fits.
+  private mutating func checkUnit(_ rows: [MailboxRow]) {
+    let limits = rows.compactMap { row -> (name: String, bytes: Int64)? in
+      switch row.quota.source {
+      case .own where row.limit.bytes > 0: (row.name, row.limit.bytes)
+      case .setAside(let bytes): (row.name, bytes)
+      default: nil
+      }
+    }
+    let least = max(settings.messageSizeLimit, Self.leastLimit)
+    let small = limits.filter { $0.bytes < least }
+    guard let smallest = small.min(by: { $0.bytes < $1.bytes }) else { return }
+    let some = small.count == 1 ? "a limit is" : "\(small.count) of \(limits.count) limits are"
+    found.add(
+      .warning, .smallLimit, "\(some) below \(grouped(least)) bytes: \(grouped(smallest.bytes))",
+      at: smallest.name,
+      reason: "a limit is in bytes: if the column is in MB or kB, ordinary mail is refused",
+      remedy: .advice(
+        "multiply in both queries, as bigint, since an integer overflows: SELECT quota::bigint * 1048576 … for MB"))
   }
 
   private func difference(_ row: MailboxRow, _ mailbox: Mailbox?) -> String? {
@@ -183,6 +217,8 @@ struct MailboxCheck {
   /// What an audit would find, as far as it concerns the setup: one finding per kind.
   private mutating func add(_ findings: [Finding], of seen: Int) {
     let kinds: [(FindingKind, FindingKind, String)] = [
+      (.badLimit, .badLimit, "mail to it is deferred until that is corrected"),
+      (.nullInList, .nullInList, "a delivery does not find what the list lacks"),
       (.wrongRights, .mailboxRights, "mail to it is deferred, or others can read it"),
       (.brokenMaildir, .brokenMailbox, "mail to it is deferred"), (.badPath, .brokenMailbox, "mail to it is deferred"),
       (.brokenLedger, .brokenMailbox, "the IMAP server shows no quota, or a wrong one, until it is recounted"),

@@ -53,6 +53,7 @@ package enum FindingKind: String, Sendable, Codable, CaseIterable {
   case mailboxList = "mailbox-list"
   case lookup
   case listDiffers = "list-differs"
+  case smallLimit = "small-limit"
   case mailboxRights = "mailbox-rights"
   case brokenMailbox = "broken-mailbox"
   case quotaDriver = "quota-driver"
@@ -76,10 +77,10 @@ package enum FindingKind: String, Sendable, Codable, CaseIterable {
   /// Those that an audit may find.
   package static let ofAudit = allCases.filter { $0.command == .audit }
 
-  /// Those that a check may find: its own, and two that it shares with the audit.
-  package static let ofCheck = allCases.filter {
-    $0.command == .check || $0 == .headerLimit || $0 == .limitNotEnforced
-  }
+  /// Those that a check may find: its own, and those about rows and limits that it shares with the audit.
+  package static let ofCheck = allCases.filter { $0.command == .check || shared.contains($0) }
+
+  private static let shared: Set<FindingKind> = [.badLimit, .nullInList, .headerLimit, .limitNotEnforced]
 
   private enum Command {
     case audit, check, migrate
@@ -96,6 +97,7 @@ package enum FindingKind: String, Sendable, Codable, CaseIterable {
       .badTable, .tableRights, .databaseUnreachable, .noIndex, .lookupService, .postfixDirectory, .noEntry,
       .recipientLimit, .flags, .nullSender, .arguments, .program, .entryFields, .mailUser, .processLimit, .timeLimit,
       .softBounce, .noMail, .otherValue, .otherEntry, .logSocket, .base, .mailboxList, .lookup, .listDiffers,
+      .smallLimit,
       .mailboxRights, .brokenMailbox, .quotaDriver, .controlDirectory, .folderLayout, .trash, .countProfile, .fileLocks,
       .directorySync, .clock, .notChecked:
       .check

@@ -35,6 +35,9 @@ package enum Remedy: Sendable, Equatable, Codable {
 
   package static func run(_ commands: Command...) -> Remedy { .run(commands) }
   package static func set(_ name: String, _ value: String) -> Remedy { .set([Setting(name, value)]) }
+
+  /// Writes the addresses of PostfixAdmin's mailboxes in lower case.
+  package static let lowerCase = sql("UPDATE mailbox SET username = lower(username) WHERE username <> lower(username);")
 }
 
 /// A command for a shell, as words that are not quoted yet.

@@ -185,7 +185,9 @@ package final class PostgresConnection: @unchecked Sendable {
       // Rollback, insufficient resources, object in wrong state, operator intervention (PG_DIAG_SQLSTATE).
       let state =
         unsafe libpq.resultErrorField(result, CInt(UInt8(ascii: "C"))).map { unsafe String(cString: $0) } ?? ""
-      throw ["40", "53", "55", "57"].contains(state.prefix(2)) ? .cancelled(text) : .query(text)
+      // numeric_value_out_of_range
+      let hint = state == "22003" ? "; calculate with a larger type, such as quota::bigint" : ""
+      throw ["40", "53", "55", "57"].contains(state.prefix(2)) ? .cancelled(text) : .query(text + hint)
     }
     return unsafe (0..<libpq.rowCount(result)).map { row in
       unsafe (0..<libpq.columnCount(result)).map { column -> [UInt8]? in

@@ -59,7 +59,7 @@ package struct StatusPrinter {
     ].compactMap { $0 }
     return [
       .init(row.name), .init(report.usage.map { ByteSize.text($0.bytes) } ?? "-"),
-      .init(limits.isEmpty ? "none" : limits.joined(separator: ", ")),
+      .init(row.knownLimit == nil ? "unknown" : limits.isEmpty ? "none" : limits.joined(separator: ", ")),
       .init(percent.map { Bar.text(Double($0) / 100, width: 10) } ?? "", colour),
       .init(percent.map { "\($0)" } ?? "-", colour),
       .init(report.usage.map { grouped($0.messages) } ?? "-"), .init(row.quota.source.text),
@@ -88,8 +88,8 @@ package struct StatusPrinter {
     let (row, report) = (line.row, line.report)
     return Record([
       ("address", .text(row.name)), ("path", .text(row.pathText)), ("used_bytes", .init(report.usage?.bytes)),
-      ("limit_bytes", .number(row.limit.bytes)), ("percent", .init(line.percent)),
-      ("messages", .init(report.usage?.messages)), ("limit_messages", .number(row.limit.messages)),
+      ("limit_bytes", .init(row.knownLimit?.bytes)), ("percent", .init(line.percent)),
+      ("messages", .init(report.usage?.messages)), ("limit_messages", .init(row.knownLimit?.messages)),
       ("limit_source", .text(row.quota.source.name)), ("header_limit_bytes", .init(report.headerLimit?.bytes)),
       ("ledger_age_seconds", .init(report.ledgerModified.map { now - $0 })),
       ("problem", .init(remark(report).isEmpty ? nil : remark(report))),
@@ -103,6 +103,7 @@ extension EffectiveLimit.Source {
     switch self {
     case .own: "table"
     case .fallback, .setAside: "virtual_mailbox_limit"
+    case .unreadable: "not a number"
     case .given: "--limit"
     }
   }
@@ -112,6 +113,7 @@ extension EffectiveLimit.Source {
     switch self {
     case .own: "table"
     case .fallback, .setAside: "fallback"
+    case .unreadable: "unreadable"
     case .given: "option"
     }
   }

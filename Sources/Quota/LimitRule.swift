@@ -45,7 +45,12 @@ package struct EffectiveLimit: Equatable, Sendable {
     case setAside(Int64)
     /// The command line, or the ledger itself: no table was queried.
     case given
+    /// The value for this mailbox is no number, so its limit is unknown.
+    case unreadable
   }
+
+  /// The limit of a mailbox whose value is no number: deliveries to it are deferred.
+  package static let unreadable = EffectiveLimit(.none, .unreadable)
 
   package init(_ limit: QuotaLimit, _ source: Source) {
     self.limit = limit

@@ -33,7 +33,7 @@ struct JobMaker: ~Copyable {
   /// For a row of the list.
   mutating func job(_ row: MailboxRow) -> MailboxJob {
     do throws(MailboxError) {
-      return job(row, components: try MailboxLookup.components(of: row.path, suffix: suffix), limit: row.limit)
+      return job(row, components: try MailboxLookup.components(of: row.path, suffix: suffix), limit: row.knownLimit)
     } catch {
       let reason = if case .badPath(_, let reason) = error { reason } else { error.shown }
       return MailboxJob(

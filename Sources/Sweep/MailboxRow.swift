@@ -50,10 +50,13 @@ package struct MailboxRow: Sendable, Equatable {
     }
     let bytes = number(2)
     if let bytes, bytes < 0 { faults.append(.negative(bytes)) }
-    let messages = settings.tables(.virtual_mailbox_message_limit_maps).isEmpty ? nil : number(3)
+    let countsMessages = !settings.tables(.virtual_mailbox_message_limit_maps).isEmpty
+    let messages = countsMessages ? number(3) : nil
     // Deliveries enforce a limit of the list only if they look limits up.
     let isUsed = !settings.tables(.virtual_mailbox_limit_maps).isEmpty
-    quota = settings.limitRule.limit(bytes: isUsed ? bytes : nil, messages: messages)
+    let isUnreadable =
+      isUsed && bytes == nil && column(2) != nil || countsMessages && messages == nil && column(3) != nil
+    quota = isUnreadable ? .unreadable : settings.limitRule.limit(bytes: isUsed ? bytes : nil, messages: messages)
     if !isUsed, let bytes, bytes >= 0, bytes != quota.limit.bytes { faults.append(.unused(bytes)) }
     if case .setAside(let bytes) = quota.source { faults.append(.setAside(bytes)) }
     address = column(0) ?? []
@@ -76,6 +79,12 @@ package struct MailboxRow: Sendable, Equatable {
   }
 
   package var limit: QuotaLimit { quota.limit }
+
+  /// The limit for work on the mailbox: nil, the one in its ledger, if the row's cannot be read.
+  package var knownLimit: QuotaLimit? { quota.source == .unreadable ? nil : quota.limit }
+
+  /// Its address has capitals, and Postfix asks for addresses in lower case.
+  package var hasCapitals: Bool { foldCase(address) != address }
 
   /// Nothing is wrong with the row itself.
   package var isSound: Bool { faults.isEmpty }

@@ -72,6 +72,25 @@ struct AuditRulesTests {
     #expect(found.map(\.evidence) == [evidence])
   }
 
+  @Test("Where the limit is unknown, neither the ledger's first line nor its total is judged")
+  func unknownLimit() {
+    let row = MailboxRow(
+      address: Array("you@example.org".utf8), path: Array("example.org/you/".utf8), quota: .unreadable
+    ).with(.notANumber("10M"))
+    let report = Self.report { $0.usage = QuotaUsage(bytes: 1 << 50, messages: 1) }
+    #expect(Self.findings(report, row).map(\.kind) == [.badLimit])
+    #expect(Self.findings(Self.report { $0.fault = .missing }, row).map(\.kind) == [.badLimit])
+  }
+
+  @Test("A mailbox without a Maildir whose address has capitals gets no mail, and the statement mends that")
+  func capitals() {
+    let row = MailboxRow(address: Array("You@example.org".utf8), path: [], quota: EffectiveLimit(Self.limit, .own))
+    let found = Self.findings(MailboxReport(.absent), row)
+    #expect(found.map(\.kind) == [.absent] && found.first?.severity == .warning)
+    #expect(found.first?.reason == "its address has capitals, and Postfix asks in lower case")
+    #expect(found.first?.remedy == .lowerCase)
+  }
+
   @Test(
     "How far the work came",
     arguments: [

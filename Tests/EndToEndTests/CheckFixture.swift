@@ -9,7 +9,10 @@ class CheckFixture {
   let files: PostfixFiles
   var host: MailHost { site.host }
 
-  static let required = "message_size_limit = 10240000\nvirtual_mailbox_limit_override = yes"
+  static let required = "message_size_limit = 500000\nvirtual_mailbox_limit_override = yes"
+
+  static let main =
+    "virtual_transport = ullage\nullage_destination_recipient_limit = 1\nmessage_size_limit = 500000\n"
 
   convenience init() throws { try self.init(cluster: nil) }
 
@@ -19,7 +22,7 @@ class CheckFixture {
     try site.add("a")
     files = try PostfixFiles(
       site.host.sandbox,
-      main: "virtual_transport = ullage\nullage_destination_recipient_limit = 1\n",
+      main: Self.main,
       master: "ullage unix - n n - 20 pipe " + PostfixInstance.entry(site.host, program: MailHost.program) + "\n")
     try lock()
   }

@@ -60,7 +60,7 @@ final class CheckSiteTests: CheckFixture {
     try site.add("a")
     try own.sql("CREATE ROLE nobody LOGIN; GRANT SELECT ON ALL TABLES IN SCHEMA public TO nobody")
     let files = try PostfixFiles(
-      site.host.sandbox, main: "virtual_transport = ullage\nullage_destination_recipient_limit = 1\n",
+      site.host.sandbox, main: Self.main,
       master: "ullage unix - n n - 20 pipe " + PostfixInstance.entry(site.host, program: MailHost.program) + "\n")
     for name in ["list.cf", "limits.cf"] {
       let text = try #require(site.host.sandbox.text(name))
@@ -100,7 +100,7 @@ final class CheckSiteTests: CheckFixture {
       site.host.sandbox("ullage.cf"), socket: socket,
       launcher: ["setpriv", "--reuid=games", "--regid=\(MailUser.group)", "--clear-groups"])
     let files = try PostfixFiles(
-      site.host.sandbox, main: "virtual_transport = ullage\nullage_destination_recipient_limit = 1\n",
+      site.host.sandbox, main: Self.main,
       master: "ullage unix - n n - 20 pipe " + PostfixInstance.entry(site.host, program: MailHost.program) + "\n")
     let served = try site.host.ullage(
       "check", "--postfix=\(files.path)", "--format=jsonl", "--dovecot=/nowhere", "--courier=/nowhere",
@@ -188,6 +188,67 @@ final class CheckSiteTests: CheckFixture {
     #expect(
       limit["kind"] == "list-differs"
         && limit["finding"] == "its limit is 1000000 bytes in the list and 999 bytes for deliveries", "\(limit)")
+  }
+
+  @Test(
+    "A row that is wrong in the list and in the tables is an error, whatever the sound rows say",
+    arguments: ["10000000S", "104857600.00", "many", ""])
+  func badRows(limit: String) throws {
+    try site.cluster.sql("ALTER TABLE \(site.table) ALTER bytes TYPE text")
+    try site.list("b@example.org", "example.org/b/", bytes: limit)
+    let found = try findings().map { "\($0["severity"] ?? "") \($0["kind"] ?? ""): \($0["finding"] ?? "")" }
+    #expect(found.contains("error bad-limit: its limit \"\(limit)\" is not a whole number"), "\(found)")
+    #expect(found.contains { $0.hasPrefix("error lookup: ") }, "\(found)")
+  }
+
+  @Test(
+    "Limits that no ordinary message fits into are a warning: the column may be in MB; a sum that overflows says so")
+  func unit() throws {
+    try site.cluster.sql("UPDATE \(site.table) SET bytes = 8192; ALTER TABLE \(site.table) ALTER bytes TYPE int")
+    let small = try #require(try findings("--ignore=header-limit").first)
+    #expect(
+      small["kind"] == "small-limit"
+        && small["finding"] == "a limit is below 500,000 bytes: 8,192", "\(small)")
+    // The remedy without its cast, and with it.
+    try host.sandbox.write(
+      "limits.cf", site.cluster.tableFile("SELECT bytes * 1048576 FROM \(site.table) WHERE address = '%s'"))
+    try lock()
+    let overflow = try #require(try findings().first { $0["kind"] == "lookup" })
+    #expect(overflow["finding"]?.contains("integer out of range; calculate with a larger type") == true, "\(overflow)")
+    try site.configure(
+      Self.required
+        + "\nmailbox_list_query = SELECT address, path, bytes::bigint * 1048576, messages FROM \(site.table)")
+    try host.sandbox.write(
+      "limits.cf", site.cluster.tableFile("SELECT bytes::bigint * 1048576 FROM \(site.table) WHERE address = '%s'"))
+    try lock()
+    #expect(try findings("--ignore=header-limit").filter { $0["severity"] != "good" } == [])
+  }
+
+  @Test("An address with capitals is not found, and the printed statement mends it")
+  func capitals() throws {
+    try site.cluster.sql("UPDATE \(site.table) SET address = 'A@Example.org'")
+    let found = try #require(try findings().first)
+    #expect(
+      found["kind"] == "lookup" && found["finding"]?.hasPrefix("its address has capitals; ") == true, "\(found)")
+    let statement = try #require(found["remedy"])
+    try site.cluster.sql(
+      statement.replacing("mailbox", with: site.table).replacing("username", with: "address"))
+    #expect(try kinds().filter { !$0.hasPrefix("good") } == [])
+  }
+
+  @Test("A query without the address gives one answer to all, and is an error")
+  func constantQuery() throws {
+    try host.sandbox.write("list.cf", site.cluster.tableFile("SELECT path FROM \(site.table)"))
+    try lock()
+    let found = try findings().filter { $0["kind"] == "bad-table" }
+    #expect(
+      found.count == 1 && found[0]["severity"] == "error"
+        && found[0]["finding"] == "its query contains no part of the address, such as '%s'", "\(found)")
+    // A user id may be the same for all.
+    try host.sandbox.write("list.cf", site.cluster.tableFile("SELECT path FROM \(site.table) WHERE address = '%s'"))
+    try host.sandbox.write("uids.cf", site.cluster.tableFile("SELECT \(MailUser.id)"))
+    try configure("virtual_uid_maps = pgsql:\(host.sandbox("uids.cf"))")
+    #expect(try !kinds().contains { $0.hasSuffix("bad-table") })
   }
 
   @Test("An unprivileged user is told what could not be checked, and gets no false errors")

@@ -18,9 +18,12 @@ struct FindingKindTests {
     #expect(Set(listed) == Set(kinds.map(\.rawValue)) && listed.count == Set(listed).count)
   }
 
-  @Test("An audit and a check share the two kinds about limits, and a migration shares none")
+  @Test("An audit and a check share the kinds about rows and limits, and a migration shares none")
   func shared() {
-    #expect(Set(FindingKind.ofAudit).intersection(FindingKind.ofCheck) == [.headerLimit, .limitNotEnforced])
+    #expect(
+      Set(FindingKind.ofAudit).intersection(FindingKind.ofCheck) == [
+        .badLimit, .nullInList, .headerLimit, .limitNotEnforced,
+      ])
     let others = Set(FindingKind.allCases).subtracting(FindingKind.ofAudit).subtracting(FindingKind.ofCheck)
     #expect(others == [.obstacle, .changed, .different])
   }

@@ -65,6 +65,27 @@ struct MailboxRowTests {
     #expect(row.quota == EffectiveLimit(QuotaLimit(bytes: 5000), .setAside(1000)))
   }
 
+  @Test(
+    "A limit that is no number is unknown, and no other takes its place", arguments: ["10000000S", "104857600.00", ""])
+  func unreadable(limit: String) throws {
+    let row = try Self.row(["a", "p/", limit])
+    #expect(row.quota == .unreadable && row.knownLimit == nil && row.limit == .none)
+    // Where deliveries do not look limits up, the list's do not matter.
+    #expect(try Self.row(["a", "p/", limit], "virtual_mailbox_limit = 5000\n").knownLimit == QuotaLimit(bytes: 5000))
+    let maps = "virtual_mailbox_message_limit_maps = static:0\n"
+    #expect(try Self.row(["a", "p/", "1000", limit], Self.limits + maps).knownLimit == nil)
+    #expect(try Self.row(["a", "p/", nil]).knownLimit != nil, "NULL means virtual_mailbox_limit, as for a delivery")
+  }
+
+  @Test(
+    "Capitals in an address are noticed, those of ASCII and others",
+    arguments: [
+      ("a@b.org", false), ("A@b.org", true), ("a@B.org", true), ("ä@b.org", false), ("Ä@b.org", true),
+    ])
+  func capitals(address: String, hasCapitals: Bool) throws {
+    #expect(try Self.row([address, "p/", "1"]).hasCapitals == hasCapitals)
+  }
+
   @Test("A row without an address is named by its path")
   func name() throws {
     #expect(try Self.row([nil, "b.org/a/", "1"]).name == "b.org/a/")
