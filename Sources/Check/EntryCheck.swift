@@ -83,7 +83,7 @@ struct EntryCheck {
   private mutating func checkUser() {
     let name = entry.service.attributes["user"] ?? ""
     guard !name.isEmpty else { return addUser("user= is missing", "pipe(8) does not start without it") }
-    guard let user = User(ofEntry: name) else { return addUser("there is no user \(name)", "pipe(8) does not start") }
+    guard let user = User(ofEntry: name) else { return addUser(User.unknown(name), "pipe(8) does not start") }
     if Int64(user.id) < max(1, entry.site.settings?.minimumUser ?? 100) {
       addUser(
         "\(user.name) is uid \(user.id), below virtual_minimum_uid",

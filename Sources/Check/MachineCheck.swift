@@ -50,7 +50,8 @@ struct MachineCheck {
   private mutating func checkFileSystem(_ maildir: Path) throws(SystemError) {
     let tmp = try File(open: maildir.appending("tmp"), [.directory, .noFollow])
     try checkDirectorySync(maildir)
-    let trial = try TrialFile.make(in: tmp)
+    let isOnNetwork = try tmp.isOnNetworkFileSystem()
+    let trial = try TrialFile.make(in: tmp, isNamed: isOnNetwork)
     let now = Timestamp.now.seconds
     let stamp = try trial.file.fstat().modified.seconds
     if abs(stamp - now) > 5 {
@@ -59,7 +60,7 @@ struct MachineCheck {
         at: maildir.text, reason: "the age of a count decides whether a message may be refused",
         remedy: .advice("synchronize both hosts with one time server (chrony, systemd-timesyncd)"))
     }
-    guard try tmp.isOnNetworkFileSystem() else {
+    guard isOnNetwork else {
       return found.good("the Maildirs are on a local file system, where locks work")
     }
     do {
@@ -104,19 +105,20 @@ struct MachineCheck {
   }
 }
 
-/// A file for tests in the directory `tmp`: unnamed where the file system can, else removed with this value. On some
-/// network file systems a lock on a file that has lost its name proves nothing.
+/// A file for tests in the directory `tmp`: unnamed, or removed with this value. On a network file system it has a name,
+/// since a lock on a file without one may prove nothing there.
 private struct TrialFile: ~Copyable {
   let file: File
   /// Where it has the name, nil for an unnamed file.
   private let directory: File?
-  private static let name = Path("\(CurrentProcess.identifier).ullage-check".utf8) ?? "ullage-check"
+  private static let name: Path? = {
+    let host = CurrentProcess.hostName.filter { $0 != UInt8(ascii: "/") }
+    return Path(Array("\(CurrentProcess.identifier).ullage-check.".utf8) + host)
+  }()
 
-  static func make(in tmp: borrowing File) throws(SystemError) -> TrialFile {
-    do {
+  static func make(in tmp: borrowing File, isNamed: Bool) throws(SystemError) -> TrialFile {
+    guard isNamed, let name else {
       return TrialFile(file: try File(openat: tmp, ".", [.readWrite, .unnamed], mode: 0o600), directory: nil)
-    } catch {
-      guard [Errno.EOPNOTSUPP, Errno.EISDIR, Errno.EINVAL].contains(error.number) else { throw error }
     }
     let directory = try File(openat: tmp, ".", [.directory])
     return TrialFile(
@@ -128,5 +130,5 @@ private struct TrialFile: ~Copyable {
     self.directory = directory
   }
 
-  deinit { directory?.unlinkIfThere(Self.name) }
+  deinit { if let name = Self.name { directory?.unlinkIfThere(name) } }
 }

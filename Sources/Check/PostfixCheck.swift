@@ -73,7 +73,8 @@ struct PostfixCheck {
     let transport = try postfix.value(of: "virtual_transport") ?? ""
     guard let own = names.first(where: { transport.split(separator: ":").first == $0[...] }) else {
       return found.add(
-        .notice, .noMail, "virtual_transport is \(transport), not \(names[0])", at: "\(postfix.path)/main.cf",
+        .notice, .noMail, "virtual_transport is \(transport.isEmpty ? "empty" : transport), not \(names[0])",
+        at: "\(postfix.path)/main.cf",
         reason: "mail arrives here only for domains that transport_maps sends here",
         remedy: .run(postfix.postconf("-e", "virtual_transport=\(names[0])"), postfix.reload))
     }

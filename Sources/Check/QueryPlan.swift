@@ -7,9 +7,10 @@ struct QueryPlan {
 
   /// Nil if it is not such a text.
   init?(json: [UInt8]) {
-    do { root = try JSONDecoder().decode([Statement].self, from: Data(json)).first.map(\.plan) ?? Node() } catch {
-      return nil
-    }
+    let statements: [Statement]
+    do { statements = try JSONDecoder().decode([Statement].self, from: Data(json)) } catch { return nil }
+    guard let statement = statements.first else { return nil }
+    root = statement.plan
   }
 
   /// A relation of which a plan reads every row, and the condition that it applies to each.
@@ -36,12 +37,12 @@ struct QueryPlan {
 
   /// A node of a plan, as far as it matters here.
   private struct Node: Decodable {
-    var type = ""
-    var relation: String?
-    var indexCondition: String?
-    var filter: String?
-    var recheck: String?
-    var plans: [Node]?
+    let type: String
+    let relation: String?
+    let indexCondition: String?
+    let filter: String?
+    let recheck: String?
+    let plans: [Node]?
 
     var readsEveryRow: Bool {
       switch type {

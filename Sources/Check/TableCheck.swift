@@ -210,7 +210,7 @@ struct TableCheck {
     let answer = try connection.query(Array("EXPLAIN (FORMAT JSON) ".utf8) + statement, until: deadline)
     try connection.execute(Array("ROLLBACK".utf8), until: deadline)
     guard let plan = QueryPlan(json: answer.first?.first.flatMap { $0 } ?? []) else {
-      return found.skip("whether an index helps \(table.text)", because: "EXPLAIN (FORMAT JSON) gave no plan")
+      return found.skip("whether an index helps \(table.text)", because: "its plan could not be read")
     }
     guard let (relation, filter) = plan.wholeScan else { return }
     let isLarge = try hasManyRows(relation, connection, until: deadline)

@@ -17,8 +17,13 @@ struct DirectoryStamp: Equatable {
 
   /// - Parameter status: reads the directory's status; called after the clock was read.
   init(_ status: () throws(SystemError) -> FileStatus) throws(SystemError) {
-    lookedAt = .coarse
-    let status = try status()
+    let now = Timestamp.coarse
+    self.init(try status(), lookedAt: now)
+  }
+
+  /// - Parameter lookedAt: the coarse clock just before the status was read.
+  init(_ status: FileStatus, lookedAt: Timestamp) {
+    self.lookedAt = lookedAt
     identity = status.identity
     modified = status.modified
     changed = status.changed

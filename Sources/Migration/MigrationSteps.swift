@@ -11,7 +11,7 @@ extension Migration {
   mutating func findUser() throws(ConfigurationError) {
     if let name = options.user {
       plan.user = name
-      guard let user = User(ofEntry: name) else { return obstacle("--user", "there is no user \(name)") }
+      guard let user = User(ofEntry: name) else { return obstacle("--user", User.unknown(name)) }
       return try refuseSystemUser(user, "--user")
     }
     plan.user = "vmail"

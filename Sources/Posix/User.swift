@@ -29,6 +29,11 @@ package struct User: Sendable, Equatable {
     credentials = Credentials(user: user.id, group: group)
   }
 
+  /// Says that `init(ofEntry:)` found none.
+  package static func unknown(_ text: String) -> String {
+    text.contains(":") ? "there is no such user or group: \(text)" : "there is no user \(text)"
+  }
+
   private init?(_ entry: UnsafeMutablePointer<passwd>?) {
     guard let entry = unsafe entry, let name = unsafe entry.pointee.pw_name else { return nil }
     self.name = unsafe String(cString: name)

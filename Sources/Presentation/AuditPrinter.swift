@@ -16,8 +16,8 @@ package protocol AuditPrinter {
 }
 
 /// How an audit is written.
-package enum AuditFormat {
-  case records(any RecordWriter)
+package enum AuditFormat: Sendable {
+  case records(@Sendable (Output) -> any RecordWriter)
   /// - quiet: nothing is written when nothing was found.
   case text(quiet: Bool)
   case nagios
@@ -26,7 +26,7 @@ package enum AuditFormat {
     switch self {
     case .nagios: NagiosLine(output)
     case .text(let quiet): AuditText(remedies, quiet: quiet, to: output, style: style)
-    case .records(let writer): AuditRecords(remedies, writer)
+    case .records(let makeWriter): AuditRecords(remedies, makeWriter(output))
     }
   }
 }

@@ -15,7 +15,7 @@ package struct CheckPrinter {
   }
 
   package func write(_ findings: [Finding], as format: OutputFormat) throws {
-    if var writer = format.recordWriter(to: output) {
+    if var writer = format.makeWriter?(output) {
       for finding in findings where finding.severity != .good { try writer.write(record(finding)) }
       try writer.finish()
     } else {

@@ -5,12 +5,12 @@ package enum OutputFormat: String, CaseIterable, Sendable {
   case table, json, jsonl, csv
 
   /// What writes records in this format; nil for a table, which each command lays out by itself.
-  package func recordWriter(to output: Output) -> (any RecordWriter)? {
+  package var makeWriter: (@Sendable (Output) -> any RecordWriter)? {
     switch self {
     case .table: nil
-    case .json: JSONWriter(output)
-    case .jsonl: JSONLinesWriter(output)
-    case .csv: CSVWriter(output)
+    case .json: { JSONWriter($0) }
+    case .jsonl: { JSONLinesWriter($0) }
+    case .csv: { CSVWriter($0) }
     }
   }
 }

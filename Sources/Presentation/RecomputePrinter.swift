@@ -26,7 +26,7 @@ package struct RecomputePrinter {
     self.isDryRun = isDryRun
     self.showsAll = showsAll
     self.output = output
-    writer = format.recordWriter(to: output)
+    writer = format.makeWriter?(output)
     table = TextTable(
       [
         ("MAILBOX", .left), ("BEFORE", .right), ("COUNTED", .right), ("MESSAGES", .right), ("DRIFT", .right),

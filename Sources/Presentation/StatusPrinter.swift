@@ -35,7 +35,7 @@ package struct StatusPrinter {
   }
 
   package func write(_ lines: [StatusLine], as format: OutputFormat) throws {
-    if var writer = format.recordWriter(to: output) {
+    if var writer = format.makeWriter?(output) {
       for line in lines { try writer.write(record(line)) }
       return try writer.finish()
     }

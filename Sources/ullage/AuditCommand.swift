@@ -181,11 +181,9 @@ struct AuditCommand: ParsableCommand {
     // Fail early if the state cannot be written.
     try file?.save(state)
     let run = try AuditRun(settings, options, state, waiting: sayThatItWaits)
-    let output = Output.standard()
-    let auditFormat =
-      nagios ? AuditFormat.nagios : format.recordWriter(to: output).map { .records($0) } ?? .text(quiet: quiet)
+    let auditFormat = nagios ? AuditFormat.nagios : format.makeWriter.map { .records($0) } ?? .text(quiet: quiet)
     var printer = auditFormat.printer(
-      RemedyText(configurationFile: configurationOption.path), to: output, style: .standardOutput)
+      RemedyText(configurationFile: configurationOption.path), to: .standard(), style: .standardOutput)
     let meter = try ProgressMeter("mailboxes") { try run.count() }
     meter.done = run.state.mailboxes
     let listener = AuditRun.Listener(

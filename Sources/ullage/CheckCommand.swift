@@ -58,7 +58,7 @@ struct CheckCommand: ParsableCommand {
 
   func validate() throws {
     guard (0...100_000).contains(mailboxes) else { throw ValidationError("--mailboxes must be from 0 to 100000") }
-    if let user, User(ofEntry: user) == nil { throw ValidationError("--user: there is no user \(user)") }
+    if let user, User(ofEntry: user) == nil { throw ValidationError("--user: \(User.unknown(user))") }
   }
 
   func run() throws {

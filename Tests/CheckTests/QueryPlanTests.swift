@@ -64,7 +64,7 @@ struct QueryPlanTests {
     #expect(found?.relation == relation && found?.filter == filter)
   }
 
-  @Test("What is no plan is none", arguments: ["", "Seq Scan on mailbox", "{}", "[1]", #"[{"Plan": 5}]"#])
+  @Test("What is no plan is none", arguments: ["", "Seq Scan on mailbox", "{}", "[]", "[1]", #"[{"Plan": 5}]"#])
   func noPlan(text: String) {
     #expect(QueryPlan(json: Array(text.utf8)) == nil)
   }

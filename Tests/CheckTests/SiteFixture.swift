@@ -45,6 +45,10 @@ struct SiteFixture {
   }
 }
 
+extension Finding {
+  var isTrouble: Bool { severity == .error || severity == .warning }
+}
+
 extension [Finding] {
   /// `severity kind evidence` of each, without what is as it should be.
   var lines: [String] {

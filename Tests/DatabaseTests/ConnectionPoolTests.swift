@@ -87,17 +87,18 @@ struct ConnectionPoolTests {
     #expect(error?.shown.contains(second.host) == true, "\(error?.shown ?? "")")
   }
 
-  @Test("A silent server costs a query no more than its time")
+  @Test("A query of a silent server ends at its deadline, and the next one tries the server again")
   func silent() throws {
     let server = try BadServer(isSilent: true)
     let pool = ConnectionPool()
     #expect(Self.ask(pool, try Self.settings(server.host), seconds: 1) == .timedOut)
     // The query's time was over, not the host's: the next one tries it again.
     #expect(Self.ask(pool, try Self.settings(server.host), seconds: 1) == .timedOut)
-    #expect(server.connections == 2)
+    // The last one may still be in the queue of the socket.
+    try waitUntil("the second connection") { server.connections == 2 ? () : nil }
   }
 
-  @Test("A deadline that has passed asks nobody")
+  @Test("After the deadline no host is tried")
   func passed() throws {
     let server = try BadServer()
     #expect(Self.ask(ConnectionPool(), try Self.settings(server.host), seconds: 0) == .timedOut)
@@ -127,7 +128,7 @@ struct ConnectionPoolTests {
     #expect(first.connections == 1 && second.connections == 1)
   }
 
-  @Test("Without anybody to tell, a lost connection is not tried again")
+  @Test("If no listener waits, a lost connection is not opened again")
   func noRetry() throws {
     let server = try BadServer()
     let connection = RetryingConnection(try Self.settings(server.host), waiting: nil)

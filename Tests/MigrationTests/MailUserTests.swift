@@ -81,10 +81,11 @@ struct MailUserTests {
     #expect(try obstacles(plan(least, user: name)).isEmpty == (name != "root"))
   }
 
-  @Test("A user or group that does not exist is said to")
+  @Test("A user or a group that does not exist is an obstacle")
   func unknownUser() throws {
     #expect(obstacles(try plan(user: "nosuchuser")) == ["--user: there is no user nosuchuser"])
-    #expect(obstacles(try plan(user: "nobody:nosuchgroup")) == ["--user: there is no user nobody:nosuchgroup"])
+    #expect(
+      obstacles(try plan(user: "nobody:nosuchgroup")) == ["--user: there is no such user or group: nobody:nosuchgroup"])
   }
 
   @Test(

@@ -52,7 +52,7 @@ struct ChildProcessTests {
     let sandbox = try Sandbox()
     let error = #expect(throws: SystemError.self) {
       try Self.shell(
-        "echo $$ > \(sandbox("pid")); exec cat < /dev/zero > /dev/null", until: Deadline(secondsFromNow: 1))
+        "echo $$ > \(sandbox("pid")); exec cat < /dev/zero > /dev/null", until: Deadline(secondsFromNow: 5))
     }
     #expect(error?.number == ETIMEDOUT)
     let process = try #require(sandbox.text("pid").flatMap { pid_t($0.trimmingCharacters(in: .newlines)) })
@@ -64,78 +64,5 @@ struct ChildProcessTests {
     #expect(throws: SystemError(.posix_spawn, "/nonexistent".utf8, ENOENT)) {
       try ChildProcess.run("/nonexistent", [], limit: 10, until: .never)
     }
-  }
-}
-
-/// The user and group databases, as far as every machine has the same.
-struct UserTests {
-  @Test("Root is found by name and by id; what is unknown is nil")
-  func users() throws {
-    let root = try #require(User(named: "root"))
-    #expect(root.id == 0 && root.group == 0 && User(id: 0) == root)
-    #expect(User(named: "no such user") == nil && User(named: "") == nil && User(id: 4_000_000) == nil)
-    #expect(User.name(of: 0) == "root" && User.name(of: 4_000_000) == "uid 4000000")
-  }
-
-  @Test(
-    "user= of pipe(8) is a user, or a user and a group",
-    arguments: [
-      ("nobody", true), ("nobody:daemon", true), ("nobody:no such group", false), ("no such user", false),
-      ("no such user:daemon", false), ("", false), (":daemon", false), ("nobody:", true), (":", false),
-    ])
-  func entry(text: String, isKnown: Bool) throws {
-    let user = User(ofEntry: text)
-    #expect((user != nil) == isKnown)
-    if text.hasSuffix(":daemon"), let user {
-      #expect(user.group == Group.id(of: "daemon") && user.id == User(named: "nobody")?.id)
-    }
-  }
-
-  @Test("Groups are found by name and by id; nobody works with root's group")
-  func groups() throws {
-    let daemon = try #require(Group.id(of: "daemon"))
-    #expect(Group.name(of: daemon) == "daemon" && Group.name(of: 0) == "root")
-    #expect(Group.id(of: "no such group") == nil && Group.name(of: 4_000_000) == nil)
-    #expect(Group.primary(of: 0) == 65534 && Group.primary(of: 4_000_000) == 65534)
-    #expect(try Group.primary(of: #require(User(named: "daemon")).id) == daemon)
-  }
-}
-
-/// Times and their texts.
-struct TimestampTests {
-  @Test("A time is within a span if it is in the past and not older")
-  func within() {
-    let now = Timestamp.now
-    #expect(now.isWithin(seconds: 60))
-    #expect(now.adding(seconds: -50).isWithin(seconds: 60) && !now.adding(seconds: -61).isWithin(seconds: 60))
-    #expect(!now.adding(seconds: 60).isWithin(seconds: 600))
-  }
-
-  @Test("Sums saturate, since a file may have any time stamp")
-  func saturation() {
-    let end = Timestamp(seconds: .max, nanoseconds: 5)
-    #expect(end.adding(seconds: 1) == end)
-    #expect(Timestamp(seconds: .max - 1, nanoseconds: 0).adding(seconds: 900).seconds == .max)
-    #expect(!end.isWithin(seconds: .max))
-  }
-
-  @Test("Nanoseconds decide between equal seconds")
-  func order() {
-    #expect(Timestamp(seconds: 5, nanoseconds: 1) < Timestamp(seconds: 5, nanoseconds: 2))
-    #expect(Timestamp(seconds: 5, nanoseconds: 999_999_999) < Timestamp(seconds: 6, nanoseconds: 0))
-    #expect(!(Timestamp(seconds: 5, nanoseconds: 1) < Timestamp(seconds: 5, nanoseconds: 1)))
-  }
-
-  @Test("The text for the log is what date(1) prints for that second", arguments: [0, 951_826_554, 1_764_353_101])
-  func syslogText(seconds: Int64) throws {
-    let date = try Command.check(["date", "-d", "@\(seconds)", "+%b %e %H:%M:%S"])
-    #expect(Timestamp(seconds: seconds, nanoseconds: 0).syslogText + "\n" == date)
-  }
-
-  @Test("A day ends at midnight of the local time")
-  func localDay() {
-    let day = Timestamp(seconds: 1_764_353_101, nanoseconds: 0)
-    #expect(day.adding(seconds: 86400).localDay == day.localDay + 1)
-    #expect(Timestamp(seconds: 0, nanoseconds: 0).localDay.magnitude <= 1)
   }
 }

@@ -35,15 +35,14 @@ struct AuditPrinterTests {
   }
 
   private func records(_ format: OutputFormat) throws -> String {
-    let page = Page()
-    let writer = try #require(format.recordWriter(to: page.output))
-    return try text(.records(writer), on: page)
+    try text(.records(try #require(format.makeWriter)))
   }
 
   private func text(
     _ format: AuditFormat, _ state: AuditState = state(), findings: [Finding] = findings, isComplete: Bool = true,
-    colours: Bool = false, on page: Page = Page()
+    colours: Bool = false
   ) throws -> String {
+    let page = Page()
     var printer = format.printer(Samples.remedies, to: page.output, style: TerminalStyle(colours: colours))
     for finding in findings { try printer.write(finding) }
     try printer.finish(state, seconds: 9.06, isComplete: isComplete)
@@ -145,7 +144,7 @@ struct AuditPrinterTests {
         ullage recompute lena@example.org,700,1,false
 
         """))
-    #expect(OutputFormat.table.recordWriter(to: Page().output) == nil)
+    #expect(OutputFormat.table.makeWriter?(Page().output) == nil)
   }
 
   @Test(

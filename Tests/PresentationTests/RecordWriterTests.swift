@@ -18,7 +18,7 @@ struct RecordWriterTests {
 
   private func text(_ format: OutputFormat, _ records: [Record]) throws -> String {
     let page = Page()
-    var writer = try #require(format.recordWriter(to: page.output))
+    var writer = try #require(format.makeWriter?(page.output))
     for record in records { try writer.write(record) }
     try writer.finish()
     return page.text
@@ -61,7 +61,7 @@ struct RecordWriterTests {
 
   @Test("A table is for people, and has no records")
   func table() {
-    #expect(OutputFormat.table.recordWriter(to: Page().output) == nil)
+    #expect(OutputFormat.table.makeWriter?(Page().output) == nil)
   }
 
   @Test("Output is written in large pieces, and what is left at the end")

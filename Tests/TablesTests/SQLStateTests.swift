@@ -81,44 +81,4 @@ struct SQLStateTests {
   func dollars(text: String) {
     #expect(Self.state(after: text) == .code)
   }
-
-  @Test("It does not matter in which pieces a text is read, except that a name may not be cut")
-  func pieces() {
-    for text in ["SELECT 'it''s' || E'\\'' || $q$ ' $q$ -- '\n || '", "/* /* ' */ */ U&'a' \n 'b", "\"x\"\"'\" = 'a"] {
-      var state = SQLState.code
-      var before: [UInt8] = []
-      for byte in text.utf8 { state.read([byte], after: &before) }
-      #expect(state == Self.state(after: text), "\(text)")
-    }
-  }
-}
-
-/// The parts of a key.
-struct KeyPartsTests {
-  @Test(
-    "A key is split at its last @; labels are counted from the right",
-    arguments: [
-      ("u@a.b.c", "u", "a.b.c", ["c", "b", "a"]), ("u", "u", nil, []), ("@d", "", "d", ["d"]), ("u@", "u", nil, []),
-      ("a@b@c", "a@b", "c", ["c"]), ("u@a..b", "u", "a..b", ["b", "a"]), ("u@.a.", "u", ".a.", ["a"]),
-      ("", "", nil, []),
-    ] as [(String, String, String?, [String])])
-  func parts(key: String, user: String, domain: String?, labels: [String]) {
-    let parts = KeyParts(Array(key.utf8))
-    func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }
-    #expect(text(parts.whole) == key && text(parts.user) == user && parts.domain.map(text) == domain)
-    #expect(parts.labels.map(text) == labels)
-  }
-
-  @Test(
-    "A result format needs parts of the key for capitals, and of the value for small letters",
-    arguments: [
-      ("%s", "k", "v@w", "v@w"), ("%u/%d/", "k", "v@w", "v/w/"), ("%d", "k", "v", nil), ("%S-%s", "k@l", "v", "k@l-v"),
-      ("%U", "@l", "v", nil), ("%D", "k@l", "v", "l"), ("%1", "k@a.b", "v", "b"), ("%3", "k@a.b", "v", nil),
-      ("100%%", "k", "v", "100%"), ("", "k", "v", ""),
-    ] as [(String, String, String, String?)])
-  func resultFormat(format: String, key: String, value: String, result: String?) throws {
-    let template = try ResultTemplate(Array(format.utf8), line: nil)
-    let text = template.text(for: Array(value.utf8), key: Array(key.utf8))
-    #expect(text.map { String(decoding: $0, as: UTF8.self) } == result)
-  }
 }

@@ -108,7 +108,7 @@ struct TableErrorTests {
   }
 
   @Test(
-    "A key that a query does not concern asks no database, not even one that is not there",
+    "No database is asked for a key to which the query does not apply",
     arguments: [
       ("SELECT '%d'", "", "user"), ("SELECT '%s'", "domain = other.example", "you@example.org"),
       ("SELECT '%s'", "domain = example.org", "user"), ("SELECT '%3'", "", "you@example.org"),
@@ -120,7 +120,7 @@ struct TableErrorTests {
     #expect(try TableSet().lookup(TableQuery(Array(key.utf8), until: .never), in: [reference]) == nil)
   }
 
-  @Test("A server that is not there is asked about; whether it runs is the question to ask")
+  @Test("If a server does not answer, the error asks whether it runs")
   func absentServer() throws {
     let error = try Self.error("socketmap:unix:/nonexistent:m")
     #expect(error?.kind == .temporary)

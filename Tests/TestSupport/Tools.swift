@@ -57,7 +57,13 @@ package final class LoopDisk {
   /// Repeats a command that fails while a file is open: a program that the code under test starts at this moment, in
   /// another test, has a copy of every descriptor until its exec.
   private func whenIdle(_ command: [String]) throws {
-    try waitUntil(command.joined(separator: " ")) { try Command.run(command).status == 0 ? () : nil }
+    var last = Command.Ending(status: 0, output: "", errors: "")
+    do {
+      try waitUntil(command.joined(separator: " ")) {
+        last = try Command.run(command)
+        return last.status == 0 ? () : nil
+      }
+    } catch { throw TestError("\(error): \(last.errors)") }
   }
 
   deinit {
