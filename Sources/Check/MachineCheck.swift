@@ -105,7 +105,7 @@ struct MachineCheck {
   }
 }
 
-/// A file for tests in the directory `tmp`: unnamed, or removed with this value. On a network file system it has a name,
+/// A file for tests in the directory `tmp`: unnamed, or removed with this value. On a network file system it is named,
 /// since a lock on a file without one may prove nothing there.
 private struct TrialFile: ~Copyable {
   let file: File
