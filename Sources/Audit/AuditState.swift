@@ -7,6 +7,9 @@ import Sweep
 /// All findings are counted, but only the worst few of each kind are kept, so that a million of them take
 /// no more memory than a few hundred.
 package struct AuditState: Sendable, Codable, Equatable {
+  /// The form of the file: a state of another one is not continued.
+  static let currentVersion = 1
+  private(set) var version = AuditState.currentVersion
   /// The fingerprint of the options; a run with other options cannot continue from here.
   package let options: String
   /// Which share is due: the number of the night on which the audit began.

@@ -9,11 +9,14 @@ package enum AuditStateError: ExplainedError {
   /// It may be any file, most likely one that is still needed.
   case notAState(String)
   case unwritable(String, SystemError)
+  /// Another audit uses the file.
+  case inUse(String)
 
   /// The administrator must correct something first.
   package var isMistake: Bool {
     switch self {
     case .unreadable, .notAState: true
+    case .inUse: false
     case .unwritable(_, let error):
       [Errno.ENOENT, Errno.ENOTDIR, Errno.EACCES, Errno.EISDIR].contains(error.number)
     }
@@ -24,18 +27,46 @@ package enum AuditStateError: ExplainedError {
     case .unreadable(let error): error.sentence
     case .notAState(let name):
       Array("--state \(name): that is not the state of an audit; name another file, or remove it".utf8)
+    case .inUse(let name): Array("--state \(name): another audit is using it; wait for its end".utf8)
     case .unwritable(let name, let error): Array("--state \(name) cannot be written or removed: ".utf8) + error.sentence
     }
   }
 }
 
 /// The file in which an audit stores its progress. It always holds a whole state: a new one replaces it atomically.
+///
+/// It belongs to the owner of its directory, so that the nightly audit can continue what root began by hand.
 package final class AuditStateFile {
   private let path: Path
   private var saved = ContinuousClock.now
+  /// The lock that keeps other audits away, on a file beside the state, which is replaced again and again.
+  private var lock: File?
 
   package init(_ path: Path) {
     self.path = path
+  }
+
+  /// Keeps the file for this process.
+  package func acquire() throws(AuditStateError) {
+    guard let name = Path(path.bytes + Array(".lock".utf8)) else { preconditionFailure("a NUL that Path let in") }
+    do throws(SystemError) {
+      // An existing file may be anything: it is opened without waiting, and not written to.
+      let file = try File(open: name, [.readWrite, .create, .noFollow, .nonBlocking], mode: 0o600)
+      if let owner = try owner() { try file.fchown(owner: owner.user, group: owner.group) }
+      try file.flockExclusive(until: Deadline(secondsFromNow: 0))
+      lock = consume file
+    } catch {
+      throw error.number == Errno.ETIMEDOUT ? .inUse(path.text) : .unwritable(path.text, error)
+    }
+  }
+
+  /// Whom the files belong to if we are root: the owner of the directory. Nil for ourselves.
+  private func owner() throws(SystemError) -> Credentials? {
+    guard CurrentProcess.effectiveUser == 0 else { return nil }
+    let slash = path.bytes.lastIndex(of: UInt8(ascii: "/"))
+    let directory = slash.flatMap { Path(path.bytes[..<$0] + Array("/".utf8)) } ?? "."
+    let status = try stat(directory)
+    return Credentials(user: status.owner, group: status.group)
   }
 
   /// What the file holds.
@@ -45,6 +76,8 @@ package final class AuditStateFile {
     case interrupted(AuditState)
     /// The state of a run with these other options.
     case other(options: String)
+    /// The state of another version of this program, which may have a different form.
+    case otherVersion
   }
 
   package func load(options: String) throws(AuditStateError) -> Content {
@@ -55,8 +88,18 @@ package final class AuditStateFile {
     }
     guard !bytes.isEmpty else { return .nothing }
     let state: AuditState
-    do { state = try JSONDecoder().decode(AuditState.self, from: Data(bytes)) } catch { throw .notAState(path.text) }
+    do {
+      let head = try JSONDecoder().decode(Head.self, from: Data(bytes))
+      guard head.version == AuditState.currentVersion else { return .otherVersion }
+      state = try JSONDecoder().decode(AuditState.self, from: Data(bytes))
+    } catch { throw .notAState(path.text) }
     return state.options == options ? .interrupted(state) : .other(options: state.options)
+  }
+
+  /// What every version writes, the first one without a version.
+  private struct Head: Decodable {
+    let options: String
+    let version: Int?
   }
 
   /// - Parameter seconds: nothing is written when less has passed since the last time.
@@ -64,7 +107,10 @@ package final class AuditStateFile {
     guard ContinuousClock.now - saved >= .seconds(seconds) else { return }
     saved = .now
     let text = Array(try JSONEncoder().encode(state))
-    do throws(SystemError) { try File.replace(path, with: text) } catch {
+    do throws(SystemError) {
+      let owner = try owner()
+      try File.replace(path, with: text, owner: owner?.user, group: owner?.group)
+    } catch {
       throw AuditStateError.unwritable(path.text, error)
     }
   }

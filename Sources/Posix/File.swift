@@ -83,14 +83,15 @@ package struct File: ~Copyable {
   ///
   /// - Parameters:
   ///   - mode: the permissions of the file.
+  ///   - owner: its owner, whom only root can set; nil for our own.
   ///   - group: its group; nil for our own.
   package static func replace(
-    _ path: Path, with bytes: [UInt8], mode: UInt32 = 0o600, group: UInt32? = nil
+    _ path: Path, with bytes: [UInt8], mode: UInt32 = 0o600, owner: UInt32? = nil, group: UInt32? = nil
   ) throws(SystemError) {
     guard let draft = Path(path.bytes + Array(".new".utf8)) else { preconditionFailure("a NUL that Path let in") }
-    let file = try File(open: draft, [.writeOnly, .create, .truncate, .noFollow], mode: 0o600)
+    let file = try makeDraft(draft)
     do {
-      if let group { try file.fchown(group: group) }
+      if owner != nil || group != nil { try file.fchown(owner: owner, group: group) }
       try file.fchmod(mode, draft)
       try file.write(bytes.span)
       try file.fdatasync(draft)
@@ -101,6 +102,17 @@ package struct File: ~Copyable {
       _ = unsafe draft.withCString { unsafe unlink($0) }
       throw error
     }
+  }
+
+  /// A new file: in a directory of another user, an existing one may be a FIFO, or a second name of any file.
+  private static func makeDraft(_ draft: Path) throws(SystemError) -> File {
+    let flags: Flags = [.writeOnly, .create, .exclusive]
+    do { return try File(open: draft, flags, mode: 0o600) } catch {
+      guard error.number == Errno.EEXIST else { throw error }
+    }
+    // An earlier run was killed before it could remove it.
+    try draft.remove()
+    return try File(open: draft, flags, mode: 0o600)
   }
 
   deinit {
@@ -190,8 +202,8 @@ package struct File: ~Copyable {
     _ = try systemCall(.fchmod, name) { Glibc.fchmod(descriptor, mode) }
   }
 
-  /// Changes the file's group and keeps its owner.
-  package func fchown(group: UInt32) throws(SystemError) {
-    _ = try systemCall(.fchown) { Glibc.fchown(descriptor, uid_t.max, group) }
+  /// Changes the file's owner and group; nil keeps what it has.
+  package func fchown(owner: UInt32? = nil, group: UInt32?) throws(SystemError) {
+    _ = try systemCall(.fchown) { Glibc.fchown(descriptor, owner ?? uid_t.max, group ?? gid_t.max) }
   }
 }

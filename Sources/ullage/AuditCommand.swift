@@ -129,15 +129,12 @@ struct AuditCommand: ParsableCommand {
     let settings = try configurationOption.settingsWithLedger()
     let options = auditOptions
     let file = try state.map { try stateFile($0) }
+    try file?.acquire()
     let today = night ?? Int(Timestamp.now.localDay)
     let fresh = AuditState(options: options.fingerprint, night: today)
-    guard let file, let begun = try interruptedState(in: file, options) else {
-      return try audit(settings, options, fresh, file, &hasReported)
-    }
-    let status = try audit(settings, options, begun, file, &hasReported)
-    // The audit of an earlier night counted the share of that night only.
-    if begun.night == today || Interruption.received != 0 { return status }
-    return max(status, try audit(settings, options, fresh, file, &hasReported))
+    // One audit at a time, and one report: the share that was due on the night of an interrupted one is counted first.
+    let begun = try file.flatMap { try interruptedState(in: $0, options) }
+    return try audit(settings, options, begun ?? fresh, file, &hasReported)
   }
 
   private var auditOptions: AuditOptions {
@@ -165,6 +162,9 @@ struct AuditCommand: ParsableCommand {
     case .nothing: return nil
     case .other(let options):
       say("\(state ?? "") is from an audit with other options (\(options)); starting a new one")
+      return nil
+    case .otherVersion:
+      say("\(state ?? "") is from another version of ullage; starting a new audit")
       return nil
     case .interrupted(let begun):
       say("continuing the audit that was interrupted after \(begun.mailboxes) mailboxes; see \(state ?? "")")
@@ -219,9 +219,11 @@ struct AuditCommand: ParsableCommand {
     if !wasInterrupted, let domain, run.state.mailboxes == 0 { throw CommandError.noMailboxes(in: domain) }
     try printer.finish(run.state, seconds: meter.elapsed, isComplete: !wasInterrupted)
     hasReported = true
-    guard wasInterrupted else { return status(run.state) }
-    let next = file == nil ? "" : "; the same command resumes there"
-    say("interrupted after \(run.state.mailboxes) mailboxes\(next)")
+    return wasInterrupted ? interrupted(run.state, isKept: file != nil) : status(run.state)
+  }
+
+  private func interrupted(_ state: AuditState, isKept: Bool) -> Int32 {
+    say("interrupted after \(state.mailboxes) mailboxes\(isKept ? "; the same command resumes there" : "")")
     return nagios ? NagiosLine.Status.unknown.rawValue : ExitStatus.signal(Interruption.received)
   }
 

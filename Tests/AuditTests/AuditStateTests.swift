@@ -82,6 +82,68 @@ struct AuditStateTests {
     #expect(try file.load(options: "o") == .nothing)
   }
 
+  @Test("Two audits do not share a state: the second one is told to wait, and may begin when the first has ended")
+  func lock() throws {
+    let sandbox = try Sandbox()
+    let path = try #require(Path(sandbox("state").utf8))
+    var first: AuditStateFile? = AuditStateFile(path)
+    try first?.acquire()
+    let second = AuditStateFile(path)
+    let error = #expect(throws: AuditStateError.self) { try second.acquire() }
+    #expect(error?.shown == "--state \(sandbox("state")): another audit is using it; wait for its end")
+    #expect(error?.isMistake == false)
+    first = nil
+    try second.acquire()
+  }
+
+  @Test(
+    "The state of another version is not continued, and is no mistake",
+    arguments: [
+      #"{"options":"o","night":5}"#, #"{"options":"o","version":99,"what":[]}"#,
+    ])
+  func otherVersion(text: String) throws {
+    let sandbox = try Sandbox()
+    try sandbox.write("state", text)
+    #expect(try AuditStateFile(try #require(Path(sandbox("state").utf8))).load(options: "o") == .otherVersion)
+  }
+
+  @Test(
+    "Whatever has the draft's name is neither waited for nor written to",
+    arguments: [
+      "mkfifo state.new state.lock", "echo precious > other; ln other state.new", "ln -s /etc/passwd state.new",
+      "touch state.new",
+    ])
+  func draft(commands: String) throws {
+    let sandbox = try Sandbox()
+    try Command.check(["sh", "-ec", "cd \(sandbox.path); \(commands)"], asMailUser: true)
+    let file = AuditStateFile(try #require(Path(sandbox("state").utf8)))
+    try file.acquire()
+    try file.save(Self.state())
+    #expect(try file.load(options: "o") == .interrupted(Self.state()))
+    #expect(sandbox.status("state.new") == nil)
+    #expect(sandbox.text("other") ?? "precious\n" == "precious\n")
+  }
+
+  @Test("What root writes belongs to the owner of the directory, who can continue and remove it", .takesRoot)
+  func owner() throws {
+    let sandbox = try Sandbox()
+    let path = try #require(Path(sandbox("state").utf8))
+    do {
+      let root = AuditStateFile(path)
+      try root.acquire()
+      try root.save(Self.state())
+    }
+    for name in ["state", "state.lock"] { #expect(sandbox.status(name)?.st_uid == MailUser.id) }
+    let mailUser = Credentials(user: UInt32(MailUser.id), group: UInt32(MailUser.group))
+    try mailUser.acting {
+      let file = AuditStateFile(path)
+      try file.acquire()
+      #expect(try file.load(options: "o") == .interrupted(Self.state()))
+      try file.remove()
+    }
+    #expect(sandbox.list("") == ["state.lock"])
+  }
+
   @Test("A state that cannot be written is an error that names the file")
   func unwritable() throws {
     let sandbox = try Sandbox()

@@ -62,7 +62,7 @@ struct FileMethodsTests {
   }
 
   @Test(
-    "If a file cannot be replaced, the old one stays", arguments: ["mkdir f.new", "ln -s f f.new", "rm f; mkdir f"])
+    "If a file cannot be replaced, the old one stays", arguments: ["mkdir f.new", "rm f; mkdir f"])
   func cannotReplace(command: String) throws {
     try sandbox.write("f", "old")
     try Command.check(["sh", "-ec", "cd \(sandbox.path); \(command)"])
