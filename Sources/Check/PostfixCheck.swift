@@ -83,6 +83,12 @@ struct PostfixCheck {
     for name in postfix.virtualTransports {
       for route in try routes.routes(to: name, instead: own) { check(route, own) }
     }
+    for other in try postfix.otherTransports(instead: own) {
+      found.add(
+        .warning, .noMail, "\(other.parameter) is \(other.value), which is virtual(8)", at: "\(postfix.path)/main.cf",
+        reason: "mail that it delivers has no quota",
+        remedy: .run(postfix.postconf("-e", "\(other.parameter)=\(other.changed)"), postfix.reload))
+    }
     if !found.hasTrouble(since: count) { found.good("virtual_transport is \(transport)") }
   }
 
@@ -96,7 +102,7 @@ struct PostfixCheck {
     case .success(let domains):
       let count = domains.count == 1 ? "a domain uses" : "\(domains.count) domains use"
       found.add(
-        .warning, .noMail, "\(count) virtual(8) (\(domains.example))", at: "\(route.table) in transport_maps",
+        .warning, .noMail, "\(count) virtual(8) (\(domains.example))", at: "\(route.table) in \(route.parameter)",
         reason: "it overrides virtual_transport, so there is no quota",
         remedy: route.change?.remedy ?? .advice("write \(own): instead of virtual:"))
     }
@@ -113,7 +119,7 @@ struct PostfixCheck {
       ),
       (
         .recipient_delimiter, settings.recipientDelimiter.text,
-        "Postfix and deliveries take different parts of an address for its extension"
+        "mail to user+extension is refused as for an unknown mailbox, or goes to another one"
       ),
     ]
     for (parameter, ours, reason) in shared {
@@ -128,7 +134,8 @@ struct PostfixCheck {
       // Some sites no longer have virtual(8), nor a base in main.cf.
       guard parameter != .virtual_mailbox_base || !theirs.isEmpty else { continue }
       found.add(
-        .warning, .otherValue, "\(name) is \"\(theirs)\" for Postfix and \"\(ours)\" here",
+        parameter == .recipient_delimiter ? .error : .warning, .otherValue,
+        "\(name) is \"\(theirs)\" for Postfix and \"\(ours)\" here",
         at: "\(directory)/main.cf", reason: reason,
         remedy: .advice("set \(name) = \(theirs) in \(site.configurationFile)"))
     }

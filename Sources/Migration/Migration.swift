@@ -35,6 +35,8 @@ package struct Migration {
   private var macros: [(name: String, value: [UInt8])] = []
   /// What sends the domains of transport_maps to the new transport, and the reverse.
   var routeChanges: [TransportRoute.Change] = []
+  /// The other parameters that send mail to virtual(8).
+  var otherTransports: [PostfixDirectory.OtherTransport] = []
 
   /// - Throws: `ConfigurationError` for a file that is invalid for Postfix, too.
   package static func plan(

@@ -105,17 +105,7 @@ extension Migration {
         table.text,
         "its settings are in main.cf, as \(file)_hosts and so on; write them into a file, as hosts = and so on,"
           + " and name that: pgsql:/etc/postfix/\(file).cf")
-    case "pgsql", "texthash":
-      if let mistake = survey.mistake(plain) { return obstacle(table.text, mistake) }
-      let isForAll = Parameter.tables.contains {
-        !$0.mayBeConstant && settings?.tables($0).contains(table) == true
-      }
-      if isForAll, survey.answersAllAlike(plain) {
-        obstacle(
-          table.text,
-          "its query contains no part of the address, such as '%s': the answer is the same for every address. A line"
-            + " that continues the query must begin with a blank")
-      }
+    case "pgsql", "texthash": explainFile(of: table)
     case "static", "inline", "socketmap": break
     case "hash", "btree", "lmdb", "cdb", "dbm", "sdbm":
       let made = TableFiles.files(of: plain)
@@ -137,6 +127,19 @@ extension Migration {
         obstacle(table.text, "there is no \(name)")
       }
       difference(table.text, "is queried by postmap -q, one process per lookup")
+    }
+  }
+
+  private mutating func explainFile(of table: TableReference) {
+    if let mistake = survey.mistake(table.behindProxy) { return obstacle(table.text, mistake) }
+    let isForAll = Parameter.tables.contains {
+      !$0.mayBeConstant && settings?.tables($0).contains(table) == true
+    }
+    if isForAll, survey.answersAllAlike(table.behindProxy) {
+      obstacle(
+        table.text,
+        "its query contains no part of the address, such as '%s': the answer is the same for every address. A line"
+          + " that continues the query must begin with a blank")
     }
   }
 
@@ -189,6 +192,12 @@ extension Migration {
   /// A domain's transport in transport_maps overrides virtual_transport.
   private mutating func explainTransports() throws(ConfigurationError) {
     let (old, new) = (service?.name ?? "virtual", options.transport)
+    otherTransports = try postfix.otherTransports(instead: new)
+    for other in otherTransports {
+      difference(
+        other.parameter,
+        "is \(other.value): that mail goes to virtual(8), too. The step that switches over changes it")
+    }
     for route in try TransportRoutes(postfix, survey).routes(to: old, instead: new) {
       switch route.domains {
       case .success(let domains) where domains.count == 0: continue

@@ -89,7 +89,8 @@ extension Migration {
     add("Check the setup.", [postfix.check(options.configurationFile)])
     add(
       "Switch over, and watch the log.",
-      routes(\.commandsThere) + [postfix.postconf("-e", "virtual_transport=\(name)"), postfix.reload],
+      routes(\.commandsThere) + otherTransports.map { postfix.postconf("-e", "\($0.parameter)=\($0.changed)") }
+        + [postfix.postconf("-e", "virtual_transport=\(name)"), postfix.reload],
       statements: routeChanges.compactMap(\.statementThere))
     add(
       "Count each mailbox once: VDA's figures drift, and those of mailboxes without a limit are invented."
@@ -132,7 +133,8 @@ extension Migration {
       }
     plan.wayBack = .init(
       "The way back. The Maildirs stay as they are; main.cf still has VDA's lines.",
-      (routes(\.commandsBack) + [back, postfix.reload]).map(\.line),
+      (routes(\.commandsBack) + otherTransports.map { postfix.postconf("-e", "\($0.parameter)=\($0.value)") }
+        + [back, postfix.reload]).map(\.line),
       statements: routeChanges.compactMap(\.statementBack))
   }
 

@@ -53,6 +53,29 @@ package struct PostfixDirectory: Sendable {
     return Command(words: ["ullage", "check"] + configuration + (path == Self.usual ? [] : ["--postfix=\(path)"]))
   }
 
+  /// A parameter other than `virtual_transport` that sends mail to a transport.
+  package struct OtherTransport: Sendable, Equatable {
+    package let parameter: String
+    package let value: String
+    /// The value with another transport, and the same nexthop.
+    package let changed: String
+  }
+
+  /// The parameters that send mail to virtual(8) beside `virtual_transport`: it has no quota there either.
+  ///
+  /// - Parameter other: the transport to send it to instead.
+  package func otherTransports(instead other: String) throws(ConfigurationError) -> [OtherTransport] {
+    var found: [OtherTransport] = []
+    for parameter in ["local_transport", "mailbox_transport", "relay_transport"] {
+      let value = try value(of: parameter) ?? ""
+      let transport = value.prefix { $0 != ":" }
+      guard virtualTransports.contains(String(transport)) else { continue }
+      found.append(
+        OtherTransport(parameter: parameter, value: value, changed: other + value.dropFirst(transport.count)))
+    }
+    return found
+  }
+
   /// The transport names of virtual(8), its default name first.
   package var virtualTransports: [String] {
     ["virtual"] + master.services(running: "virtual").map(\.name).filter { $0 != "virtual" }

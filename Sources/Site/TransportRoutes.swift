@@ -3,10 +3,12 @@ package import Configuration
 package import Findings
 import Text
 
-/// A table of `transport_maps`, whose answers for a domain override `virtual_transport`, and the domains that it
-/// sends to a transport.
+/// A table of `transport_maps`, whose answers for a domain override `virtual_transport`, or of
+/// `mailbox_transport_maps`, and the domains or addresses that it sends to a transport.
 package struct TransportRoute: Sendable {
   package let table: String
+  /// The parameter that names the table.
+  package let parameter: String
   /// What it has for the transport, or why that is unknown.
   package let domains: Result<Domains, Survey.Failure>
   /// How to send them to another transport, and the reverse; nil where that cannot be done by a command.
@@ -37,7 +39,7 @@ package struct TransportRoute: Sendable {
   }
 }
 
-/// Finds the domains that `transport_maps` send to a transport.
+/// Finds what the transport tables send to a transport.
 package struct TransportRoutes: Sendable {
   private let postfix: PostfixDirectory
   private let survey: Survey
@@ -53,17 +55,23 @@ package struct TransportRoutes: Sendable {
   package func routes(to transport: String, instead other: String) throws(ConfigurationError) -> [TransportRoute] {
     // The name is put into SQL, and master.cf may have been written by another user.
     guard transport.utf8.allSatisfy({ $0.isASCIILetter || $0.isDigit || "_-.".utf8.contains($0) }) else { return [] }
-    let maps = try postfix.value(of: "transport_maps") ?? ""
-    return splitList(Array(maps.utf8)).compactMap { item in
-      TableReference(item).map { route($0.behindProxy, transport, other) }
+    var routes: [TransportRoute] = []
+    for parameter in ["transport_maps", "mailbox_transport_maps"] {
+      let maps = try postfix.value(of: parameter) ?? ""
+      routes += splitList(Array(maps.utf8)).compactMap { TableReference($0)?.behindProxy }.map {
+        route($0, parameter, transport, other)
+      }
     }
+    return routes
   }
 
-  private func route(_ table: TableReference, _ transport: String, _ other: String) -> TransportRoute {
+  private func route(
+    _ table: TableReference, _ parameter: String, _ transport: String, _ other: String
+  ) -> TransportRoute {
     switch table.type {
-    case "pgsql":
+    case "pgsql" where parameter == "transport_maps":
       return TransportRoute(
-        table: table.text, domains: askDatabase(table, transport),
+        table: table.text, parameter: parameter, domains: askDatabase(table, transport),
         // PostfixAdmin's column.
         change: .statement(
           there: "UPDATE domain SET transport = '\(other):' WHERE transport IN \(Self.names(transport));",
@@ -71,17 +79,20 @@ package struct TransportRoutes: Sendable {
     case "texthash", "hash", "btree", "lmdb", "cdb", "inline":
       guard let entries = survey.entries(table) else {
         return TransportRoute(
-          table: table.text, domains: .failure(.init("it has no readable source file")), change: nil)
+          table: table.text, parameter: parameter, domains: .failure(.init("it has no readable source file")),
+          change: nil)
       }
       let found = entries.filter { $0.value == transport || $0.value.hasPrefix("\(transport):") }
       return TransportRoute(
-        table: table.text, domains: .success(.init(count: found.count, example: found.first?.key ?? "")),
+        table: table.text, parameter: parameter,
+        domains: .success(.init(count: found.count, example: found.first?.key ?? "")),
         change: table.type == "inline"
           ? nil
           : .commands(there: commands(table, transport, other), back: commands(table, other, transport)))
     default:
       return TransportRoute(
-        table: table.text, domains: .failure(.init("it can only be queried for one domain at a time")), change: nil)
+        table: table.text, parameter: parameter,
+        domains: .failure(.init("it can only be queried for one key at a time")), change: nil)
     }
   }
 

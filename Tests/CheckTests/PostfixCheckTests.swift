@@ -98,6 +98,30 @@ struct PostfixCheckTests {
     #expect(try self.findings(main: "transport_maps = texthash:\(sandbox("transport"))\n").lines == [])
   }
 
+  @Test(
+    "Every other parameter that sends mail to virtual(8) is a warning, and its command keeps the nexthop",
+    arguments: [
+      ("local_transport", "virtual", "ullage"), ("mailbox_transport", "virtual:", "ullage:"),
+      ("relay_transport", "virtual:[10.0.0.1]", "ullage:[10.0.0.1]"),
+    ])
+  func otherParameters(parameter: String, value: String, changed: String) throws {
+    let findings = try findings(main: "\(parameter) = \(value)\n")
+    #expect(findings.lines == ["warning no-mail \(parameter) is \(value), which is virtual(8)"])
+    guard case .run(let commands)? = findings.first(where: { $0.kind == .noMail })?.remedy else {
+      Issue.record("no command")
+      return
+    }
+    #expect(commands.first?.words.suffix(2) == ["-e", "\(parameter)=\(changed)"])
+    #expect(try self.findings(main: "\(parameter) = lmtp:x\n").lines == [])
+  }
+
+  @Test("Addresses that mailbox_transport_maps send to virtual(8) are found as domains of transport_maps are")
+  func mailboxTransports() throws {
+    let findings = try findings(main: "mailbox_transport_maps = inline:{ you=virtual: }\n")
+    #expect(findings.lines == ["warning no-mail a domain uses virtual(8) (you)"])
+    #expect(findings.first { $0.kind == .noMail }?.subject.name.hasSuffix("in mailbox_transport_maps") == true)
+  }
+
   @Test("A table that can be asked for one domain only is not judged")
   func unknowable() throws {
     let findings = try findings(main: "transport_maps = pcre:/etc/postfix/transport.pcre\n")
@@ -110,7 +134,7 @@ struct PostfixCheckTests {
       (
         "message_size_limit = 5000\n", "warning other-value message_size_limit is \"5000\" for Postfix and \"10240000\""
       ),
-      ("recipient_delimiter = +\n", "warning other-value recipient_delimiter is \"+\" for Postfix and \"\" here"),
+      ("recipient_delimiter = +\n", "error other-value recipient_delimiter is \"+\" for Postfix and \"\" here"),
       ("virtual_mailbox_base = /other\n", "warning other-value virtual_mailbox_base is \"/other\" for Postfix"),
     ])
   func otherValue(main: String, line: String) throws {

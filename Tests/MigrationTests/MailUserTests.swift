@@ -148,6 +148,18 @@ struct MailUserTests {
     #expect(sandbox.text("transport") == before)
   }
 
+  @Test("Other parameters that send mail to virtual(8) are switched over and back, each with its nexthop")
+  func otherTransports() throws {
+    let plan = try plan("local_transport = virtual\nrelay_transport = virtual:x\n", user: "nobody")
+    let commands = plan.steps.flatMap(\.commands)
+    for change in ["local_transport=ullage", "relay_transport=ullage:x"] {
+      #expect(commands.contains("postconf -c \(sandbox("postfix")) -e \(change)"), "\(change)")
+    }
+    for change in ["local_transport=virtual", "relay_transport=virtual:x"] {
+      #expect(plan.wayBack.commands.contains("postconf -c \(sandbox("postfix")) -e \(change)"), "\(change)")
+    }
+  }
+
   @Test("Another virtual(8) with settings of its own is not forgotten")
   func secondEntry() throws {
     let master = PostfixFiles.virtual + "other unix - n n - - virtual\n  -o virtual_mailbox_base=/other\n"

@@ -189,7 +189,7 @@ struct MigrateTests {
       ),
       (
         "transport_maps = regexp:/etc/t", 0,
-        "it can only be queried for one domain at a time). Where it sends a domain to virtual"
+        "it can only be queried for one key at a time). Where it sends a domain to virtual"
       ),
       (
         "virtual_mailbox_limit_override = \"yes\"", 0,
