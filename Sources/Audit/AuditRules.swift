@@ -71,6 +71,11 @@ private struct MailboxFinder {
         .warning, .limitNotEnforced, "the list gives it a limit of \(grouped(bytes)) bytes",
         reason: "virtual_mailbox_limit_maps is not set, so deliveries use virtual_mailbox_limit",
         remedy: .advice("set virtual_mailbox_limit_maps"))
+    case .repeatsBase:
+      return finding(
+        .warning, .repeatedBase, "its path \"\(row.pathText)\" begins with virtual_mailbox_base",
+        reason: "paths are relative to it, so mail goes to the base below the base",
+        remedy: .advice("correct the rows or the query, and move the mail that has arrived there"))
     case .path(let reason):
       return finding(.error, .badPath, "its path \"\(row.pathText)\" is invalid: \(reason)", remedy: correctRow)
     }
@@ -124,6 +129,13 @@ private struct MailboxFinder {
     for folder in report.unreadable {
       found.append(
         finding(.error, .wrongRights, "\(folder) cannot be read and is not counted", remedy: Self.correctRights))
+    }
+    for folder in report.linked {
+      found.append(
+        finding(
+          .notice, .linkedFolder, "\(folder) is a symlink and is not counted",
+          reason: "a link may lead to another mailbox, or count a message twice; Dovecot and Exim count it",
+          remedy: .advice("if the IMAP server counts it, set maildir_count_profile to that server's")))
     }
     if report.staleFiles > 0 {
       let files = report.staleFiles == 1 ? "a file" : "\(report.staleFiles) files"

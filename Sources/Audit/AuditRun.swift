@@ -15,6 +15,9 @@ package final class AuditRun {
   private var walk: TreeWalk?
   /// The mailbox of the last Maildir visited.
   private var lastName = "another mailbox"
+  private let base: Path?
+  /// The list has paths that begin with the base: the Maildirs that they mean seem to have no mailbox.
+  private var repeatsBase = false
   package private(set) var state: AuditState
 
   /// - Parameter state: a new one, or that of an interrupted run.
@@ -29,7 +32,8 @@ package final class AuditRun {
     let force = Sweep.Workload(
       workers: options.workers, batchSize: options.level == .ledgers ? 256 : 32, rate: options.rate)
     sweep = try Sweep(settings, .listedAfter(position, domain: options.domain), force, waiting: waiting)
-    if options.domain == nil, let base = Path(settings.mailboxBase) { walk = try TreeWalk(base: base) }
+    base = Path(settings.mailboxBase)
+    if options.domain == nil, let base { walk = try TreeWalk(base: base) }
   }
 
   /// How many mailboxes the list has.
@@ -59,6 +63,7 @@ package final class AuditRun {
       for (address, count) in try sweep.repeatedAddresses() { try note(.repeated(address, count), listener) }
       state.hasAskedForRepeated = true
     }
+    if walk != nil { repeatsBase = try sweep.repeatsBase() }
     let (options, night) = (options, state.night)
     try sweep.run({ options.work(for: $0, night: night) }, idle: { try listener.idle(self.state) }) { visit in
       try self.examine(visit, listener)
@@ -66,7 +71,7 @@ package final class AuditRun {
       self.state.address = visit.position?.address
     }
     guard Interruption.received == 0 else { return }
-    try walk?.advance(to: nil) { try self.note(.orphan($0), listener) }
+    try walk?.advance(to: nil) { try self.note(self.orphan($0), listener) }
     for problem in walk?.problems ?? [] { try note(notAudited: problem, listener) }
   }
 
@@ -77,7 +82,7 @@ package final class AuditRun {
       if path == state.directory {
         try note(.sharedPath(visit.row, with: lastName), listener)
       } else if state.directory.lexicographicallyPrecedes(path) {
-        try walk?.advance(to: path) { try self.note(.orphan($0), listener) }
+        try walk?.advance(to: path) { try self.note(self.orphan($0), listener) }
         state.directory = path
         lastName = visit.row.name
       }
@@ -85,6 +90,30 @@ package final class AuditRun {
     state.note(audited: visit.report)
     for finding in rules.findings(visit.row, visit.report) { try note(finding, listener) }
     if case .failed(let text) = visit.report.state { try note(notAudited: "\(visit.row.name): \(text)", listener) }
+  }
+
+  /// A Maildir to which no row of the list leads. Its removal is advised only if nothing shows that it is used.
+  private func orphan(_ path: [UInt8]) -> Finding {
+    let name = displayText(path)
+    var (reason, advice) = ("its mailbox was removed, or is not active", "remove it if it is no longer needed")
+    if repeatsBase {
+      reason = "paths in the list begin with virtual_mailbox_base, so this may be where a listed mailbox should be"
+      advice = "keep it, and correct those paths"
+    } else if isInUse(path) {
+      reason = "mail has arrived there in the last \(Self.recentDays) days"
+      advice = "keep it, and find out which address leads there (ullage map ADDRESS virtual_mailbox_maps)"
+    }
+    return Finding(
+      .warning, .orphan, in: .mailboxes, .init(name, path: name), "no mailbox uses this Maildir", reason: reason,
+      remedy: .advice(advice))
+  }
+
+  private static let recentDays: Int64 = 7
+
+  private func isInUse(_ path: [UInt8]) -> Bool {
+    guard let base, let directory = Path(path) else { return false }
+    let new = base.appending(directory).appending("new")
+    do { return try stat(new).modified.isWithin(seconds: Self.recentDays * 86400) } catch { return false }
   }
 
   private func note(_ finding: Finding, _ listener: Listener) throws {
@@ -101,13 +130,6 @@ package final class AuditRun {
 
 /// What the list and the directories show beside single mailboxes.
 extension Finding {
-  fileprivate static func orphan(_ path: [UInt8]) -> Finding {
-    let name = displayText(path)
-    return Finding(
-      .warning, .orphan, in: .mailboxes, .init(name, path: name), "no mailbox uses this Maildir",
-      reason: "its mailbox was removed, or is not active", remedy: .advice("remove it if it is no longer needed"))
-  }
-
   fileprivate static func sharedPath(_ row: MailboxRow, with other: String) -> Finding {
     Finding(
       .warning, .duplicatePath, in: .mailboxes, .init(row.name, path: row.pathText), "\(other) has the same Maildir",

@@ -161,8 +161,7 @@ struct MailboxCheck {
       found.add(
         .error, .base, error.shown, at: "virtual_mailbox_base",
         reason: "every message is deferred, so that none is written below the mount point of a missing volume",
-        remedy: .advise(
-          "mount it, or make the mail user its owner", [.chown(site.userName, settings.mailboxBase.text)]))
+        remedy: Self.remedy(for: error, .chown(site.userName, settings.mailboxBase.text)))
       return false
     }
     let canWrite = site.actingAsUser { isAllowed(.writing, to: base) && isAllowed(.execution, to: base) }
@@ -175,6 +174,14 @@ struct MailboxCheck {
     }
     found.good("\(name) exists")
     return true
+  }
+
+  private static func remedy(for error: MaildirError, _ chown: Command) -> Remedy {
+    switch error {
+    case .baseMissing: .advice("mount its volume, or create it as a directory of the mail user")
+    case .baseEmpty: .advice("mount its volume; on a new server, set mailbox_base_may_be_empty = yes")
+    default: .advise("make the mail user its owner", [chown])
+    }
   }
 
   private mutating func examine(_ rows: [MailboxRow]) throws -> MaildirSample? {
@@ -217,6 +224,7 @@ struct MailboxCheck {
   /// What an audit would find, as far as it concerns the setup: one finding per kind.
   private mutating func add(_ findings: [Finding], of seen: Int) {
     let kinds: [(FindingKind, FindingKind, String)] = [
+      (.repeatedBase, .repeatedBase, "mail goes to the base below the base"),
       (.badLimit, .badLimit, "mail to it is deferred until that is corrected"),
       (.nullInList, .nullInList, "a delivery does not find what the list lacks"),
       (.wrongRights, .mailboxRights, "mail to it is deferred, or others can read it"),

@@ -191,6 +191,7 @@ extension OpenMailbox {
   /// Problems for the administrator that did not stop the delivery.
   fileprivate var warnings: [[UInt8]] {
     var warnings = unreadable.map { Array("not counted, no permission to read it: ".utf8) + $0.bytes }
+    warnings += linked.map { Array("not counted, a folder that is a symlink: ".utf8) + $0.bytes }
     if let rewriteError { warnings.append(Array("maildirsize was not rewritten: ".utf8) + rewriteError.sentence) }
     if let fault = firstFault, fault != .missing {
       let remedy = wasCounted ? "the messages were counted" : "without a limit it is not needed; remove it"

@@ -10,6 +10,7 @@ package enum FindingKind: String, Sendable, Codable, CaseIterable {
   case duplicateAddress = "duplicate-address"
   case duplicatePath = "duplicate-path"
   case badPath = "path-outside-base"
+  case repeatedBase = "path-repeats-base"
   case badLimit = "bad-limit"
   case drift
   case overQuota = "over-quota"
@@ -21,6 +22,7 @@ package enum FindingKind: String, Sendable, Codable, CaseIterable {
   case orphan = "maildir-without-mailbox"
   case absent = "mailbox-without-maildir"
   case staleFiles = "stale-tmp"
+  case linkedFolder = "symlinked-folder"
   // A check's.
   case badConfiguration = "bad-configuration"
   case unknownParameter = "unknown-parameter"
@@ -80,7 +82,9 @@ package enum FindingKind: String, Sendable, Codable, CaseIterable {
   /// Those that a check may find: its own, and those about rows and limits that it shares with the audit.
   package static let ofCheck = allCases.filter { $0.command == .check || shared.contains($0) }
 
-  private static let shared: Set<FindingKind> = [.badLimit, .nullInList, .headerLimit, .limitNotEnforced]
+  private static let shared: Set<FindingKind> = [
+    .repeatedBase, .badLimit, .nullInList, .headerLimit, .limitNotEnforced,
+  ]
 
   private enum Command {
     case audit, check, migrate
@@ -90,8 +94,9 @@ package enum FindingKind: String, Sendable, Codable, CaseIterable {
   private var command: Command {
     switch self {
     case .brokenLedger, .strayFolderMark, .brokenMaildir, .wrongRights, .duplicateAddress, .duplicatePath, .badPath,
+      .repeatedBase,
       .badLimit, .drift, .overQuota, .limitNotEnforced, .headerLimit, .sizeInName, .nullInList, .negativeLimit, .orphan,
-      .absent, .staleFiles:
+      .absent, .staleFiles, .linkedFolder:
       .audit
     case .badConfiguration, .unknownParameter, .quotedValue, .ownName, .ignoredParameter, .configurationRights,
       .badTable, .tableRights, .databaseUnreachable, .noIndex, .lookupService, .postfixDirectory, .noEntry,

@@ -58,6 +58,13 @@ package struct MailboxLookup {
     guard number == Int64(expected) else { throw .otherUser(parameter, number, expected) }
   }
 
+  /// Whether `path`, which is relative to `base`, begins with it once more.
+  package static func repeats(_ base: [UInt8], in path: [UInt8]) -> Bool {
+    let slash = UInt8(ascii: "/")
+    let parts = base.split(separator: slash)
+    return !parts.isEmpty && path.split(separator: slash).starts(with: parts)
+  }
+
   /// The directories below the base in `path`, which is a table's answer.
   package static func components(of path: [UInt8], suffix: [UInt8]) throws(MailboxError) -> [Path] {
     let slash = UInt8(ascii: "/")

@@ -60,7 +60,7 @@ extension OpenMailbox {
       // The sum first, then the count: a message recorded between them is at worst counted twice, never missed.
       let text = try ledger.read()
       guard try confirm(&count, seconds: 1) else { continue }
-      unreadable = count.unreadable
+      (unreadable, linked) = (count.unreadable, count.linked)
       switch text {
       case .failure(let fault): return try replace(fault, count.usage, mode)
       case .success(let text): return try correct(text, &count, mode)

@@ -15,8 +15,12 @@ struct MaildirCount: ~Copyable {
   /// The directories that are searched for folders: the Maildir itself, and the folders if they nest.
   private var containers: [Container] = []
   private var parts: [Part] = [Part("new"), Part("cur")]
+  /// Those at the beginning of `parts` that belong to the Maildir itself.
+  private static let inboxParts = 2
   /// Directories that we may not read: they add nothing, and are reported.
   private(set) var unreadable: [Path] = []
+  /// Folders, or parts of them, that are symlinks and do not count by the profile.
+  private(set) var linked: [Path] = []
   private let checksSizes: Bool
   /// The number of messages whose names give a different size than the files have.
   private(set) var wrongSizes = 0
@@ -113,7 +117,7 @@ struct MaildirCount: ~Copyable {
     do {
       if !all, !containers.isEmpty, try !containersHaveChanged() { return false }
     } catch { throw .system(error) }
-    var found: [Part] = [parts[0], parts[1]]
+    var found = Array(parts.prefix(Self.inboxParts))
     var folders: [Path] = ["."]
     containers = []
     while let folder = folders.popLast() {
@@ -144,7 +148,7 @@ struct MaildirCount: ~Copyable {
       let stamp: DirectoryStamp
       do {
         stamp = try DirectoryStamp { () throws(SystemError) in
-          try maildir.directory.fstatat(container.path, following: rule.profile.linkedFolder == .counted)
+          try maildir.directory.fstatat(container.path, following: rule.profile.countsLinkedFolders)
         }
       } catch {
         guard error.number == Errno.ENOENT else { throw error }
@@ -161,7 +165,7 @@ struct MaildirCount: ~Copyable {
     var names: [Path] = []
     let rule = rule
     do throws(SystemError) {
-      let follows = rule.profile.linkedFolder == .counted
+      let follows = rule.profile.countsLinkedFolders
       let stamp = try DirectoryStamp { () throws(SystemError) in
         try maildir.directory.fstatat(folder, following: follows)
       }
@@ -189,28 +193,26 @@ struct MaildirCount: ~Copyable {
     return names
   }
 
-  /// Whether `path` is a directory. The common and VDA profiles refuse a symlink to one: it could lead to
-  /// another mailbox, or count a message twice. A symlink to a file is some setting (`.dovecot.sieve`).
-  private func isFolder(_ path: Path) throws(MaildirError) -> Bool {
-    let kind: FileKind
-    do { kind = try maildir.directory.fstatat(path).kind } catch {
-      guard error.number == Errno.ENOENT else { throw .system(error) }
-      return false
-    }
-    guard kind == .symlink else { return kind == .directory }
-    do { _ = try File(openat: maildir.directory, path, [.pathOnly, .directory]) } catch {
+  /// Whether `path` is a folder to be counted. A symlink to a file, or to a directory that holds no messages, is some
+  /// setting (`.dovecot.sieve`); a symlink to a folder is counted or noted, as the profile wants it.
+  private mutating func isFolder(_ path: Path) throws(MaildirError) -> Bool {
+    do throws(SystemError) {
+      let kind = try maildir.directory.fstatatIfThere(path)?.kind
+      guard kind == .symlink else { return kind == .directory }
+      let target = try File(openat: maildir.directory, path, [.pathOnly, .directory])
+      guard !rule.profile.countsLinkedFolders else { return true }
+      let parts = try [target.fstatatIfThere("cur"), target.fstatatIfThere("new")]
+      if parts.contains(where: { $0 != nil }) { note(linked: path) }
+    } catch {
       // It leads nowhere, to a file, to itself, or to where we may not go.
       guard [Errno.ENOENT, Errno.ENOTDIR, Errno.ELOOP, Errno.EACCES].contains(error.number) else {
         throw .system(error)
       }
-      return false
     }
-    switch rule.profile.linkedFolder {
-    case .refused: throw .symlinkInside(Array(path.bytes))
-    case .passedOver: return false
-    case .counted: return true
-    }
+    return false
   }
+
+  private mutating func note(linked path: Path) { if !linked.contains(path) { linked.append(path) } }
 
   private mutating func lookAtPart(
     _ index: Int, all: Bool
@@ -235,7 +237,10 @@ struct MaildirCount: ~Copyable {
       case Errno.EACCES:
         if !unreadable.contains(path) { unreadable.append(path) }
         return forget(index)
-      case Errno.ELOOP: throw .symlinkInside(Array(path.bytes))
+      case Errno.ELOOP where index < Self.inboxParts: throw .symlinkInside(Array(path.bytes))
+      case Errno.ELOOP:
+        note(linked: path)
+        return forget(index)
       case Errno.ETIMEDOUT: throw .countUnfinished
       default: throw .system(error)
       }

@@ -15,6 +15,8 @@ package struct OpenMailbox: ~Copyable {
   package private(set) var firstFault: LedgerFault?
   /// Directories that a count could not read.
   package internal(set) var unreadable: [Path] = []
+  /// Folders that a count left out because they are symlinks.
+  package internal(set) var linked: [Path] = []
   /// Why the ledger could not be shortened, or its limit corrected. Mail is delivered all the same.
   package private(set) var rewriteError: MaildirError?
   /// Whether the usage was counted during this task.
@@ -163,7 +165,7 @@ package struct OpenMailbox: ~Copyable {
         unlock()
         continue
       }
-      unreadable = count.unreadable
+      (unreadable, linked) = (count.unreadable, count.linked)
       wasCounted = true
       return try decide(size, counted: count.usage)
     }

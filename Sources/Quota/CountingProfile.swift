@@ -28,18 +28,8 @@ package enum CountingProfile: String, CaseIterable, Sendable {
   /// Whether a file without a size in its name counts with its size divided by its links.
   package var sharesLinks: Bool { self == .exim }
 
-  /// How a symlinked folder is treated.
-  package enum LinkedFolder: Sendable {
-    case refused, passedOver, counted
-  }
-
-  package var linkedFolder: LinkedFolder {
-    switch self {
-    case .common, .vda: .refused
-    case .courier: .passedOver
-    case .dovecot, .exim: .counted
-    }
-  }
+  /// Whether a folder that is a symlink counts: it may lead to another mailbox, or count a message twice.
+  package var countsLinkedFolders: Bool { self == .dovecot || self == .exim }
 
   /// Whether folders are searched for further folders.
   package var nests: Bool { self == .exim || self == .vda }

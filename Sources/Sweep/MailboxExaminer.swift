@@ -79,6 +79,7 @@ struct MailboxExaminer: ~Copyable {
     if task.work.contains(.limitAtOnce) { mode.insert(.limitAtOnce) }
     report.repair = try mailbox.repair(mode)
     report.unreadable = mailbox.unreadable.map(\.text)
+    report.linked = mailbox.linked.map(\.text)
     guard task.work.contains(.checkSizes) else { return }
     let check = try mailbox.checkSizes()
     report.wrongSizes = check.count

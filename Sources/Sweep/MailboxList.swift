@@ -90,6 +90,17 @@ package final class MailboxList {
     return rows.map { ($0[0] ?? [], $0[1].flatMap { Int64(wholeNumber: $0) } ?? 0) }
   }
 
+  /// Whether paths in the list begin with the base, to which they should be relative.
+  package func repeatsBase() throws(TableError) -> Bool {
+    let base = settings.mailboxBase.drop { $0 == UInt8(ascii: "/") } + [UInt8(ascii: "/")]
+    let rows = try ask { connection throws(PostgresError) in
+      let start: SQLText = "ltrim(path::text, '/')"
+      let text = try SQLText.quoted(Array(base), for: connection)
+      return statement("SELECT 1", where: ["starts_with(\(start), \(text))"] + (try conditions(connection)), "LIMIT 1")
+    }
+    return !rows.isEmpty
+  }
+
   private func ask(
     _ statement: (PostgresConnection) throws(PostgresError) -> SQLText
   ) throws(TableError) -> PostgresConnection.Rows {

@@ -41,6 +41,8 @@ package struct MailboxReport: Sendable, Equatable {
   package var repair: RepairResult?
   /// Folders that could not be read, and so were not counted.
   package var unreadable: [String] = []
+  /// Folders that are symlinks, and so were not counted.
+  package var linked: [String] = []
   /// The number of messages whose names give a wrong size, and one of them.
   package var wrongSizes = 0
   package var wrongSizeExample = ""

@@ -35,6 +35,8 @@ package struct MailboxRow: Sendable, Equatable {
     case unused(Int64)
     /// The path is invalid; a sentence.
     case path(String)
+    /// The path begins with `virtual_mailbox_base`, so that mail goes to the base below the base.
+    case repeatsBase
   }
 
   /// - Parameter columns: address, path, bytes and perhaps messages; nil is NULL.
@@ -61,6 +63,7 @@ package struct MailboxRow: Sendable, Equatable {
     if case .setAside(let bytes) = quota.source { faults.append(.setAside(bytes)) }
     address = column(0) ?? []
     path = column(1) ?? []
+    if MailboxLookup.repeats(settings.mailboxBase, in: path) { faults.append(.repeatsBase) }
     self.faults = faults
   }
 

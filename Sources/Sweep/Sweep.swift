@@ -92,6 +92,9 @@ package final class Sweep {
     try list?.repeatedAddresses() ?? []
   }
 
+  /// Whether paths in the list begin with the base, to which they should be relative.
+  package func repeatsBase() throws -> Bool { try list?.repeatsBase() ?? false }
+
   /// Runs the work over the selection.
   ///
   /// - Parameters:

@@ -65,6 +65,7 @@ extension MailboxReport: WireValue {
     wire.write(removedFiles)
     wire.write(repair)
     wire.write(unreadable)
+    wire.write(linked)
     wire.write(wrongSizes)
     wire.write(wrongSizeExample)
   }
@@ -85,6 +86,7 @@ extension MailboxReport: WireValue {
     removedFiles = wire.int()
     repair = wire.optional()
     unreadable = wire.values()
+    linked = wire.values()
     wrongSizes = wire.int()
     wrongSizeExample = wire.value()
   }

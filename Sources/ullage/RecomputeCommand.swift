@@ -130,6 +130,9 @@ struct RecomputeCommand: ParsableCommand {
         for folder in visit.report.unreadable {
           say("\(visit.row.name): not counted, no permission to read it: \(folder)")
         }
+        for folder in visit.report.linked {
+          say("\(visit.row.name): not counted, a folder that is a symlink: \(folder)")
+        }
       }
     } catch {
       // Show what was done.

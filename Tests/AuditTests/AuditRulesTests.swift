@@ -62,6 +62,7 @@ struct AuditRulesTests {
       (.notANumber("10M"), .error, .badLimit, "its limit \"10M\" is not a whole number"),
       (.setAside(9), .warning, .limitNotEnforced, "its limit of 9 bytes is below message_size_limit"),
       (.unused(9), .warning, .limitNotEnforced, "the list gives it a limit of 9 bytes"),
+      (.repeatsBase, .warning, .repeatedBase, "its path \"example.org/you/\" begins with virtual_mailbox_base"),
       (.path("it has .."), .error, .badPath, "its path \"example.org/you/\" is invalid: it has .."),
     ] as [(MailboxRow.Fault, Finding.Severity, FindingKind, String)])
   func rows(fault: MailboxRow.Fault, severity: Finding.Severity, kind: FindingKind, evidence: String) {
@@ -70,6 +71,13 @@ struct AuditRulesTests {
     let found = Self.findings(report, Self.row(Self.limit, fault))
     #expect(found.map(\.severity) == [severity] && found.map(\.kind) == [kind])
     #expect(found.map(\.evidence) == [evidence])
+  }
+
+  @Test("A folder that is a symlink is a notice, since the IMAP server may count it")
+  func linkedFolder() {
+    let found = Self.findings(Self.report { $0.linked = [".A"] })
+    #expect(found.map(\.kind) == [.linkedFolder] && found.map(\.severity) == [.notice])
+    #expect(found.map(\.evidence) == [".A is a symlink and is not counted"])
   }
 
   @Test("Where the limit is unknown, neither the ledger's first line nor its total is judged")

@@ -173,8 +173,8 @@ struct BadInputTests {
     #expect(host.sandbox.list("other/you/new").count == 1)
   }
 
-  @Test("A symlink inside the Maildir is not followed", arguments: ["cur", "new", "tmp", ".Folder", ".Folder/cur"])
-  func symlinkInside(name: String) throws {
+  /// A host in whose Maildir `name` is a symlink to a directory with cur and new.
+  private func host(linking name: String) throws -> MailHost {
     let host = try MailHost("virtual_mailbox_limit = 1000")
     try host.makeMaildir()
     try host.sandbox.makeDirectory("elsewhere/cur")
@@ -183,8 +183,29 @@ struct BadInputTests {
     let link = host.sandbox("\(host.maildir)/\(name)")
     _ = try Command.run(["rmdir", link])
     try Command.check(["ln", "-s", host.sandbox("elsewhere"), link])
+    return host
+  }
+
+  @Test("A symlink in the place of a part of the Maildir is not followed", arguments: ["cur", "new", "tmp"])
+  func symlinkInside(name: String) throws {
+    let host = try host(linking: name)
     expectDeferred(try host.deliver(bytes: 10), "4.3.5", log: "symlink inside the Maildir: \(name)")
     #expect(host.sandbox.list("elsewhere/new") == [] && host.sandbox.list("elsewhere/cur") == [])
+  }
+
+  @Test(
+    "A folder that is a symlink is not counted, and the log says so; mail is delivered",
+    arguments: [
+      ".Folder", ".Folder/cur",
+    ])
+  func linkedFolder(name: String) throws {
+    let host = try host(linking: name)
+    try host.sandbox.write("elsewhere/cur/a,S=1000:2,S", "")
+    let delivery = try host.deliver(bytes: 10)
+    #expect(delivery.status == 0 && host.ledgerTotal == [10, 1])
+    #expect(delivery.warning == "4Abc: warning: not counted, a folder that is a symlink: \(name)")
+    // Once there is a ledger, nothing is counted, and nothing is said.
+    #expect(try host.deliver(bytes: 10).warning == "")
   }
 
   @Test("A symlink to a file in the Maildir, such as Sieve's, is ignored")
@@ -280,14 +301,17 @@ struct BadInputTests {
     #expect(try host.deliver(bytes: 10).status == 0)
   }
 
-  @Test("The over-quota text is plain text, with control characters masked and its length limited")
-  func limitMessage() throws {
-    let host = try MailHost("virtual_mailbox_limit = 1\nvirtual_maildir_limit_message = 100%s %n %m\u{1}\u{7F} ümlaut")
-    #expect(try host.deliver(bytes: 10).output == "5.2.2 maildir delivery failed: 100%s %n %m?? ümlaut")
+  @Test(
+    "A text for senders is plain text, with control characters masked and its length limited",
+    arguments: [("virtual_maildir_limit_message", 10, "4.2.2"), ("virtual_maildir_oversize_message", 1001, "5.2.2")])
+  func texts(parameter: String, bytes: Int, code: String) throws {
+    let host = try MailHost("virtual_mailbox_limit = 1000\n\(parameter) = 100%s %n %m\u{1}\u{7F} ümlaut")
+    try host.store("a,S=1000:2,S", bytes: 1000)
+    #expect(try host.deliver(bytes: bytes).output == "\(code) maildir delivery failed: 100%s %n %m?? ümlaut")
     let long = String(repeating: "ä", count: 300)
-    try host.configure("virtual_mailbox_limit = 1\nvirtual_maildir_limit_message = x\(long)")
-    let output = try host.deliver(bytes: 10).output
-    #expect(output == "5.2.2 maildir delivery failed: x" + String(repeating: "ä", count: 199))
+    try host.configure("virtual_mailbox_limit = 1000\n\(parameter) = x\(long)")
+    let output = try host.deliver(bytes: bytes).output
+    #expect(output == "\(code) maildir delivery failed: x" + String(repeating: "ä", count: 199))
   }
 
   @Test("VDA's lines work unchanged: .Trash is not counted, and the text is printed without its quotes")

@@ -208,6 +208,23 @@ struct AuditTests {
     #expect(try site.findings("--level=0") == ["limit-not-enforced a@example.org"])
   }
 
+  @Test("Where paths in the list repeat the base, the Maildirs that they mean are not to be removed")
+  func repeatedBase() throws {
+    let site = try AuditSite()
+    try site.make("example.org/a")
+    try site.list("a@example.org", site.host.sandbox("base/example.org/a/"))
+    let found = try site.host.ullage("audit", "--format=jsonl").records
+    #expect(found.contains { $0["kind"] == "path-repeats-base" && $0["mailbox"] == "a@example.org" }, "\(found)")
+    let orphan = try #require(found.first { $0["kind"] == "maildir-without-mailbox" })
+    #expect(orphan["remedy"] == "keep it, and correct those paths")
+    // Without such paths: mail has just arrived.
+    try site.cluster.sql("DELETE FROM \(site.table)")
+    try site.add("b")
+    let used = try #require(
+      try site.host.ullage("audit", "--format=jsonl").records.first { $0["kind"] == "maildir-without-mailbox" })
+    #expect(used["remedy"]?.hasPrefix("keep it, and find out which address leads there") == true)
+  }
+
   @Test("Paths that the list spells unusually name one Maildir each, and none is taken for an orphan")
   func strangePaths() throws {
     let site = try AuditSite("virtual_maildir_suffix = Maildir/")

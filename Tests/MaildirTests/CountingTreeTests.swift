@@ -33,22 +33,15 @@ struct CountingTreeTests {
     for path in paths { try sandbox.write("m/\(path)", "1234567890") }
   }
 
-  /// What each profile counts: bytes and messages; nil if a symlink makes it refuse the Maildir.
+  /// What each profile counts: bytes and messages.
   private func expect(
-    _ expected: [CountingProfile: (Int64, Int64)?], _ comment: Comment,
-    sourceLocation: SourceLocation = #_sourceLocation
+    _ expected: [CountingProfile: (Int64, Int64)], _ comment: Comment, sourceLocation: SourceLocation = #_sourceLocation
   ) throws {
     for profile in CountingProfile.allCases {
-      let counted = Result { () throws -> QuotaUsage in try count(CountingRule(profile: profile)).usage }
       let usage = try #require(expected[profile], "\(profile.rawValue) is missing", sourceLocation: sourceLocation)
-      switch (counted, usage) {
-      case (.success(let counted), let usage?):
-        #expect(
-          counted == QuotaUsage(bytes: usage.0, messages: usage.1), "\(comment), \(profile.rawValue)",
-          sourceLocation: sourceLocation)
-      case (.failure(MaildirError.symlinkInside), nil): break
-      default: Issue.record("\(comment), \(profile.rawValue): \(counted)", sourceLocation: sourceLocation)
-      }
+      #expect(
+        try count(CountingRule(profile: profile)).usage == QuotaUsage(bytes: usage.0, messages: usage.1),
+        "\(comment), \(profile.rawValue)", sourceLocation: sourceLocation)
     }
   }
 
@@ -80,11 +73,25 @@ struct CountingTreeTests {
     try expect([.common: (20, 2), .courier: (10, 1), .dovecot: (20, 2), .exim: (20, 2), .vda: (20, 2)], "flag T")
   }
 
-  @Test("A symlinked folder is refused, passed over or counted")
+  @Test("A symlinked folder counts for Dovecot and Exim; the others leave it out and name it")
   func linkedFolder() throws {
     try store("cur/a", ".A/cur/b")
     try shell("mv .A ../elsewhere; ln -s ../elsewhere .A")
-    try expect([.common: nil, .courier: (10, 1), .dovecot: (20, 2), .exim: (20, 2), .vda: nil], "linked folder")
+    try expect(
+      [.common: (10, 1), .courier: (10, 1), .dovecot: (20, 2), .exim: (20, 2), .vda: (10, 1)], "linked folder")
+    for profile in CountingProfile.allCases {
+      let linked = try count(CountingRule(profile: profile)).linked.map(\.text)
+      #expect(linked == (profile.countsLinkedFolders ? [] : [".A"]), "\(profile.rawValue)")
+    }
+  }
+
+  @Test("A symlink to a directory without cur and new is no folder, and not worth a word")
+  func linkedDirectory() throws {
+    try store("cur/a")
+    try shell("mkdir ../scripts; touch ../scripts/main; ln -s ../scripts .sieve")
+    try expect(
+      [.common: (10, 1), .courier: (10, 1), .dovecot: (10, 1), .exim: (10, 1), .vda: (10, 1)], "linked scripts")
+    for profile in CountingProfile.allCases { #expect(try count(CountingRule(profile: profile)).linked == []) }
   }
 
   @Test("A symlink to a file, or to nothing, is a setting and no folder", arguments: ["settings", "nowhere"])
@@ -108,11 +115,22 @@ struct CountingTreeTests {
     try expect([.common: (20, 2), .courier: (20, 2), .dovecot: (20, 2), .exim: (10, 2), .vda: (20, 2)], "hard links")
   }
 
-  @Test("A symlinked cur/ of a folder is an error for the common rule only")
+  @Test("A symlinked cur/ of a folder is left out by the common rule only")
   func linkedCur() throws {
-    try store(".A/real/a")
+    try store("cur/a", ".A/real/b")
     try shell("ln -s real .A/cur")
-    try expect([.common: nil, .courier: (10, 1), .dovecot: (10, 1), .exim: (10, 1), .vda: (10, 1)], "linked cur")
+    try expect([.common: (10, 1), .courier: (20, 2), .dovecot: (20, 2), .exim: (20, 2), .vda: (20, 2)], "linked cur")
+    #expect(try count(CountingRule()).linked.map(\.text) == [".A/cur"])
+  }
+
+  @Test("A symlinked cur/ of the Maildir itself is an error: its mail cannot be told from another mailbox's")
+  func linkedInbox() throws {
+    try shell("rmdir new; ln -s cur new")
+    let maildir = Result { () throws in try count(CountingRule()).usage }
+    guard case .failure(MaildirError.symlinkInside) = maildir else {
+      Issue.record("\(maildir)")
+      return
+    }
   }
 
   @Test("The trash is left out by name, with its subfolders if so configured", arguments: [(false, 2), (true, 1)])

@@ -86,6 +86,16 @@ struct MailboxRowTests {
     #expect(try Self.row([address, "p/", "1"]).hasCapitals == hasCapitals)
   }
 
+  @Test(
+    "A path that begins with the base is a fault, however it is written",
+    arguments: [
+      ("m/b.org/a/", true), ("/m/b.org/a/", true), ("//m//b.org/a/", true), ("mm/b.org/a/", false),
+      ("b.org/m/", false),
+    ])
+  func repeatedBase(path: String, isRepeated: Bool) throws {
+    #expect(try Self.row(["a@b.org", path, "1"]).faults == (isRepeated ? [.repeatsBase] : []))
+  }
+
   @Test("A row without an address is named by its path")
   func name() throws {
     #expect(try Self.row([nil, "b.org/a/", "1"]).name == "b.org/a/")

@@ -137,6 +137,7 @@ struct Random {
     report.removedFiles = Int(number())
     report.repair = optional { $0.repair() }
     report.unreadable = list { $0.text() }
+    report.linked = list { $0.text() }
     report.wrongSizes = Int(number())
     report.wrongSizeExample = text()
     return report
