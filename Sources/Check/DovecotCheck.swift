@@ -53,7 +53,9 @@ struct DovecotCheck {
         reason: "each counts what the other leaves out, so the usage jumps",
         remedy: .advice("maildir_count_profile = dovecot, or leave it out"))
     }
-    if !found.hasTrouble() { found.good("Dovecot keeps maildirsize as Ullage does (\(name))") }
+    if !found.hasTrouble(), dovecot.rulesBehindGap.isEmpty {
+      found.good("Dovecot keeps maildirsize as Ullage does (\(name))")
+    }
   }
 
   private mutating func output(_ arguments: [Path], _ name: String) -> String? {
@@ -117,6 +119,13 @@ struct DovecotCheck {
 
   private mutating func checkTrash(_ dovecot: DovecotSettings, _ name: String) {
     guard dovecot.hasQuota, dovecot.quotaDrivers.contains("maildir") else { return }
+    let first = dovecot.firstMissingRule
+    for rule in dovecot.rulesBehindGap {
+      found.add(
+        .notice, .trash, "\(rule) applies only where the userdb sets \(first)", at: name,
+        reason: "Dovecot 2.3 reads quota_rule, quota_rule2 and so on, and stops at the first that is missing",
+        remedy: .advice("unless the userdb sets it for every user, write the line as \(first)"))
+    }
     let theirs = dovecot.uncountedFolders
     let ours = settings.countingRule.uncountedFolders.map { String(decoding: $0, as: UTF8.self) }
     for folder in ours where !theirs.contains(folder) {
@@ -125,7 +134,7 @@ struct DovecotCheck {
         .warning, .trash, "\(folder) does not count here, but counts for Dovecot", at: name,
         reason: "the last to count wins, so the usage jumps, and users see a different one than deliveries",
         remedy: .advice(
-          "Dovecot 2.3: plugin { quota_rule2 = \(mailbox):ignore }."
+          "Dovecot 2.3: plugin { \(dovecot.firstMissingRule) = \(mailbox):ignore }."
             + " Dovecot 2.4: mailbox \(mailbox) { quota_ignore = yes }. Or virtual_trash_count = yes here"))
     }
     for parent in dovecot.uncountedParents where !settings.countingRule.leavesOutSubfolders {

@@ -98,6 +98,29 @@ package struct DovecotSettings {
   /// The directories of the folders that do not count: `.Trash`.
   package var uncountedFolders: [String] { allUncounted.filter { !$0.contains("*") } }
 
+  /// `quota_rule` of 2.3's first root, `quota_rule2` and so on. Dovecot reads them in this order, and stops at the
+  /// first that is missing; the userdb may set any of them for each user.
+  private static func rule(_ number: Int) -> String { number == 1 ? "quota_rule" : "quota_rule\(number)" }
+
+  /// The first rule that is not set.
+  package var firstMissingRule: String {
+    var number = 1
+    while self["plugin/" + Self.rule(number)] != nil { number += 1 }
+    return Self.rule(number)
+  }
+
+  /// The rules after the first that is not set.
+  package var rulesBehindGap: [String] {
+    let all = values { $0.wholeMatch(of: #/plugin/quota_rule[0-9]*/#) != nil }.map { String($0.name.dropFirst(7)) }
+    var number = 1
+    var read: Set<String> = []
+    while all.contains(Self.rule(number)) {
+      read.insert(Self.rule(number))
+      number += 1
+    }
+    return all.filter { !read.contains($0) }
+  }
+
   private var allUncounted: [String] {
     let old = values { $0.wholeMatch(of: #/plugin/quota_rule[0-9]*/#) != nil }.compactMap { entry -> String? in
       let parts = entry.value.split(separator: ":")

@@ -258,7 +258,9 @@ struct TableCheck {
     } catch {
       return found.add(
         .error, .lookupService, error.shown, at: "lookup_socket", reason: "mail is deferred until it answers",
-        remedy: .runOrSet([Self.startService], .init("lookup_fallback", "yes")))
+        remedy: error.isAnswer
+          ? .advice("the service runs: correct what it says of the table, or start its database")
+          : .runOrSet([Self.startService], .init("lookup_fallback", "yes")))
     }
     if let failure = lookup.serviceFailure {
       found.add(

@@ -49,8 +49,10 @@ final class SocketmapTable: LookupTable {
     switch try ask(request, until: query.deadline) {
     case .found(let value): return value
     case .notFound: return nil
-    case .temporary(let reason): throw TableError(.temporary, reference, "the server has no answer: \(reason.text)")
-    case .permanent(let reason): throw TableError(.configuration, reference, "the server refused: \(reason.text)")
+    case .temporary(let reason):
+      throw TableError(.temporary, reference, "the server has no answer: \(reason.text)", isAnswer: true)
+    case .permanent(let reason):
+      throw TableError(.configuration, reference, "the server refused: \(reason.text)", isAnswer: true)
     }
   }
 

@@ -14,17 +14,21 @@ package struct TableError: ExplainedError, Equatable, Sendable {
   package let kind: Kind
   /// The installed Postfix has no support for the table's type.
   package let isUnsupportedType: Bool
+  /// A socketmap server has answered, with this error: what is wrong is behind it.
+  package let isAnswer: Bool
   /// What happened and what to do, for the log; never a password.
   package let sentence: [UInt8]
 
   package init(configuration text: String) {
     kind = .configuration
     isUnsupportedType = false
+    isAnswer = false
     sentence = Array(text.utf8)
   }
 
-  init(_ kind: Kind, _ table: String, _ text: String, isUnsupportedType: Bool = false) {
+  init(_ kind: Kind, _ table: String, _ text: String, isUnsupportedType: Bool = false, isAnswer: Bool = false) {
     self.kind = kind
+    self.isAnswer = isAnswer
     self.isUnsupportedType = isUnsupportedType
     sentence = Array("\(table): \(text)".utf8)
   }

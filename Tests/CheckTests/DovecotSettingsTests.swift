@@ -28,6 +28,19 @@ struct DovecotSettingsTests {
     }
     """
 
+  @Test(
+    "Dovecot 2.3 reads its rules in order, and stops at the first that is missing",
+    arguments: [
+      ([], "quota_rule", []), (["quota_rule"], "quota_rule2", []), (["quota_rule2"], "quota_rule", ["quota_rule2"]),
+      (["quota_rule", "quota_rule2"], "quota_rule3", []),
+      (["quota_rule", "quota_rule3", "quota_rule4"], "quota_rule2", ["quota_rule3", "quota_rule4"]),
+    ] as [([String], String, [String])])
+  func rules(names: [String], first: String, behind: [String]) {
+    let lines = names.map { "  \($0) = Trash:ignore\n" }.joined()
+    let settings = DovecotSettings(parsing: "plugin {\n\(lines)}\n")
+    #expect(settings.firstMissingRule == first && settings.rulesBehindGap == behind)
+  }
+
   @Test("Dovecot 2.4: driver, trash, plugin")
   func version24() {
     let settings = DovecotSettings(parsing: Self.new)

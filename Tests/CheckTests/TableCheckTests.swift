@@ -121,6 +121,19 @@ struct TableCheckTests {
     #expect(fallback.first(where: { $0.kind == .lookupService })?.severity == .warning)
   }
 
+  @Test(
+    "A lookup service whose database is down must not be started once more",
+    arguments: ["TEMP the database is down", "PERM no"])
+  func serviceWithoutDatabase(answer: String) throws {
+    let server = try MadeUpServer { _ in (netstring(answer), false) }
+    unsafe chmod(server.path, 0o777)
+    let findings = try check("virtual_mailbox_maps = static:x/\nlookup_socket = \(server.path)")
+    #expect(findings.filter(\.isTrouble).map(\.kind) == [.lookupService])
+    #expect(
+      findings.first(where: \.isTrouble)?.remedy
+        == .advice("the service runs: correct what it says of the table, or start its database"))
+  }
+
   @Test("A lookup service that answers is right, whatever its answer")
   func serviceAnswers() throws {
     let server = try MadeUpServer { _ in (netstring("NOTFOUND "), false) }

@@ -26,6 +26,7 @@ struct PostfixTests {
       """
       virtual_mailbox_limit_maps = pgsql:\(host.sandbox("limits.cf"))
       virtual_maildir_limit_message_maps = inline:{ {you@example.org = The mailbox of 'you' is full %s.} }
+      virtual_maildir_oversize_message = Too large for 'you' %s.
       recipient_delimiter = +
       """, maps: "pgsql:\(host.sandbox("mailboxes.cf"))")
     // A separate copy, which one test removes.
@@ -88,12 +89,13 @@ struct PostfixTests {
   func bounce() throws {
     try postfix.send(message(30_000))
     let refused = try postfix.nextStatus()
-    #expect(refused.contains("dsn=5.2.2, status=bounced (maildir delivery failed: The mailbox of 'you'"), "\(refused)")
+    #expect(
+      refused.contains("dsn=5.2.2, status=bounced (maildir delivery failed: Too large for 'you' %s.)"), "\(refused)")
     #expect(try postfix.nextStatus().contains("to=<me@example.org>"))
     let bounce = try #require(delivered("base/example.org/me"))
     #expect(bounce.contains("Action: failed\nStatus: 5.2.2\n"))
     let unfolded = bounce.replacingOccurrences(of: "\n    ", with: " ")
-    #expect(unfolded.contains("Diagnostic-Code: x-unix; maildir delivery failed: The mailbox of 'you' is full %s."))
+    #expect(unfolded.contains("Diagnostic-Code: x-unix; maildir delivery failed: Too large for 'you' %s."))
     #expect(!bounce.contains(host.sandbox.path) && !bounce.contains("Command output"))
     #expect(host.new == [] && host.tmp == [])
   }
