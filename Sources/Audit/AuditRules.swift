@@ -86,8 +86,8 @@ private struct MailboxFinder {
     case .absent where row.hasCapitals:
       return [
         finding(
-          .warning, .absent, "no Maildir", reason: "its address has capitals, and Postfix asks in lower case",
-          remedy: .lowerCase)
+          .warning, .capitals, "no Maildir, and its address has capitals",
+          reason: "Postfix asks in lower case, and a query that compares case does not find it", remedy: .lowerCase)
       ]
     case .absent:
       return [
@@ -135,7 +135,7 @@ private struct MailboxFinder {
         finding(
           .notice, .linkedFolder, "\(folder) is a symlink and is not counted",
           reason: "a link may lead to another mailbox, or count a message twice; Dovecot and Exim count it",
-          remedy: .advice("if the IMAP server counts it, set maildir_count_profile to that server's")))
+          remedy: .advice("with Dovecot or Exim, set maildir_count_profile to that program's name")))
     }
     if report.staleFiles > 0 {
       let files = report.staleFiles == 1 ? "a file" : "\(report.staleFiles) files"

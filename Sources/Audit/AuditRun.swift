@@ -100,7 +100,7 @@ package final class AuditRun {
       reason = "paths in the list begin with virtual_mailbox_base, so this may be where a listed mailbox should be"
       advice = "keep it, and correct those paths"
     } else if isInUse(path) {
-      reason = "mail has arrived there in the last \(Self.recentDays) days"
+      reason = "it was used in the last \(Self.recentDays) days"
       advice = "keep it, and find out which address leads there (ullage map ADDRESS virtual_mailbox_maps)"
     }
     return Finding(
@@ -110,10 +110,18 @@ package final class AuditRun {
 
   private static let recentDays: Int64 = 7
 
+  /// By the last changes of its inbox and its ledger. What cannot be looked at may be in use.
   private func isInUse(_ path: [UInt8]) -> Bool {
-    guard let base, let directory = Path(path) else { return false }
-    let new = base.appending(directory).appending("new")
-    do { return try stat(new).modified.isWithin(seconds: Self.recentDays * 86400) } catch { return false }
+    guard let base, let directory = Path(path) else { return true }
+    for name: Path in ["new", "cur", "maildirsize"] {
+      do throws(SystemError) {
+        let changed = try stat(base.appending(directory).appending(name)).changed
+        if Timestamp.now < changed.adding(seconds: Self.recentDays * 86400) { return true }
+      } catch {
+        guard error.number == Errno.ENOENT else { return true }
+      }
+    }
+    return false
   }
 
   private func note(_ finding: Finding, _ listener: Listener) throws {

@@ -50,14 +50,25 @@ package final class AuditStateFile {
   package func acquire() throws(AuditStateError) {
     guard let name = Path(path.bytes + Array(".lock".utf8)) else { preconditionFailure("a NUL that Path let in") }
     do throws(SystemError) {
-      // An existing file may be anything: it is opened without waiting, and not written to.
-      let file = try File(open: name, [.readWrite, .create, .noFollow, .nonBlocking], mode: 0o600)
-      if let owner = try owner() { try file.fchown(owner: owner.user, group: owner.group) }
+      let file = try openLock(name)
       try file.flockExclusive(until: Deadline(secondsFromNow: 0))
       lock = consume file
     } catch {
       throw error.number == Errno.ETIMEDOUT ? .inUse(path.text) : .unwritable(path.text, error)
     }
+  }
+
+  /// In another user's directory an existing file may be anything, a second name of any file too: it is opened without
+  /// waiting, and neither written to nor given away.
+  private func openLock(_ name: Path) throws(SystemError) -> File {
+    do {
+      let file = try File(open: name, [.readWrite, .create, .exclusive], mode: 0o600)
+      if let owner = try owner() { try file.fchown(owner: owner.user, group: owner.group) }
+      return file
+    } catch {
+      guard error.number == Errno.EEXIST else { throw error }
+    }
+    return try File(open: name, [.readWrite, .noFollow, .nonBlocking])
   }
 
   /// Whom the files belong to if we are root: the owner of the directory. Nil for ourselves.
@@ -90,6 +101,7 @@ package final class AuditStateFile {
     let state: AuditState
     do {
       let head = try JSONDecoder().decode(Head.self, from: Data(bytes))
+      guard head.version != nil || head.night != nil else { throw AuditStateError.notAState(path.text) }
       guard head.version == AuditState.currentVersion else { return .otherVersion }
       state = try JSONDecoder().decode(AuditState.self, from: Data(bytes))
     } catch { throw .notAState(path.text) }
@@ -100,6 +112,8 @@ package final class AuditStateFile {
   private struct Head: Decodable {
     let options: String
     let version: Int?
+    /// In the first form.
+    let night: Int?
   }
 
   /// - Parameter seconds: nothing is written when less has passed since the last time.

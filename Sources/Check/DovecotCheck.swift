@@ -120,11 +120,12 @@ struct DovecotCheck {
   private mutating func checkTrash(_ dovecot: DovecotSettings, _ name: String) {
     guard dovecot.hasQuota, dovecot.quotaDrivers.contains("maildir") else { return }
     let first = dovecot.firstMissingRule
+    let otherwise = ", or quota_rule2 where the userdb sets quota_rule"
     for rule in dovecot.rulesBehindGap {
       found.add(
         .notice, .trash, "\(rule) applies only where the userdb sets \(first)", at: name,
         reason: "Dovecot 2.3 reads quota_rule, quota_rule2 and so on, and stops at the first that is missing",
-        remedy: .advice("unless the userdb sets it for every user, write the line as \(first)"))
+        remedy: .advice("unless the userdb sets it for every user, number the rules without a gap, from \(first) on"))
     }
     let theirs = dovecot.uncountedFolders
     let ours = settings.countingRule.uncountedFolders.map { String(decoding: $0, as: UTF8.self) }
@@ -134,7 +135,7 @@ struct DovecotCheck {
         .warning, .trash, "\(folder) does not count here, but counts for Dovecot", at: name,
         reason: "the last to count wins, so the usage jumps, and users see a different one than deliveries",
         remedy: .advice(
-          "Dovecot 2.3: plugin { \(dovecot.firstMissingRule) = \(mailbox):ignore }."
+          "Dovecot 2.3: plugin { \(first) = \(mailbox):ignore }\(first == "quota_rule" ? otherwise : "")."
             + " Dovecot 2.4: mailbox \(mailbox) { quota_ignore = yes }. Or virtual_trash_count = yes here"))
     }
     for parent in dovecot.uncountedParents where !settings.countingRule.leavesOutSubfolders {

@@ -111,7 +111,8 @@ package struct DovecotSettings {
 
   /// The rules after the first that is not set.
   package var rulesBehindGap: [String] {
-    let all = values { $0.wholeMatch(of: #/plugin/quota_rule[0-9]*/#) != nil }.map { String($0.name.dropFirst(7)) }
+    let all = values { $0.wholeMatch(of: #/plugin/quota_rule([2-9]|[1-9][0-9]+)?/#) != nil }
+      .map { String($0.name.dropFirst("plugin/".count)) }
     var number = 1
     var read: Set<String> = []
     while all.contains(Self.rule(number)) {

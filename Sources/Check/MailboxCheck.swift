@@ -108,7 +108,7 @@ struct MailboxCheck {
   /// Bytes: below this, ordinary mail does not fit into an empty mailbox.
   private static let leastLimit: Int64 = 100_000
 
-  /// A column in MB or kB holds limits into which no ordinary message fits.
+  /// A column in MB or kB holds limits into which ordinary messages do not fit.
   private mutating func checkUnit(_ rows: [MailboxRow]) {
     let limits = rows.compactMap { row -> (name: String, bytes: Int64)? in
       switch row.quota.source {
@@ -117,16 +117,19 @@ struct MailboxCheck {
       default: nil
       }
     }
-    let least = max(settings.messageSizeLimit, Self.leastLimit)
-    let small = limits.filter { $0.bytes < least }
-    guard let smallest = small.min(by: { $0.bytes < $1.bytes }) else { return }
+    let small = limits.filter { $0.bytes < Self.leastLimit }
+    let isBelowMessages = limits.allSatisfy { $0.bytes < settings.messageSizeLimit }
+    guard let smallest = limits.min(by: { $0.bytes < $1.bytes }), isBelowMessages || !small.isEmpty else { return }
     let some = small.count == 1 ? "a limit is" : "\(small.count) of \(limits.count) limits are"
     found.add(
-      .warning, .smallLimit, "\(some) below \(grouped(least)) bytes: \(grouped(smallest.bytes))",
+      small.isEmpty ? .notice : .warning, .smallLimit,
+      small.isEmpty
+        ? "every limit is below message_size_limit, the smallest \(grouped(smallest.bytes)) bytes"
+        : "\(some) below \(grouped(Self.leastLimit)) bytes: \(grouped(smallest.bytes))",
       at: smallest.name,
       reason: "a limit is in bytes: if the column is in MB or kB, ordinary mail is refused",
       remedy: .advice(
-        "multiply in both queries, as bigint, since an integer overflows: SELECT quota::bigint * 1048576 … for MB"))
+        "if it is in MB, multiply in both queries, as bigint, since an integer overflows: quota::bigint * 1048576"))
   }
 
   private func difference(_ row: MailboxRow, _ mailbox: Mailbox?) -> String? {
@@ -180,7 +183,9 @@ struct MailboxCheck {
     switch error {
     case .baseMissing: .advice("mount its volume, or create it as a directory of the mail user")
     case .baseEmpty: .advice("mount its volume; on a new server, set mailbox_base_may_be_empty = yes")
-    default: .advise("make the mail user its owner", [chown])
+    case .system(let error) where error.number == Errno.EACCES:
+      .advise("let the mail user enter it and the directories above it, or make that user its owner", [chown])
+    default: .advice("correct virtual_mailbox_base, or what is in its place")
     }
   }
 

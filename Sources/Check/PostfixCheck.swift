@@ -100,10 +100,11 @@ struct PostfixCheck {
         "whether \(route.table) sends domains to virtual", because: failure.text, remedy: route.change?.remedy)
     case .success(let domains) where domains.count == 0: break
     case .success(let domains):
-      let count = domains.count == 1 ? "a domain uses" : "\(domains.count) domains use"
+      let noun = route.parameter == "transport_maps" ? "domain" : "user"
+      let count = domains.count == 1 ? "a \(noun) uses" : "\(domains.count) \(noun)s use"
       found.add(
         .warning, .noMail, "\(count) virtual(8) (\(domains.example))", at: "\(route.table) in \(route.parameter)",
-        reason: "it overrides virtual_transport, so there is no quota",
+        reason: "that goes to virtual(8), so there is no quota",
         remedy: route.change?.remedy ?? .advice("write \(own): instead of virtual:"))
     }
   }
@@ -134,7 +135,8 @@ struct PostfixCheck {
       // Some sites no longer have virtual(8), nor a base in main.cf.
       guard parameter != .virtual_mailbox_base || !theirs.isEmpty else { continue }
       found.add(
-        parameter == .recipient_delimiter ? .error : .warning, .otherValue,
+        // Not the reverse: a delivery then finds what Postfix accepts.
+        parameter == .recipient_delimiter && !theirs.isEmpty ? .error : .warning, .otherValue,
         "\(name) is \"\(theirs)\" for Postfix and \"\(ours)\" here",
         at: "\(directory)/main.cf", reason: reason,
         remedy: .advice("set \(name) = \(theirs) in \(site.configurationFile)"))

@@ -136,7 +136,7 @@ struct TableCheck {
     guard !database.dependsOnKey else { return }
     found.add(
       .error, .badTable, "its query contains no part of the address, such as '%s'", at: table.text,
-      reason: "the answer is the same for every address, so one mailbox would get the mail of all",
+      reason: "the answer is the same for every address, so one mailbox would get all mail",
       remedy: .advice(
         "add the condition to query in \(table.name.text); a line that continues the query must begin with a blank"))
   }
@@ -259,7 +259,7 @@ struct TableCheck {
       return found.add(
         .error, .lookupService, error.shown, at: "lookup_socket", reason: "mail is deferred until it answers",
         remedy: error.isAnswer
-          ? .advice("the service runs: correct what it says of the table, or start its database")
+          ? .advice("the service runs: correct the table as its message says, or start its database")
           : .runOrSet([Self.startService], .init("lookup_fallback", "yes")))
     }
     if let failure = lookup.serviceFailure {

@@ -121,7 +121,7 @@ package enum Parameter: String, CaseIterable, Sendable {
         "Sorry, the user's maildir has overdrawn his diskspace quota, please try again later.")
     case .virtual_maildir_limit_message_maps: Definition(.tables, "")
     case .virtual_maildir_oversize_message:
-      Definition(.text, "The message is larger than the recipient's whole mailbox.")
+      Definition(.text, "The message is larger than the recipient's mailbox can hold.")
     case .virtual_trash_count: Definition(.yesNo, "no")
     case .virtual_trash_name: Definition(.text, ".Trash")
     case .virtual_trash_subfolders: Definition(.yesNo, "no")
@@ -157,7 +157,7 @@ package enum Parameter: String, CaseIterable, Sendable {
   package var isSingleValued: Bool { self != .virtual_maildir_limit_message_maps }
 
   /// Whether one answer for all addresses makes sense.
-  package var mayBeConstant: Bool { self == .virtual_uid_maps || self == .virtual_gid_maps }
+  package var mayBeConstant: Bool { self != .virtual_mailbox_maps }
 
   /// Names of Postfix settings, and of older or mistyped VDA settings, that have no effect here. They are
   /// accepted and ignored, so that lines can be copied from main.cf unchanged.

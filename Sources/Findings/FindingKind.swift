@@ -20,6 +20,7 @@ package enum FindingKind: String, Sendable, Codable, CaseIterable {
   case nullInList = "null-in-list"
   case negativeLimit = "negative-limit"
   case orphan = "maildir-without-mailbox"
+  case capitals = "address-in-capitals"
   case absent = "mailbox-without-maildir"
   case staleFiles = "stale-tmp"
   case linkedFolder = "symlinked-folder"
@@ -96,7 +97,7 @@ package enum FindingKind: String, Sendable, Codable, CaseIterable {
     case .brokenLedger, .strayFolderMark, .brokenMaildir, .wrongRights, .duplicateAddress, .duplicatePath, .badPath,
       .repeatedBase,
       .badLimit, .drift, .overQuota, .limitNotEnforced, .headerLimit, .sizeInName, .nullInList, .negativeLimit, .orphan,
-      .absent, .staleFiles, .linkedFolder:
+      .capitals, .absent, .staleFiles, .linkedFolder:
       .audit
     case .badConfiguration, .unknownParameter, .quotedValue, .ownName, .ignoredParameter, .configurationRights,
       .badTable, .tableRights, .databaseUnreachable, .noIndex, .lookupService, .postfixDirectory, .noEntry,

@@ -201,6 +201,8 @@ struct MaildirCount: ~Copyable {
       guard kind == .symlink else { return kind == .directory }
       let target = try File(openat: maildir.directory, path, [.pathOnly, .directory])
       guard !rule.profile.countsLinkedFolders else { return true }
+      // Courier passes it over as well.
+      guard rule.profile != .courier else { return false }
       let parts = try [target.fstatatIfThere("cur"), target.fstatatIfThere("new")]
       if parts.contains(where: { $0 != nil }) { note(linked: path) }
     } catch {

@@ -133,7 +133,7 @@ extension Migration {
       }
     plan.wayBack = .init(
       "The way back. The Maildirs stay as they are; main.cf still has VDA's lines.",
-      (routes(\.commandsBack) + otherTransports.map { postfix.postconf("-e", "\($0.parameter)=\($0.value)") }
+      (routes(\.commandsBack) + otherTransports.map { postfix.postconf("-e", "\($0.parameter)=\($0.written)") }
         + [back, postfix.reload]).map(\.line),
       statements: routeChanges.compactMap(\.statementBack))
   }

@@ -57,6 +57,8 @@ package struct PostfixDirectory: Sendable {
   package struct OtherTransport: Sendable, Equatable {
     package let parameter: String
     package let value: String
+    /// As it stands in main.cf, with its macros.
+    package let written: String
     /// The value with another transport, and the same nexthop.
     package let changed: String
   }
@@ -66,12 +68,16 @@ package struct PostfixDirectory: Sendable {
   /// - Parameter other: the transport to send it to instead.
   package func otherTransports(instead other: String) throws(ConfigurationError) -> [OtherTransport] {
     var found: [OtherTransport] = []
-    for parameter in ["local_transport", "mailbox_transport", "relay_transport"] {
+    for parameter in [
+      "default_transport", "fallback_transport", "local_transport", "mailbox_transport", "relay_transport",
+    ] {
       let value = try value(of: parameter) ?? ""
       let transport = value.prefix { $0 != ":" }
       guard virtualTransports.contains(String(transport)) else { continue }
       found.append(
-        OtherTransport(parameter: parameter, value: value, changed: other + value.dropFirst(transport.count)))
+        OtherTransport(
+          parameter: parameter, value: value, written: main.entries[parameter]?.value.text ?? value,
+          changed: other + value.dropFirst(transport.count)))
     }
     return found
   }

@@ -4,7 +4,7 @@ package import Findings
 import Text
 
 /// A table of `transport_maps`, whose answers for a domain override `virtual_transport`, or of
-/// `mailbox_transport_maps`, and the domains or addresses that it sends to a transport.
+/// `mailbox_transport_maps` and `fallback_transport_maps`, and the domains or addresses that it sends to a transport.
 package struct TransportRoute: Sendable {
   package let table: String
   /// The parameter that names the table.
@@ -56,7 +56,7 @@ package struct TransportRoutes: Sendable {
     // The name is put into SQL, and master.cf may have been written by another user.
     guard transport.utf8.allSatisfy({ $0.isASCIILetter || $0.isDigit || "_-.".utf8.contains($0) }) else { return [] }
     var routes: [TransportRoute] = []
-    for parameter in ["transport_maps", "mailbox_transport_maps"] {
+    for parameter in ["transport_maps", "mailbox_transport_maps", "fallback_transport_maps"] {
       let maps = try postfix.value(of: parameter) ?? ""
       routes += splitList(Array(maps.utf8)).compactMap { TableReference($0)?.behindProxy }.map {
         route($0, parameter, transport, other)

@@ -53,14 +53,18 @@ struct MailboxExaminer: ~Copyable {
     let inspection = try MaildirInspection.look(
       &finder, base: task.base, components: task.components, owner: owner, limit: task.limit ?? .none)
     report.note(inspection)
-    guard let limit = task.limit ?? inspection.ledger.headerLimit else {
-      report.state = .failed("its limit is unknown, and maildirsize has none to keep (--limit gives one to --maildir)")
+    let limit = task.limit ?? inspection.ledger.headerLimit
+    guard limit != nil || !task.work.contains(.count) else {
+      report.state = .failed("its limit is unknown, and maildirsize has none to keep; with --maildir, --limit sets one")
       return
     }
-    let counts = task.work.contains(.count) || task.work.contains(.countIfOdd) && report.isOdd(limit: limit)
+    let counts =
+      limit.map {
+        task.work.contains(.count) || task.work.contains(.countIfOdd) && report.isOdd(limit: $0)
+      } ?? false
     guard counts || task.work.contains(.cleanTmp) else { return }
     let maildir = try Maildir.open(base: task.base, components: task.components, owner: owner, absent: .refused)
-    if counts, !rule.inboxOnly { try count(task, limit, maildir, &report) }
+    if counts, let limit, !rule.inboxOnly { try count(task, limit, maildir, &report) }
     let stale = try StaleFiles.look(in: maildir)
     report.staleFiles = stale.names.count
     report.staleBytes = stale.bytes

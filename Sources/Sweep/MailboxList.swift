@@ -92,11 +92,13 @@ package final class MailboxList {
 
   /// Whether paths in the list begin with the base, to which they should be relative.
   package func repeatsBase() throws(TableError) -> Bool {
-    let base = settings.mailboxBase.drop { $0 == UInt8(ascii: "/") } + [UInt8(ascii: "/")]
+    let slash = UInt8(ascii: "/")
+    let base = settings.mailboxBase.split(separator: slash).flatMap { $0 + [slash] }
+    guard !base.isEmpty else { return false }
     let rows = try ask { connection throws(PostgresError) in
-      let start: SQLText = "ltrim(path::text, '/')"
-      let text = try SQLText.quoted(Array(base), for: connection)
-      return statement("SELECT 1", where: ["starts_with(\(start), \(text))"] + (try conditions(connection)), "LIMIT 1")
+      let text = try SQLText.quoted(base, for: connection)
+      let begins: SQLText = "left(\(try order(connection)), length(\(text))) = \(text)"
+      return statement("SELECT 1", where: [begins] + (try conditions(connection)), "LIMIT 1")
     }
     return !rows.isEmpty
   }

@@ -80,6 +80,9 @@ struct AuditStateTests {
     #expect(error?.isMistake == true && sandbox.text("state") == "root:x:0:0:\n")
     try sandbox.write("state", "")
     #expect(try file.load(options: "o") == .nothing)
+    // Another program's JSON.
+    try sandbox.write("state", #"{"options":"-v","hosts":[]}"#)
+    #expect(throws: AuditStateError.self) { try file.load(options: "o") }
   }
 
   @Test("Two audits do not share a state: the second one is told to wait, and may begin when the first has ended")
@@ -110,7 +113,8 @@ struct AuditStateTests {
   @Test(
     "Whatever has the draft's name is neither waited for nor written to",
     arguments: [
-      "mkfifo state.new state.lock", "echo precious > other; ln other state.new", "ln -s /etc/passwd state.new",
+      "mkfifo state.new state.lock", "echo precious > other; ln other state.new; ln other state.lock",
+      "ln -s /etc/passwd state.new",
       "touch state.new",
     ])
   func draft(commands: String) throws {

@@ -118,7 +118,7 @@ struct PostfixCheckTests {
   @Test("Addresses that mailbox_transport_maps send to virtual(8) are found as domains of transport_maps are")
   func mailboxTransports() throws {
     let findings = try findings(main: "mailbox_transport_maps = inline:{ you=virtual: }\n")
-    #expect(findings.lines == ["warning no-mail a domain uses virtual(8) (you)"])
+    #expect(findings.lines == ["warning no-mail a user uses virtual(8) (you)"])
     #expect(findings.first { $0.kind == .noMail }?.subject.name.hasSuffix("in mailbox_transport_maps") == true)
   }
 

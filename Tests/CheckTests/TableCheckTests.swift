@@ -131,7 +131,7 @@ struct TableCheckTests {
     #expect(findings.filter(\.isTrouble).map(\.kind) == [.lookupService])
     #expect(
       findings.first(where: \.isTrouble)?.remedy
-        == .advice("the service runs: correct what it says of the table, or start its database"))
+        == .advice("the service runs: correct the table as its message says, or start its database"))
   }
 
   @Test("A lookup service that answers is right, whatever its answer")

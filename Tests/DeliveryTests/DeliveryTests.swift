@@ -100,7 +100,7 @@ struct DeliveryTests {
     // Waiting would not help, so the text does not ask for it.
     #expect(
       refused.output.hasPrefix(
-        "5.2.2 maildir delivery failed: The message is larger than the recipient's whole mailbox."))
+        "5.2.2 maildir delivery failed: The message is larger than the recipient's mailbox can hold."))
     #expect(host.new.count == 1 && host.tmp == [])
     try host.configure(
       "virtual_mailbox_limit = 1000\nvirtual_maildir_oversize_message = $virtual_maildir_limit_message")

@@ -208,7 +208,7 @@ final class CheckSiteTests: CheckFixture {
     let small = try #require(try findings("--ignore=header-limit").first)
     #expect(
       small["kind"] == "small-limit"
-        && small["finding"] == "a limit is below 500,000 bytes: 8,192", "\(small)")
+        && small["finding"] == "a limit is below 100,000 bytes: 8,192", "\(small)")
     // The remedy without its cast, and with it.
     try host.sandbox.write(
       "limits.cf", site.cluster.tableFile("SELECT bytes * 1048576 FROM \(site.table) WHERE address = '%s'"))

@@ -100,8 +100,10 @@ struct MailboxExaminerTests {
     try shell("rm maildirsize")
     #expect(
       try report([.count, .repair], limit: nil).state
-        == .failed("its limit is unknown, and maildirsize has none to keep (--limit gives one to --maildir)"))
+        == .failed("its limit is unknown, and maildirsize has none to keep; with --maildir, --limit sets one"))
     #expect(ledger == nil)
+    // Without a count no limit is needed.
+    #expect(try report([.countIfOdd, .cleanTmp], limit: nil).state == .examined)
   }
 
   @Test("Where only the inbox counts, there is no ledger to keep")

@@ -96,7 +96,7 @@ struct CheckCommandTests {
       ("soft_bounce = yes", "warning soft-bounce"),
       ("command_time_limit = 60", "error time-limit"), ("ullage_time_limit = $other\nother = 1m", "error time-limit"),
       ("ullage_time_limit = soon", "error time-limit"), ("message_size_limit = 5", "warning other-value"),
-      ("recipient_delimiter = +", "warning other-value"), ("virtual_mailbox_base = /srv", "warning other-value"),
+      ("recipient_delimiter = +", "error other-value"), ("virtual_mailbox_base = /srv", "warning other-value"),
     ])
   func main(line: String, finding: String) throws {
     try configure(main: line)
