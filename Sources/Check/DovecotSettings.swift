@@ -98,29 +98,28 @@ package struct DovecotSettings {
   /// The directories of the folders that do not count: `.Trash`.
   package var uncountedFolders: [String] { allUncounted.filter { !$0.contains("*") } }
 
-  /// `quota_rule` of 2.3's first root, `quota_rule2` and so on. Dovecot reads them in this order, and stops at the
-  /// first that is missing; the userdb may set any of them for each user.
+  /// The numbers of the rules of 2.3's first root: 1 is `quota_rule`, 2 is `quota_rule2`, and so on. Dovecot reads them
+  /// in this order, and stops at the first that is missing; the userdb may set any of them for each user.
+  private var ruleNumbers: [Int] {
+    values { $0.hasPrefix("plugin/quota_rule") }.compactMap { entry in
+      let number = entry.name.dropFirst("plugin/quota_rule".count)
+      return number.isEmpty ? 1 : Int(number).flatMap { $0 > 1 ? $0 : nil }
+    }
+  }
+
+  private var firstMissingNumber: Int {
+    var number = 1
+    while ruleNumbers.contains(number) { number += 1 }
+    return number
+  }
+
   private static func rule(_ number: Int) -> String { number == 1 ? "quota_rule" : "quota_rule\(number)" }
 
   /// The first rule that is not set.
-  package var firstMissingRule: String {
-    var number = 1
-    while self["plugin/" + Self.rule(number)] != nil { number += 1 }
-    return Self.rule(number)
-  }
+  package var firstMissingRule: String { Self.rule(firstMissingNumber) }
 
   /// The rules after the first that is not set.
-  package var rulesBehindGap: [String] {
-    let all = values { $0.wholeMatch(of: #/plugin/quota_rule([2-9]|[1-9][0-9]+)?/#) != nil }
-      .map { String($0.name.dropFirst("plugin/".count)) }
-    var number = 1
-    var read: Set<String> = []
-    while all.contains(Self.rule(number)) {
-      read.insert(Self.rule(number))
-      number += 1
-    }
-    return all.filter { !read.contains($0) }
-  }
+  package var rulesBehindGap: [String] { ruleNumbers.filter { $0 > firstMissingNumber }.map(Self.rule) }
 
   private var allUncounted: [String] {
     let old = values { $0.wholeMatch(of: #/plugin/quota_rule[0-9]*/#) != nil }.compactMap { entry -> String? in

@@ -50,8 +50,7 @@ struct MachineCheck {
   private mutating func checkFileSystem(_ maildir: Path) throws(SystemError) {
     let tmp = try File(open: maildir.appending("tmp"), [.directory, .noFollow])
     try checkDirectorySync(maildir)
-    let isOnNetwork = try tmp.isOnNetworkFileSystem()
-    let trial = try TrialFile.make(in: tmp, isNamed: isOnNetwork)
+    let trial = try TrialFile.make(in: tmp)
     let now = Timestamp.now.seconds
     let stamp = try trial.file.fstat().modified.seconds
     if abs(stamp - now) > 5 {
@@ -60,7 +59,7 @@ struct MachineCheck {
         at: maildir.text, reason: "the age of a count decides whether a message may be refused",
         remedy: .advice("synchronize both hosts with one time server (chrony, systemd-timesyncd)"))
     }
-    guard isOnNetwork else {
+    guard try tmp.isOnNetworkFileSystem() else {
       return found.good("the Maildirs are on a local file system, where locks work")
     }
     do {
@@ -105,30 +104,28 @@ struct MachineCheck {
   }
 }
 
-/// A file for tests in the directory `tmp`: unnamed, or removed with this value. On a network file system it is named,
-/// since a lock on a file without one may prove nothing there.
+/// A file for tests in the directory `tmp`, removed with this value. It has a name meanwhile, since on some network
+/// file systems a lock on a file without one proves nothing.
 private struct TrialFile: ~Copyable {
   let file: File
-  /// Where it has the name, nil for an unnamed file.
-  private let directory: File?
-  private static let name: Path? = {
-    let host = CurrentProcess.hostName.filter { $0 != UInt8(ascii: "/") }
-    return Path(Array("\(CurrentProcess.identifier).ullage-check.".utf8) + host)
-  }()
+  private let directory: File
+  private let name: Path
 
-  static func make(in tmp: borrowing File, isNamed: Bool) throws(SystemError) -> TrialFile {
-    guard isNamed, let name else {
-      return TrialFile(file: try File(openat: tmp, ".", [.readWrite, .unnamed], mode: 0o600), directory: nil)
+  static func make(in tmp: borrowing File) throws(SystemError) -> TrialFile {
+    let host = CurrentProcess.hostName.filter { $0 != UInt8(ascii: "/") }
+    guard let name = Path(Array("\(CurrentProcess.identifier).ullage-check.".utf8) + host) else {
+      preconditionFailure("a NUL in a host name")
     }
     let directory = try File(openat: tmp, ".", [.directory])
-    return TrialFile(
-      file: try File(openat: tmp, name, [.readWrite, .create, .exclusive], mode: 0o600), directory: directory)
+    let file = try File(openat: directory, name, [.readWrite, .create, .exclusive], mode: 0o600)
+    return TrialFile(file: file, directory: directory, name: name)
   }
 
-  private init(file: consuming File, directory: consuming File?) {
+  private init(file: consuming File, directory: consuming File, name: Path) {
     self.file = file
     self.directory = directory
+    self.name = name
   }
 
-  deinit { if let name = Self.name { directory?.unlinkIfThere(name) } }
+  deinit { directory.unlinkIfThere(name) }
 }

@@ -95,17 +95,15 @@ package enum FindingKind: String, Sendable, Codable, CaseIterable {
   private var command: Command {
     switch self {
     case .brokenLedger, .strayFolderMark, .brokenMaildir, .wrongRights, .duplicateAddress, .duplicatePath, .badPath,
-      .repeatedBase,
-      .badLimit, .drift, .overQuota, .limitNotEnforced, .headerLimit, .sizeInName, .nullInList, .negativeLimit, .orphan,
-      .capitals, .absent, .staleFiles, .linkedFolder:
+      .repeatedBase, .badLimit, .drift, .overQuota, .limitNotEnforced, .headerLimit, .sizeInName, .nullInList,
+      .negativeLimit, .orphan, .capitals, .absent, .staleFiles, .linkedFolder:
       .audit
     case .badConfiguration, .unknownParameter, .quotedValue, .ownName, .ignoredParameter, .configurationRights,
       .badTable, .tableRights, .databaseUnreachable, .noIndex, .lookupService, .postfixDirectory, .noEntry,
       .recipientLimit, .flags, .nullSender, .arguments, .program, .entryFields, .mailUser, .processLimit, .timeLimit,
       .softBounce, .noMail, .otherValue, .otherEntry, .logSocket, .base, .mailboxList, .lookup, .listDiffers,
-      .smallLimit,
-      .mailboxRights, .brokenMailbox, .quotaDriver, .controlDirectory, .folderLayout, .trash, .countProfile, .fileLocks,
-      .directorySync, .clock, .notChecked:
+      .smallLimit, .mailboxRights, .brokenMailbox, .quotaDriver, .controlDirectory, .folderLayout, .trash,
+      .countProfile, .fileLocks, .directorySync, .clock, .notChecked:
       .check
     case .obstacle, .changed, .different: .migrate
     }

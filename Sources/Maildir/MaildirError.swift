@@ -9,7 +9,7 @@ package enum MaildirError: ExplainedError, Equatable, Sendable {
   case baseMissing, baseEmpty
   /// A symlink below the base is not owned by root.
   case foreignSymlink([UInt8])
-  /// `cur`, `new`, `tmp` or a folder is a symlink.
+  /// `cur`, `new` or `tmp` of the Maildir is a symlink.
   case symlinkInside([UInt8])
   case notADirectory([UInt8])
   /// A directory is missing and may not be created.

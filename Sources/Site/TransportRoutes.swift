@@ -68,31 +68,29 @@ package struct TransportRoutes: Sendable {
   private func route(
     _ table: TableReference, _ parameter: String, _ transport: String, _ other: String
   ) -> TransportRoute {
+    func route(
+      _ domains: Result<TransportRoute.Domains, Survey.Failure>, _ change: TransportRoute.Change? = nil
+    ) -> TransportRoute {
+      TransportRoute(table: table.text, parameter: parameter, domains: domains, change: change)
+    }
     switch table.type {
     case "pgsql" where parameter == "transport_maps":
-      return TransportRoute(
-        table: table.text, parameter: parameter, domains: askDatabase(table, transport),
-        // PostfixAdmin's column.
-        change: .statement(
+      // PostfixAdmin's column.
+      return route(
+        askDatabase(table, transport),
+        .statement(
           there: "UPDATE domain SET transport = '\(other):' WHERE transport IN \(Self.names(transport));",
           back: "UPDATE domain SET transport = '\(transport):' WHERE transport = '\(other):';"))
     case "texthash", "hash", "btree", "lmdb", "cdb", "inline":
       guard let entries = survey.entries(table) else {
-        return TransportRoute(
-          table: table.text, parameter: parameter, domains: .failure(.init("it has no readable source file")),
-          change: nil)
+        return route(.failure(.init("it has no readable source file")))
       }
       let found = entries.filter { $0.value == transport || $0.value.hasPrefix("\(transport):") }
-      return TransportRoute(
-        table: table.text, parameter: parameter,
-        domains: .success(.init(count: found.count, example: found.first?.key ?? "")),
-        change: table.type == "inline"
-          ? nil
-          : .commands(there: commands(table, transport, other), back: commands(table, other, transport)))
-    default:
-      return TransportRoute(
-        table: table.text, parameter: parameter,
-        domains: .failure(.init("it can only be queried for one key at a time")), change: nil)
+      return route(
+        .success(.init(count: found.count, example: found.first?.key ?? "")),
+        table.type == "inline"
+          ? nil : .commands(there: commands(table, transport, other), back: commands(table, other, transport)))
+    default: return route(.failure(.init("it can only be queried for one key at a time")))
     }
   }
 

@@ -128,6 +128,15 @@ struct AuditStateTests {
     #expect(sandbox.text("other") ?? "precious\n" == "precious\n")
   }
 
+  @Test("Root gives no existing file away: the lock may be a second name of any", .takesRoot)
+  func keptOwner() throws {
+    let sandbox = try Sandbox()
+    try sandbox.write("precious", "precious\n")
+    try Command.check(["sh", "-ec", "cd \(sandbox.path); chown root precious; ln precious state.lock"])
+    try AuditStateFile(try #require(Path(sandbox("state").utf8))).acquire()
+    #expect(sandbox.status("precious")?.st_uid == 0 && sandbox.text("precious") == "precious\n")
+  }
+
   @Test("What root writes belongs to the owner of the directory, who can continue and remove it", .takesRoot)
   func owner() throws {
     let sandbox = try Sandbox()

@@ -18,7 +18,7 @@ struct TreeWalkTests {
 
   private func makeMaildirs(_ names: String...) throws {
     for name in names {
-      for part in ["cur", "new", "tmp"] { try sandbox.makeDirectory("m/\(name)/\(part)") }
+      try sandbox.makeMaildir("m/\(name)")
     }
   }
 

@@ -98,7 +98,7 @@ struct SurroundingsTests {
 
   @Test("On a local file system locks work and directories are synced")
   func machine() throws {
-    for name in ["cur", "new", "tmp"] { try sandbox.makeDirectory("m/\(name)") }
+    try sandbox.makeMaildir("m")
     let fixture = try SiteFixture(sandbox: sandbox)
     let sample = MaildirSample(
       path: try #require(Path(sandbox("m").utf8)),

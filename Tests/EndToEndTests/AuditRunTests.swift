@@ -253,7 +253,7 @@ struct AuditRunTests {
 
   @Test(
     "As root, each Maildir is audited and repaired as its owner",
-    .enabled(if: geteuid() == 0, "needs root: run scripts/test"))
+    .takesRoot)
   func root() throws {
     let site = try AuditSite()
     for (name, owner) in [("a", "1234:1234"), ("b", "65534:65534"), ("c", "0:0")] {

@@ -40,7 +40,7 @@ final class AuditSite {
 
   /// Makes a Maildir with one message of 500 bytes and a ledger.
   func make(_ name: String, ledger: String? = "1000000S\n 500 1\n") throws {
-    for part in ["cur", "new", "tmp"] { try host.sandbox.makeDirectory("base/\(name)/\(part)") }
+    try host.sandbox.makeMaildir("base/\(name)")
     try host.sandbox.write("base/\(name)/cur/a,S=500:2,S", MailHost.message(500))
     if let ledger { try host.sandbox.write("base/\(name)/maildirsize", ledger) }
   }

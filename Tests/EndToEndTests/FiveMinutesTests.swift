@@ -6,7 +6,7 @@ import Text
 
 /// From a Postfix configured for VDA to Ullage and back, with the package and the commands that
 /// `ullage migrate` prints; and PostfixAdmin's hook.
-@Suite(.enabled(if: geteuid() == 0, "needs root: run scripts/test"))
+@Suite(.takesRoot)
 final class FiveMinutesTests {
   private let cluster: PostgresCluster
   private let root: DebianRoot

@@ -5,7 +5,7 @@ import Testing
 import Text
 
 /// The files of scripts/package.d that run the audit every night.
-@Suite(.enabled(if: geteuid() == 0, "needs root: run scripts/test"))
+@Suite(.takesRoot)
 struct NightlyTests {
   private static let files = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
     .deletingLastPathComponent().appendingPathComponent("scripts/package.d").path

@@ -5,7 +5,7 @@ import Testing
 import Text
 
 /// The Debian package, in its own Debian root.
-@Suite(.enabled(if: geteuid() == 0, "needs root: run scripts/test"))
+@Suite(.takesRoot)
 struct PackageTests {
   private func install(_ root: DebianRoot, _ package: BuiltPackage) throws {
     let file = try root.add(try package.file)

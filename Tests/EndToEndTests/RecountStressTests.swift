@@ -55,7 +55,7 @@ struct RecountStressTests {
     let host = try MailHost("virtual_mailbox_limit = 100000000000")
     try host.makeMaildir()
     for folder in [".A", ".B"] {
-      for part in ["cur", "new", "tmp"] { try host.sandbox.makeDirectory("\(host.maildir)/\(folder)/\(part)") }
+      try host.sandbox.makeMaildir("\(host.maildir)/\(folder)")
     }
     try host.setLedger("100000000000S\n 0 0\n")
     try host.sandbox.write("message", MailHost.message(4000))

@@ -13,7 +13,7 @@ struct AdmissionTests {
 
   init() throws {
     sandbox = try Sandbox()
-    for name in ["cur", "new", "tmp"] { try sandbox.makeDirectory("m/\(name)") }
+    try sandbox.makeMaildir("m")
   }
 
   private func open(limit: QuotaLimit = QuotaLimit(bytes: 1000), rule: CountingRule = CountingRule()) throws

@@ -13,7 +13,7 @@ struct CountingTreeTests {
 
   init() throws {
     sandbox = try Sandbox()
-    for name in ["cur", "new", "tmp"] { try sandbox.makeDirectory("m/\(name)") }
+    try sandbox.makeMaildir("m")
   }
 
   private func count(_ rule: CountingRule, checksSizes: Bool = false) throws -> MaildirCount {

@@ -12,7 +12,7 @@ struct MaildirCountTests {
   func incremental() throws {
     let sandbox = try Sandbox()
     for folder in ["m", "m/.A", "m/.Trash"] {
-      for name in ["cur", "new", "tmp"] { try sandbox.makeDirectory("\(folder)/\(name)") }
+      try sandbox.makeMaildir("\(folder)")
     }
     let maildir = try Maildir.open(
       base: try #require(Path(sandbox.path.utf8)), components: ["m"], owner: UInt32(MailUser.id))
@@ -37,11 +37,11 @@ struct MaildirCountTests {
 
   @Test(
     "With whole-second timestamps, a change in the second of the last look is noticed (ext4, 128-byte inodes)",
-    .enabled(if: geteuid() == 0, "needs root: run scripts/test"))
+    .takesRoot)
   func wholeSeconds() throws {
     let disk = try LoopDisk("mkfs.ext4 -q -I 128", megabytes: 8)
     let sandbox = try Sandbox(below: disk.path)
-    for name in ["cur", "new", "tmp"] { try sandbox.makeDirectory("m/\(name)") }
+    try sandbox.makeMaildir("m")
     let maildir = try Maildir.open(
       base: try #require(Path(sandbox.path.utf8)), components: ["m"], owner: UInt32(MailUser.id))
     var count = MaildirCount(of: maildir, CountingRule(), until: .never)

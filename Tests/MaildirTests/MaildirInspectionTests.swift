@@ -14,7 +14,7 @@ struct MaildirInspectionTests {
 
   init() throws {
     sandbox = try Sandbox()
-    for part in ["cur", "new", "tmp"] { try sandbox.makeDirectory("m/\(part)") }
+    try sandbox.makeMaildir("m")
     try sandbox.write("m/maildirsize", "1000S\n500 1\n", mode: 0o600)
   }
 

@@ -14,7 +14,7 @@ struct MessageFileTests {
 
   init() throws {
     sandbox = try Sandbox()
-    for name in ["cur", "new", "tmp"] { try sandbox.makeDirectory("m/\(name)") }
+    try sandbox.makeMaildir("m")
   }
 
   private func maildir() throws -> Maildir {

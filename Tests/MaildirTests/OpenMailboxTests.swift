@@ -15,7 +15,7 @@ struct OpenMailboxTests {
 
   init() throws {
     sandbox = try Sandbox()
-    for name in ["cur", "new", "tmp"] { try sandbox.makeDirectory("m/\(name)") }
+    try sandbox.makeMaildir("m")
   }
 
   private func openMaildir() throws -> Maildir {

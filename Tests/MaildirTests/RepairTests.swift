@@ -13,7 +13,7 @@ struct RepairTests {
 
   init() throws {
     sandbox = try Sandbox()
-    for name in ["cur", "new", "tmp"] { try sandbox.makeDirectory("m/\(name)") }
+    try sandbox.makeMaildir("m")
     try sandbox.write("m/cur/a,S=300:2,S", "")
     try sandbox.write("m/cur/b,S=200:2,S", "")
   }

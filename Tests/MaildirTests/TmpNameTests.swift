@@ -13,7 +13,7 @@ struct TmpNameTests {
 
   init() throws {
     sandbox = try Sandbox()
-    for name in ["cur", "new", "tmp"] { try sandbox.makeDirectory("m/\(name)") }
+    try sandbox.makeMaildir("m")
   }
 
   private func name(_ name: Path = "name") throws -> TmpName {

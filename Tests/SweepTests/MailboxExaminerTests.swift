@@ -17,7 +17,7 @@ struct MailboxExaminerTests {
 
   init() throws {
     sandbox = try Sandbox()
-    for name in ["cur", "new", "tmp"] { try sandbox.makeDirectory("m/\(name)") }
+    try sandbox.makeMaildir("m")
     try sandbox.write("m/cur/a,S=300:2,S", "")
     try sandbox.write("m/new/b,S=200", "")
   }

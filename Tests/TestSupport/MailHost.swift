@@ -96,7 +96,7 @@ package final class MailHost {
   }
 
   package func makeMaildir() throws {
-    for name in ["cur", "new", "tmp"] { try sandbox.makeDirectory("\(maildir)/\(name)") }
+    try sandbox.makeMaildir("\(maildir)")
   }
 
   /// Puts a message of `bytes` bytes into a folder of the mailbox (`""` is the inbox), as an IMAP server would.

@@ -51,6 +51,11 @@ package final class Sandbox: Sendable {
     }
   }
 
+  /// Makes a Maildir, or a folder of one.
+  package func makeMaildir(_ name: String) throws {
+    for part in ["cur", "new", "tmp"] { try makeDirectory("\(name)/\(part)") }
+  }
+
   package func bytes(_ name: String) -> [UInt8]? { FileManager.default.contents(atPath: self(name)).map { Array($0) } }
 
   package func text(_ name: String) -> String? { bytes(name).map { String(decoding: $0, as: UTF8.self) } }

@@ -189,7 +189,7 @@ struct RecomputeTests {
 
   @Test(
     "As root, each Maildir is recomputed as its owner, leaving no file of root; one that root owns is reported",
-    .enabled(if: geteuid() == 0, "needs root: run scripts/test"))
+    .takesRoot)
   func root() throws {
     let host = try MailHost(Self.limit)
     try host.configure(
@@ -199,7 +199,7 @@ struct RecomputeTests {
         + " root@example.org=example.org/root/ }"
     )
     for (name, owner) in [("you", "nobody:nogroup"), ("me", "1234:1235"), ("root", "root:root")] {
-      for part in ["cur", "new", "tmp"] { try host.sandbox.makeDirectory("base/example.org/\(name)/\(part)") }
+      try host.sandbox.makeMaildir("base/example.org/\(name)")
       try host.sandbox.write("base/example.org/\(name)/cur/a,S=500:2,S", "")
       try Command.check(["chown", "-R", owner, host.sandbox("base/example.org/\(name)")])
     }
@@ -218,7 +218,7 @@ struct RecomputeTests {
 
   @Test(
     "As the mail user, another user's Maildir is reported with what to do",
-    .enabled(if: geteuid() == 0, "needs root: run scripts/test"))
+    .takesRoot)
   func foreign() throws {
     let host = try host()
     try Command.check(["chown", "1234", host.sandbox(host.maildir)])
@@ -232,7 +232,7 @@ struct RecomputeTests {
   func symlink() throws {
     let host = try host()
     let other = try Sandbox()
-    for part in ["cur", "new", "tmp"] { try other.makeDirectory("m/\(part)") }
+    try other.makeMaildir("m")
     try Command.check(["rm", "-r", host.sandbox(host.maildir)])
     try Command.check(["ln", "-s", other("m"), host.sandbox(host.maildir)], asMailUser: true)
     let ending = try host.ullage("recompute", MailHost.recipient, asMailUser: false)
@@ -263,7 +263,7 @@ struct RecomputeTests {
     let host = try host("1000000S\n 1 1\n")
     try host.configure(
       Self.limit, maps: "inline:{ you@example.org=example.org/you/, me@example.org=example.org/me/ }")
-    for part in ["cur", "new", "tmp"] { try host.sandbox.makeDirectory("base/example.org/me/\(part)") }
+    try host.sandbox.makeMaildir("base/example.org/me")
     try host.sandbox.write("base/example.org/me/cur/a,S=9:2,S", "")
     // The worker stops when it has the lock on the first Maildir's cur/.
     let run = try StoppedCommand(
@@ -279,7 +279,7 @@ struct RecomputeTests {
     let host = try MailHost()
     let names = (0..<400).map { "u\($0)" }
     for name in names {
-      for part in ["cur", "new", "tmp"] { try host.sandbox.makeDirectory("base/example.org/\(name)/\(part)") }
+      try host.sandbox.makeMaildir("base/example.org/\(name)")
     }
     let directories = names.map { host.sandbox("base/example.org/\($0)") }
     let run = try Command(
@@ -364,7 +364,7 @@ struct RecomputeTests {
     let host = try MailHost()
     let names = (0..<60).map { "u\($0)" }
     for name in names {
-      for part in ["cur", "new", "tmp"] { try host.sandbox.makeDirectory("base/example.org/\(name)/\(part)") }
+      try host.sandbox.makeMaildir("base/example.org/\(name)")
     }
     let directories = names.map { host.sandbox("base/example.org/\($0)") }
     let trace = ["strace", "-f", "-o", host.sandbox("trace"), "-e", "trace=poll"]
