@@ -8,10 +8,17 @@ import Text
 /// What pipe(8) does to a message, and what it passes to `ullage-deliver`.
 struct ArgumentsCheck {
   private let entry: Entry
+  /// The arguments as `ullage-deliver` parses them, and what it finds wrong.
+  private var request = DeliveryRequest()
+  private let usageError: UsageError?
   private var found = FindingList(.postfix)
 
   init(_ entry: Entry) {
     self.entry = entry
+    do throws(UsageError) {
+      try request.parse(entry.service.program.dropFirst().map { Array(Self.normal($0).utf8) })
+      usageError = nil
+    } catch { usageError = error }
   }
 
   func findings() -> [Finding] {
@@ -30,23 +37,28 @@ struct ArgumentsCheck {
     ]
     let wanted: [(Character, String, Finding.Severity)] = [
       ("R", "without it there is no Return-Path: in a message", .error),
-      ("D", "without it there is no Delivered-To:, and mail can loop", .warning),
       ("O", "without it there is no X-Original-To:", .warning),
       ("X", "without it a notification says \"relayed\" where it should say \"delivered\"", .warning),
-      ("h", "without it the domain is passed as the sender wrote it, and the queue is not ordered by it", .notice),
-      ("u", "without it the user name is passed as the sender wrote it", .notice),
     ]
-    let missing = wanted.filter { !flags.contains($0.0) }
-    // One command fixes all of it.
-    let right = (entry.service.attributes["flags"] ?? "").filter { flag in !harmful.contains { $0.0 == flag } }
-    let remedy = entry.set("flags", right + missing.map { String($0.0) }.joined())
     for (flag, effect) in harmful where flags.contains(flag) {
       found.add(
         .error, .flags, "flags= has \(flag), which \(effect)", at: entry.place,
-        reason: "messages must arrive as they were sent", remedy: remedy)
+        reason: "messages must arrive as they were sent", remedy: correction)
     }
-    for (flag, reason, severity) in missing {
-      found.add(severity, .flags, "flags= lacks \(flag)", at: entry.place, reason: reason, remedy: remedy)
+    for (flag, reason, severity) in wanted where !flags.contains(flag) {
+      found.add(severity, .flags, "flags= lacks \(flag)", at: entry.place, reason: reason, remedy: correction)
+    }
+    if flags.contains("D") {
+      found.add(
+        .warning, .flags, "flags= has D, which also bounces each message that has a Delivered-To: of its recipient",
+        at: entry.place,
+        reason: "resent and fetched mail has one, and virtual(8) delivers it; ullage-deliver writes the header itself",
+        remedy: correction)
+    } else if request.deliveredTo.isEmpty {
+      found.add(
+        .warning, .arguments, "--delivered-to is not given", at: entry.place,
+        reason: "messages get no Delivered-To:, which programs that filter or answer mail look for",
+        remedy: correction)
     }
     if entry.service.attributes["null_sender"] != "" {
       found.add(
@@ -56,16 +68,11 @@ struct ArgumentsCheck {
     }
   }
 
-  /// The arguments are parsed as `ullage-deliver` parses them.
   private mutating func checkArguments() {
-    var request = DeliveryRequest()
-    do {
-      try request.parse(entry.service.program.dropFirst().map { Array(Self.normal($0).utf8) })
-    } catch {
+    if let usageError {
       found.add(
-        .error, .arguments, "the arguments are wrong: \(error.shown)", at: entry.place,
-        reason: "every message is deferred",
-        remedy: correction(request))
+        .error, .arguments, "the arguments are wrong: \(usageError.shown)", at: entry.place,
+        reason: "every message is deferred", remedy: correction)
     }
     let forgotten = [
       ("--original-recipient", request.originalRecipient), ("--queue-id", request.queueID), ("--size", request.size),
@@ -75,16 +82,24 @@ struct ArgumentsCheck {
         .notice, .arguments, "\(forgotten.joined(separator: ", ")) \(forgotten.count == 1 ? "is" : "are") not given",
         at: entry.place,
         reason: "the log then lacks them, and its lines are hard to match with Postfix's",
-        remedy: correction(request))
+        remedy: correction)
     }
-    let expected: [(String, [UInt8], [UInt8])] = [
-      ("recipient", request.recipient, Array("${recipient}".utf8)), ("sender", request.sender, Array("${sender}".utf8)),
-    ]
-    for (name, given, macro) in expected where !given.isEmpty && given != macro {
+    if request.addressExtension == nil {
       found.add(
-        .error, .arguments, "--\(name) is \(given.text), not \(macro.text)", at: entry.place,
-        reason: name == "recipient" ? "mail goes to the wrong mailbox or to none" : "it is not the envelope sender",
-        remedy: correction(request))
+        .notice, .arguments, "--extension is not given", at: entry.place,
+        reason: "it tells an address that recipient_delimiter does not split from an unknown one, which is refused",
+        remedy: correction)
+    }
+    let expected: [(String, [UInt8], String, severity: Finding.Severity, reason: String)] = [
+      ("recipient", request.recipient, "${recipient}", .error, "mail goes to the wrong mailbox or to none"),
+      ("sender", request.sender, "${sender}", .error, "it is not the envelope sender"),
+      ("delivered-to", request.deliveredTo, "${recipient}", .warning, "Delivered-To: does not name the recipient"),
+      ("extension", request.addressExtension ?? [], "${extension}", .warning, "mail may wait for no reason"),
+    ]
+    for (name, given, macro, severity, reason) in expected where !given.isEmpty && given.text != macro {
+      found.add(
+        severity, .arguments, "--\(name) is \(given.text), not \(macro)", at: entry.place, reason: reason,
+        remedy: correction)
     }
     if request.configurationFile != Array(entry.site.configurationFile.utf8) {
       found.add(
@@ -100,16 +115,12 @@ struct ArgumentsCheck {
     argument.replacing(#/\$(?:\(([A-Za-z0-9_]+)\)|([A-Za-z0-9_]+))/#) { "${\($0.1 ?? $0.2 ?? "")}" }
   }
 
-  private func correction(_ request: DeliveryRequest) -> Remedy {
-    entry.setCommand(entry.service.commandLine(running: rightProgram(request)))
-  }
-
-  /// The program with the arguments that the manual gives.
-  private func rightProgram(_ request: DeliveryRequest) -> [String] {
+  /// The entry with the flags and the arguments that the manual gives: one command mends all of them.
+  private var correction: Remedy {
     let file = request.configurationFile.text
-    return [entry.service.program[0]] + (file == Ullage.configurationFile ? [] : ["--config=\(file)"]) + [
-      "--sender=${sender}", "--recipient=${recipient}", "--original-recipient=${original_recipient}",
-      "--queue-id=${queue_id}", "--size=${size}",
-    ]
+    let program =
+      [entry.service.program[0]] + (file == Ullage.configurationFile ? [] : ["--config=\(file)"])
+      + MasterEntry.arguments
+    return entry.setCommand(entry.service.commandLine(setting: "flags", to: MasterEntry.flags, running: program))
   }
 }

@@ -7,6 +7,10 @@ package struct DeliveryRequest: Equatable, Sendable {
   /// Empty for a bounce.
   package var sender: [UInt8] = []
   package var recipient: [UInt8] = []
+  /// The extension of the recipient as Postfix splits it, empty without one; nil if the entry does not pass it.
+  package var addressExtension: [UInt8]?
+  /// The address for a Delivered-To line that this program writes; empty if pipe(8) writes it (its flag D).
+  package var deliveredTo: [UInt8] = []
   package var originalRecipient: [UInt8] = []
   package var queueID: [UInt8] = []
   /// The size of the queue file, not of the message: it is logged and decides nothing.
@@ -46,6 +50,8 @@ package struct DeliveryRequest: Equatable, Sendable {
     case configurationFile = "--config"
     case sender = "--sender"
     case recipient = "--recipient"
+    case addressExtension = "--extension"
+    case deliveredTo = "--delivered-to"
     case originalRecipient = "--original-recipient"
     case queueID = "--queue-id"
     case size = "--size"
@@ -56,6 +62,8 @@ package struct DeliveryRequest: Equatable, Sendable {
     case .configurationFile: configurationFile = value
     case .sender: sender = value
     case .recipient: recipient = value
+    case .addressExtension: addressExtension = value
+    case .deliveredTo: deliveredTo = value
     case .originalRecipient: originalRecipient = value
     case .queueID: queueID = value
     case .size: size = value

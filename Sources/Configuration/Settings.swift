@@ -20,6 +20,8 @@ package struct Settings: Sendable {
   package let oversizeMessage: [UInt8]
   package let minimumUser: Int64
   package let recipientDelimiter: [UInt8]
+  /// Whether ullage.cf sets `recipient_delimiter`, perhaps to nothing.
+  package let setsRecipientDelimiter: Bool
   /// The table whose database has the list of mailboxes, nil if no table is in PostgreSQL.
   package let listDatabase: TableReference?
   package let listQuery: [UInt8]
@@ -60,6 +62,7 @@ package struct Settings: Sendable {
     oversizeMessage = try file.value(of: .virtual_maildir_oversize_message)
     minimumUser = try file.integer(.virtual_minimum_uid)
     recipientDelimiter = try file.value(of: .recipient_delimiter)
+    setsRecipientDelimiter = file.line(of: .recipient_delimiter) != nil
     listDatabase = try Self.listDatabase(file, tables[.virtual_mailbox_maps] ?? [])
     listQuery = try file.value(of: .mailbox_list_query)
     lookupService = try LookupServiceSettings(file)

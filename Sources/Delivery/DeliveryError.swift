@@ -7,6 +7,8 @@ import Text
 /// Why a message could not be delivered now. Every case defers it.
 package enum DeliveryError: ExplainedError, Equatable {
   case mailbox(MailboxError)
+  /// No table has the address, perhaps only because recipient_delimiter is wrong.
+  case unsplitExtension(UnsplitExtension)
   /// What is wrong with the Maildir, and the directories below the base that lead to it.
   case maildir(MaildirError, [Path])
   case input(SystemError)
@@ -20,6 +22,7 @@ package enum DeliveryError: ExplainedError, Equatable {
     switch self {
     case .mailbox(let error): error.isTemporary ? .systemProblem : .badConfiguration
     case .maildir(let error, _): Self.code(for: error)
+    case .unsplitExtension: .badConfiguration
     case .input, .emptyInput, .inputCut: .systemProblem
     }
   }
@@ -45,6 +48,7 @@ package enum DeliveryError: ExplainedError, Equatable {
   package var sentence: [UInt8] {
     switch self {
     case .mailbox(let error): error.sentence
+    case .unsplitExtension(let error): error.sentence
     case .maildir(let error, let path):
       path.flatMap { $0.bytes + [UInt8(ascii: "/")] } + Array(": ".utf8) + error.sentence
         + Array(Self.remedy(for: error).utf8)

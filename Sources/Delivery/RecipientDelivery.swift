@@ -8,14 +8,19 @@ import Text
 /// One recipient of a message, and what Postfix says about the message. A sender may have chosen any of it.
 package struct Recipient: Sendable {
   package let address: [UInt8]
+  /// The extension in `address` by Postfix's own split, empty without one; nil if unknown.
+  package let addressExtension: [UInt8]?
   /// The address before aliases; empty if unknown.
   package let originalAddress: [UInt8]
   package let queueID: [UInt8]
   /// Bytes of the queue file, not of the message: it is logged and decides nothing. Empty if unknown.
   package let queueSize: [UInt8]
 
-  package init(address: [UInt8], originalAddress: [UInt8], queueID: [UInt8], queueSize: [UInt8]) {
+  package init(
+    address: [UInt8], addressExtension: [UInt8]?, originalAddress: [UInt8], queueID: [UInt8], queueSize: [UInt8]
+  ) {
     self.address = address
+    self.addressExtension = addressExtension
     self.originalAddress = originalAddress
     self.queueID = queueID
     self.queueSize = queueSize
@@ -63,6 +68,9 @@ package struct RecipientDelivery {
         of: AddressQuery(recipient.address, until: deadline.slice(seconds: 20)), for: credentials)
     } catch { throw .mailbox(error) }
     guard let mailbox = found else {
+      if let error = UnsplitExtension(of: recipient.address, passed: recipient.addressExtension, settings) {
+        throw .unsplitExtension(error)
+      }
       log.write(.noSuchMailbox, recipient, .refused, warnings: Self.warnings(lookup))
       return .noSuchMailbox
     }

@@ -29,7 +29,7 @@ struct AddressKeys: Equatable {
     let (local, domain) = (address[..<at], address[at...])
     let whole = [Self.quoted(local) + domain, address]
     var partial: [[UInt8]] = []
-    if let user = Self.user(of: local, delimiters: delimiters) {
+    if let user = Self.split(local, at: delimiters)?.user {
       partial += [Self.quoted(user) + domain, Array(user + domain)]
     }
     partial.append(Array(domain))
@@ -39,24 +39,20 @@ struct AddressKeys: Equatable {
     }
   }
 
-  /// The part before the first delimiter, nil without one. It must not be empty, though the extension may be.
-  /// Addresses that mail systems use themselves are never split (Postfix, split_addr).
-  private static func user(of local: ArraySlice<UInt8>, delimiters: [UInt8]) -> ArraySlice<UInt8>? {
+  /// The part before the first delimiter and the part after it, nil without one. The user must not be empty, though
+  /// the extension may be. Addresses that mail systems use themselves are never split (Postfix, split_addr).
+  ///
+  /// - Parameter local: a local part in lower case.
+  static func split(_ local: ArraySlice<UInt8>, at delimiters: [UInt8])
+    -> (user: ArraySlice<UInt8>, extension: ArraySlice<UInt8>)?
+  {
     let user = local.prefix { !delimiters.contains($0) }
     guard !user.isEmpty, user.count < local.count else { return nil }
     let text = local.text
     guard !["postmaster", "mailer-daemon", "double-bounce"].contains(text) else { return nil }
     if delimiters.contains(UInt8(ascii: "-")), text.hasPrefix("owner-") || text.hasSuffix("-request") { return nil }
-    return user
+    return (user, local[(user.endIndex + 1)...])
   }
 
-  /// The local part as in a message header: in double quotes unless it is a dot-atom (RFC 5322 §3.2.3).
-  private static func quoted(_ local: ArraySlice<UInt8>) -> [UInt8] {
-    let isPlain: (UInt8) -> Bool = { $0 > 32 && $0 != 127 && !"()<>[]:;@\\,\"".utf8.contains($0) }
-    let parts = local.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
-    if local.isEmpty || parts.allSatisfy({ !$0.isEmpty && $0.allSatisfy(isPlain) }) { return Array(local) }
-    let quote = UInt8(ascii: "\"")
-    let backslash = UInt8(ascii: "\\")
-    return [quote] + local.flatMap { $0 == quote || $0 == backslash || $0 == 13 ? [backslash, $0] : [$0] } + [quote]
-  }
+  private static func quoted(_ local: ArraySlice<UInt8>) -> [UInt8] { local.isEmpty ? [] : quotedLocalPart(local) }
 }

@@ -148,9 +148,8 @@ extension Migration {
     let option =
       options.configurationFile == Ullage.configurationFile
       ? "" : config.contains(" ") ? " { \(config) }" : " \(config)"
-    return "\(options.transport) unix - n n - 20 pipe -o soft_bounce=yes flags=DORXhu user=\(plan.user) null_sender="
-      + " argv=/usr/libexec/ullage/ullage-deliver\(option) --sender=${sender} --recipient=${recipient}"
-      + " --original-recipient=${original_recipient} --queue-id=${queue_id} --size=${size}"
+    return "\(options.transport) unix - n n - 20 pipe -o soft_bounce=yes flags=\(MasterEntry.flags) user=\(plan.user)"
+      + " null_sender= argv=/usr/libexec/ullage/ullage-deliver\(option) \(MasterEntry.arguments.joined(separator: " "))"
   }
 
   private mutating func addReadingStep() {

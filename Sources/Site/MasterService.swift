@@ -36,7 +36,9 @@ package struct MasterService: Sendable, Equatable {
   }
 
   /// The command line with an attribute of pipe(8) set to `value`, for `postconf -F NAME/TYPE/command=`.
-  package func commandLine(setting attribute: String, to value: String) -> String {
+  ///
+  /// - Parameter program: another program with its arguments; nil to keep it.
+  package func commandLine(setting attribute: String, to value: String, running program: [String]? = nil) -> String {
     let assignment = "\(attribute)=\(value)"
     var words = commandLine
     // Everything after argv= belongs to the program.
@@ -45,13 +47,16 @@ package struct MasterService: Sendable, Equatable {
     // Of an attribute that is there twice, nothing may stay: pipe(8) takes the last one, or all flags together.
     for place in places.reversed() { words.remove(at: place) }
     words.insert(assignment, at: places.first ?? end)
-    return words.joined(separator: " ")
+    return (program.map { Self.replacing(words, $0) } ?? words).joined(separator: " ")
   }
 
   /// The command line with another program and arguments.
   package func commandLine(running program: [String]) -> String {
-    let words = commandLine.prefix { !$0.hasPrefix("argv=") }
-    return (words + ["argv=\(program[0])"] + program.dropFirst()).joined(separator: " ")
+    Self.replacing(commandLine, program).joined(separator: " ")
+  }
+
+  private static func replacing(_ words: [String], _ program: [String]) -> [String] {
+    words.prefix { !$0.hasPrefix("argv=") } + ["argv=\(program[0])"] + program.dropFirst()
   }
 
   private mutating func read(_ words: ArraySlice<String>) {

@@ -22,6 +22,7 @@ struct DeliveryProgram {
     var request = DeliveryRequest()
     do throws(ProgramError) {
       do throws(UsageError) { try request.parse(arguments) } catch { throw .usage(error) }
+      if !request.deliveredTo.isEmpty { source.insert(DeliveredToHeader(request.deliveredTo)) }
       var delivery = RecipientDelivery(
         try configure(request.configurationFile), as: Credentials.current, log: log)
       return delivery.deliver(&source, to: Recipient(request))
@@ -55,7 +56,7 @@ struct DeliveryProgram {
 extension Recipient {
   fileprivate init(_ request: DeliveryRequest) {
     self.init(
-      address: request.recipient, originalAddress: request.originalRecipient, queueID: request.queueID,
-      queueSize: request.size)
+      address: request.recipient, addressExtension: request.addressExtension,
+      originalAddress: request.originalRecipient, queueID: request.queueID, queueSize: request.size)
   }
 }

@@ -13,18 +13,21 @@ enum Manual {
 
   private static let help = """
     usage: ullage-deliver [--config=FILE] --sender=ADDRESS --recipient=ADDRESS
+                          [--delivered-to=ADDRESS] [--extension=TEXT]
                           [--original-recipient=ADDRESS] [--queue-id=ID] [--size=BYTES] < message
 
     Delivers one message into the recipient's Maildir and keeps the mailbox within its quota.
     It is started by Postfix's pipe(8); this is the entry for master.cf:
 
-      ullage unix - n n - 20 pipe flags=DORXhu user=vmail null_sender=
+      ullage unix - n n - 20 pipe flags=ORX user=vmail null_sender=
         argv=/usr/libexec/ullage/ullage-deliver --sender=${sender} --recipient=${recipient}
+        --delivered-to=${recipient} --extension=${extension}
         --original-recipient=${original_recipient} --queue-id=${queue_id} --size=${size}
 
     To try it by hand, as the mail user:
 
-      ullage-deliver --config=/tmp/ullage.cf --sender=me@example.org --recipient=you@example.org < message; echo $?
+      /usr/libexec/ullage/ullage-deliver --config=/tmp/ullage.cf \\
+        --sender=me@example.org --recipient=you@example.org < message; echo $?
 
     exit status: 0 delivered, 75 try again, 67 no such mailbox, 69 over quota for good.
     See ullage-deliver(8) and ullage.cf(5). What happened is in the mail log.

@@ -14,9 +14,10 @@ struct EntryTests {
 
   init() throws { sandbox = try Sandbox() }
 
-  private static let attributes = "flags=DORXhu user=nobody null_sender= "
+  private static let attributes = "flags=ORX user=nobody null_sender= "
   private static let program =
     "argv=/usr/libexec/ullage-deliver --sender=${sender} --recipient=${recipient}"
+    + " --delivered-to=${recipient} --extension=${extension}"
     + " --original-recipient=${original_recipient} --queue-id=${queue_id} --size=${size}"
   private static let main = "compatibility_level = 3.6\nullage_destination_recipient_limit = 1\n"
 
@@ -59,14 +60,16 @@ struct EntryTests {
   @Test(
     "A flag that changes messages or addresses is an error, one that is missing as bad as what it causes",
     arguments: [
-      ("DORXhuF", ["error flags flags= has F, which puts a line \"From …\" in front of each message"]),
-      ("DORXhuB", ["error flags flags= has B, which adds an empty line to each message"]),
-      ("DORXhu.", ["error flags flags= has ., which doubles dots at the start of lines"]),
-      ("DORXhuq", ["error flags flags= has q, which quotes addresses, so that those with blanks are not found"]),
-      ("DOXhu", ["error flags flags= lacks R"]), ("ORXhu", ["warning flags flags= lacks D"]),
-      ("DRXhu", ["warning flags flags= lacks O"]), ("DORhu", ["warning flags flags= lacks X"]),
-      ("DORXu", ["notice flags flags= lacks h"]), ("DORXh", ["notice flags flags= lacks u"]),
-      ("DORX", ["notice flags flags= lacks h", "notice flags flags= lacks u"]),
+      ("ORXF", ["error flags flags= has F, which puts a line \"From …\" in front of each message"]),
+      ("ORXB", ["error flags flags= has B, which adds an empty line to each message"]),
+      ("ORX.", ["error flags flags= has ., which doubles dots at the start of lines"]),
+      ("ORXq", ["error flags flags= has q, which quotes addresses, so that those with blanks are not found"]),
+      ("OX", ["error flags flags= lacks R"]), ("ORXhu", []), ("RX", ["warning flags flags= lacks O"]),
+      ("ORhu", ["warning flags flags= lacks X"]),
+      (
+        "DORXhu",
+        ["warning flags flags= has D, which also bounces each message that has a Delivered-To: of its recipient"]
+      ),
     ])
   func flags(flags: String, lines: [String]) throws {
     let found = ArgumentsCheck(try entry("flags=\(flags) user=nobody null_sender= ")).findings()
@@ -74,13 +77,38 @@ struct EntryTests {
     // Each remedy makes the flags right at once.
     for finding in found {
       let service = try Self.remedied(finding)
-      #expect(Set(service?.attributes["flags"] ?? "") == Set("DORXhu") && service?.attributes["user"] == "nobody")
+      #expect(Set(service?.attributes["flags"] ?? "") == Set("ORX") && service?.attributes["user"] == "nobody")
     }
+  }
+
+  @Test("An entry as it was before has one warning, and one command makes it like the one in the manual")
+  func oldEntry() throws {
+    let program =
+      "argv=/p --config=/x.cf --sender=${sender} --recipient=${recipient} --original-recipient=${original_recipient}"
+      + " --queue-id=${queue_id} --size=${size}"
+    let found = ArgumentsCheck(try entry("flags=DORXhu user=a null_sender= ", program: program)).findings()
+    #expect(
+      Self.lines(found).filter { !$0.contains("reads /x.cf") } == [
+        "warning flags flags= has D, which also bounces each message that has a Delivered-To: of its recipient",
+        "notice arguments --extension is not given",
+      ])
+    let service = try #require(try Self.remedied(found.first))
+    #expect(service.attributes == ["flags": "ORX", "user": "a", "null_sender": ""])
+    #expect(service.program == ["/p", "--config=/x.cf"] + MasterEntry.arguments)
+  }
+
+  @Test("Without D and without --delivered-to nothing writes the header")
+  func noDeliveredTo() throws {
+    let found = ArgumentsCheck(
+      try entry(program: Self.program.replacing(" --delivered-to=${recipient}", with: ""))
+    ).findings()
+    #expect(Self.lines(found) == ["warning arguments --delivered-to is not given"])
+    #expect(try Self.remedied(found.first)?.program.contains("--delivered-to=${recipient}") == true)
   }
 
   @Test("A sender in bounces is a warning, and its remedy sets an empty one")
   func nullSender() throws {
-    let found = ArgumentsCheck(try entry("flags=DORXhu user=nobody ")).findings()
+    let found = ArgumentsCheck(try entry("flags=ORX user=nobody ")).findings()
     #expect(Self.lines(found) == ["warning null-sender null_sender= is missing or not empty"])
     #expect(try Self.remedied(found.first)?.attributes["null_sender"] == "")
   }
@@ -94,12 +122,20 @@ struct EntryTests {
         "--sender=${sender} --recipient=${user}",
         [
           "notice arguments --original-recipient, --queue-id, --size are not given",
+          "notice arguments --extension is not given", "warning arguments --delivered-to is not given",
           "error arguments --recipient is ${user}, not ${recipient}",
         ]
       ),
       (
         "--sender=${recipient} --recipient=${recipient} --original-recipient=x --queue-id=x",
         ["notice arguments --size is not given", "error arguments --sender is ${recipient}, not ${sender}"]
+      ),
+      (
+        "--sender=${sender} --recipient=${recipient} --delivered-to=${user} --extension=${mailbox}",
+        [
+          "warning arguments --delivered-to is ${user}, not ${recipient}",
+          "warning arguments --extension is ${mailbox}, not ${extension}",
+        ]
       ),
       (
         "--config=/other.cf --sender=$sender --recipient=$(recipient) --original-recipient=x --queue-id=x --size=x",
@@ -158,7 +194,7 @@ struct EntryTests {
       ("user=root", "root is uid 0, below virtual_minimum_uid"),
     ])
   func user(attribute: String, evidence: String) throws {
-    let found = EntryCheck(try entry("flags=DORXhu null_sender= \(attribute)"), connections: nil).findings()
+    let found = EntryCheck(try entry("flags=ORX null_sender= \(attribute)"), connections: nil).findings()
     #expect(Self.lines(found) == ["error mail-user \(evidence)"])
     #expect(try Self.remedied(found.first)?.attributes["user"] == "vmail")
   }

@@ -13,8 +13,9 @@ struct SiteFixture {
 
   static let master = """
     virtual unix - n n - - virtual
-    ullage unix - n n - 20 pipe flags=DORXhu user=nobody null_sender=
+    ullage unix - n n - 20 pipe flags=ORX user=nobody null_sender=
       argv=/usr/libexec/ullage-deliver --sender=${sender} --recipient=${recipient}
+      --delivered-to=${recipient} --extension=${extension}
       --original-recipient=${original_recipient} --queue-id=${queue_id} --size=${size}
 
     """

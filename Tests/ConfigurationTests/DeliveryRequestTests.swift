@@ -19,10 +19,11 @@ struct DeliveryRequestTests {
   func all() {
     let (request, error) = Self.parse(
       "--size=1234", "--queue-id=4Abc", "--original-recipient=Info@example.org", "--recipient=you@example.org",
-      "--sender=me@example.net", "--config=/etc/other.cf")
+      "--sender=me@example.net", "--config=/etc/other.cf", "--delivered-to=You@example.org", "--extension=")
     #expect(error == nil)
     #expect(request.sender.text == "me@example.net" && request.recipient.text == "you@example.org")
     #expect(request.originalRecipient.text == "Info@example.org" && request.queueID.text == "4Abc")
+    #expect(request.deliveredTo.text == "You@example.org" && request.addressExtension == [])
     #expect(request.size.text == "1234" && request.configurationFile.text == "/etc/other.cf")
   }
 
@@ -30,6 +31,7 @@ struct DeliveryRequestTests {
   func bounce() {
     let (request, error) = Self.parse("--sender=", "--recipient=you@example.org")
     #expect(error == nil && request.sender == [] && request.queueID == [] && request.size == [])
+    #expect(request.deliveredTo == [] && request.addressExtension == nil)
     #expect(request.configurationFile.text == Ullage.configurationFile)
   }
 

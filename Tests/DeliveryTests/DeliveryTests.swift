@@ -127,6 +127,37 @@ struct DeliveryTests {
     #expect(refused.log == ["4Abc: to=<nobody@example.org>, dsn=5.1.1, status=refused"])
   }
 
+  @Test(
+    "An address that Postfix splits and ullage.cf does not is never refused as unknown (recipient_delimiter)",
+    arguments: [
+      // The address, the extension that Postfix passes, lines of ullage.cf, and the exit status.
+      ("you+x@example.org", "x", "", 75), ("you+x@example.org", "x", "recipient_delimiter = -", 75),
+      ("you+x@example.org", "x", "recipient_delimiter =", 75), ("you+x@example.org", "X", "recipient_delimiter = +", 0),
+      ("no+x@example.org", "x", "recipient_delimiter = +", 67),
+      ("no-a+b@example.org", "b", "recipient_delimiter = +", 67),
+      ("no-a+b@example.org", "b", "recipient_delimiter = -+", 75), ("no-x@example.org", "x", "", 75),
+      // Postfix splits this, too, and the extension is empty.
+      ("you+@example.org", "", "", 75), ("you+@example.org", "", "recipient_delimiter =", 67),
+      ("you+@example.org", "", "recipient_delimiter = +", 0), ("no@example.org", "", "", 67),
+      // Postfix has no delimiter, or another.
+      ("you+x@example.org", "", "", 67), ("no-x@example.org", "", "", 67),
+      // An entry that passes no extension.
+      ("you+x@example.org", nil, "", 75), ("You+@example.org", nil, "", 75), ("no-x@example.org", nil, "", 67),
+      ("you+x@example.org", nil, "recipient_delimiter =", 67), ("no+x@example.org", nil, "recipient_delimiter = +", 67),
+      ("+x@example.org", nil, "", 67),
+    ] as [(String, String?, String, Int32)])
+  func unsplit(address: String, passed: String?, lines: String, status: Int32) throws {
+    let host = try MailHost(lines)
+    let arguments =
+      host.arguments.filter { !$0.hasPrefix("--recipient=") } + ["--recipient=\(address)"]
+      + (passed.map { ["--extension=\($0)"] } ?? [])
+    let ending = try host.deliver(MailHost.message(10), arguments: arguments)
+    #expect(ending.status == status)
+    guard status == 75 else { return }
+    #expect(ending.output == "4.3.5 The mail system is not configured correctly.")
+    #expect(ending.warning.contains("recipient_delimiter"), "\(ending.log)")
+  }
+
   @Test("Missing directories of a Maildir are recreated", arguments: ["tmp", "new", "cur"])
   func missingPart(name: String) throws {
     let host = try MailHost("virtual_mailbox_limit = 1000")

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Configuration
 import Foundation
 import TestSupport
 import Testing
@@ -204,7 +205,9 @@ struct ProcessTests {
     let version = try Command.run(["script", "-qec", "\(MailHost.program) --version", "/dev/null"])
     #expect(version.status == 0 && version.output.hasPrefix("ullage-deliver 0."))
     let help = try Command.run(["script", "-qec", "\(MailHost.program) --help", "/dev/null"])
-    #expect(help.output.contains("usage: ullage-deliver") && help.output.contains("flags=DORXhu"))
+    #expect(
+      help.output.contains("usage: ullage-deliver") && help.output.contains("pipe flags=\(MasterEntry.flags) user="))
+    for argument in MasterEntry.arguments { #expect(help.output.contains(argument)) }
     let notForPipe = try Command.run([MailHost.program, "--help"], asMailUser: true)
     #expect(notForPipe.status == 75 && notForPipe.output.hasPrefix("4.3.5 "))
     let toNobody = try Command.run([MailHost.program, "--version"], input: .file("/dev/null"))

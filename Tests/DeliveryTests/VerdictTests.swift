@@ -130,14 +130,14 @@ struct DeliveryLogTests {
     log.write(
       .delivered,
       Recipient(
-        address: Array("you@example.org".utf8), originalAddress: Array("me\n@example.org".utf8),
+        address: Array("you@example.org".utf8), addressExtension: nil, originalAddress: Array("me\n@example.org".utf8),
         queueID: Array("4Abc".utf8), queueSize: Array("612".utf8)), .sent, fields: ["size=5", "limit=0"],
       warnings: [Array("look at this".utf8)])
     log.write(
       .noSuchMailbox,
       Recipient(
-        address: Array("you@example.org".utf8), originalAddress: Array("you@example.org".utf8), queueID: [],
-        queueSize: []), .refused)
+        address: Array("you@example.org".utf8), addressExtension: nil, originalAddress: Array("you@example.org".utf8),
+        queueID: [], queueSize: []), .refused)
     #expect(
       received.lines() == [
         "4Abc: to=<you@example.org>, orig_to=<me\\012@example.org>, queue_size=612, size=5, limit=0, dsn=2.0.0,"

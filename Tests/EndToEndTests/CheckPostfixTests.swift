@@ -28,7 +28,8 @@ final class CheckPostfixTests: CheckFixture {
   @Test(
     "The suggested commands repair an entry of master.cf, with the real postconf",
     arguments: [
-      ("flags=DORXhu", "flags=DRFqhu"), ("null_sender= ", ""), ("user=nobody", "user=nosuchuser"),
+      ("flags=ORX", "flags=DRFqhu"), (" --delivered-to=${recipient}", ""), ("null_sender= ", ""),
+      ("user=nobody", "user=nosuchuser"),
       ("--recipient=${recipient}", "--recipient=${user}"), ("--size=${size}", "--sise=${size}"),
       ("unix - n n -", "unix - n y -"), ("unix - n n -", "unix - - n -"), ("20 pipe", "20 pipe -o soft_bounce=yes"),
       ("20 pipe", "- pipe"), ("20 pipe", "20 pipe -o ullage_time_limit=60"),

@@ -60,14 +60,73 @@ struct PostfixTests {
         "Return-Path: <me@example.org>\nX-Original-To: You+box@example.org\nDelivered-To: You+box@example.org\n"))
     #expect(host.ledgerTotal == [text.utf8.count, 1])
     let lines = host.log.lines()
-    #expect(lines.contains { $0.contains(": to=<you+box@example.org>, queue_size=") }, "\(lines)")
+    #expect(lines.contains { $0.contains(": to=<You+box@example.org>, queue_size=") }, "\(lines)")
   }
 
-  @Test("A null sender stays null")
-  func nullSender() throws {
-    try postfix.send(message(100), from: "")
-    #expect(try postfix.nextStatus().contains("status=sent"))
-    #expect(delivered(host.maildir)?.hasPrefix("Return-Path: <>\n") == true)
+  /// Sender, recipient, and headers that the message has already.
+  private static let letters = [
+    ("me@example.org", "you@example.org", ""), ("", "You+Box@Example.org", ""),
+    ("\"a b\"@example.org", "you@example.org", ""), ("me@example.org", "\"you\"@example.org", ""),
+    ("me@example.org", "\"you+a b\"@example.org", ""),
+    // fetchmail, a resent message, or a forgery: with flag D pipe(8) bounces it.
+    ("me@example.org", "you@example.org", "Delivered-To: you@example.org\r\n"),
+    ("me@example.org", "you@example.org", "Return-Path: <x@example.net>\r\nX-Original-To: y@example.net\r\n"),
+    ("me@example.org", "alias@example.org", "Delivered-To: alias@example.org\r\n"),
+  ]
+
+  @Test("What arrives is byte for byte what virtual(8) writes, also where a message has a Delivered-To already")
+  func asVirtual() throws {
+    let base = host.sandbox("virtual")
+    try Command.check(["install", "-d", "-o", "nobody", base])
+    for setting in [
+      "virtual_mailbox_base=\(base)", "virtual_uid_maps=static:65534", "virtual_gid_maps=static:65534",
+      "virtual_minimum_uid=1", "virtual_alias_maps=inline:{alias@example.org=you@example.org}",
+    ] {
+      try Command.check(["postconf", "-c", postfix.sandbox("config"), "-e", setting])
+    }
+    let fixed = "Message-ID: <x@example.org>\r\nDate: Sat, 28 Nov 2026 00:00:00 +0000\r\n"
+    var texts: [String: [String]] = [:]
+    for (transport, maildir) in [("virtual", "virtual/example.org/you"), ("ullage", host.maildir)] {
+      try postfix.setParameter("virtual_transport=\(transport)")
+      for (sender, recipient, headers) in Self.letters {
+        try postfix.send(headers + fixed + message(300), from: sender, to: [recipient])
+        _ = try postfix.nextStatus(matching: "status=sent", of: transport)
+        let text = try #require(delivered(maildir))
+        // The queue id and the second differ.
+        texts[transport, default: []].append(
+          text.replacing(#/with ESMTP id \w+/#, with: "").replacing(#/\d\d:\d\d:\d\d/#, with: ""))
+        try Command.check(["rm", "-r", host.sandbox("\(maildir)/new")])
+      }
+    }
+    #expect(texts["ullage"] == texts["virtual"])
+    #expect(
+      texts["ullage"]?.map { $0.components(separatedBy: "\nDelivered-To: ").count - 1 } == [1, 1, 1, 1, 1, 2, 1, 2])
+  }
+
+  @Test("An entry as it was documented before goes on as it was, with one Delivered-To")
+  func oldEntry() throws {
+    let entry = PostfixInstance.oldEntry(host, program: program)
+    for option in ["", " --delivered-to=${recipient}"] {
+      try Command.check(
+        ["postconf", "-c", postfix.sandbox("config"), "-F", "ullage/unix/command=pipe \(entry)\(option)"])
+      try postfix.reload()
+      try postfix.send(message(100), to: ["You+Box@Example.org"])
+      #expect(try postfix.nextStatus().contains("status=sent"))
+      let text = try #require(delivered(host.maildir))
+      #expect(text.components(separatedBy: "Delivered-To: You+Box@Example.org\n").count == 2, "\(text)")
+      try Command.check(["rm", "-r", host.sandbox(host.maildir)])
+    }
+  }
+
+  @Test("A delimiter that only Postfix has defers mail with 4.3.5, and bounces none")
+  func forgottenDelimiter() throws {
+    try host.configure("", maps: "pgsql:\(host.sandbox("mailboxes.cf"))")
+    for address in ["you+box@example.org", "you+@example.org"] {
+      try postfix.send(message(100), to: [address])
+      let line = try postfix.nextStatus()
+      #expect(line.contains("dsn=4.3.5, status=deferred"), "\(line)")
+    }
+    #expect(host.log.lines().contains { $0.contains("recipient_delimiter in ullage.cf says otherwise") })
   }
 
   @Test("Over quota defers; once the quota is raised in SQL, the same message is delivered")

@@ -61,6 +61,7 @@ package final class PostfixInstance {
       error unix - - n - - error
       retry unix - - n - - error
       postlog unix-dgram n - n - 1 postlogd
+      virtual unix - n n - - virtual
       ullage unix - n n - 20 pipe \(pipe)
 
       """
@@ -73,9 +74,15 @@ package final class PostfixInstance {
 
   /// The options of the documented master.cf entry.
   package static func entry(_ host: MailHost, program: String) -> String {
-    "flags=DORXhu user=nobody null_sender= argv=\(program) --config=\(host.sandbox("ullage.cf"))"
-      + " --sender=${sender} --recipient=${recipient} --original-recipient=${original_recipient}"
-      + " --queue-id=${queue_id} --size=${size}"
+    "flags=ORX user=nobody null_sender= argv=\(program) --config=\(host.sandbox("ullage.cf")) --sender=${sender}"
+      + " --recipient=${recipient} --delivered-to=${recipient} --extension=${extension}"
+      + " --original-recipient=${original_recipient} --queue-id=${queue_id} --size=${size}"
+  }
+
+  /// The entry that was documented before `--delivered-to`: pipe(8) writes Delivered-To.
+  package static func oldEntry(_ host: MailHost, program: String) -> String {
+    entry(host, program: program).replacing("flags=ORX", with: "flags=DORXhu")
+      .replacing(" --delivered-to=${recipient} --extension=${extension}", with: "")
   }
 
   private func write(_ name: String, _ text: String) throws {
@@ -97,11 +104,15 @@ package final class PostfixInstance {
 
   package var log: String { sandbox.text("log") ?? "" }
 
-  /// Waits for the next line in Postfix's log from our transport.
-  package func nextStatus(matching part: String = "status=") throws -> String {
+  /// Waits for the next line in Postfix's log from our transport, or from another.
+  package func nextStatus(matching part: String = "status=", of transport: String = "ullage") throws -> String {
     try waitUntil("a line with \(part) in Postfix's log") {
-      let lines = log.split(separator: "\n").filter { $0.contains("relay=ullage") }
-      guard let index = lines.indices.first(where: { $0 >= logOffset && lines[$0].contains(part) }) else { return nil }
+      let lines = log.split(separator: "\n")
+      guard
+        let index = lines.indices.dropFirst(logOffset).first(where: {
+          lines[$0].contains("relay=\(transport)") && lines[$0].contains(part)
+        })
+      else { return nil }
       logOffset = index + 1
       return String(lines[index])
     }

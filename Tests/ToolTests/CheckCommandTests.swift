@@ -69,8 +69,9 @@ struct CheckCommandTests {
   @Test(
     "Each mistake in Postfix's entry is found",
     arguments: [
-      ("flags=DORXhu", "flags=DOXhu", "error flags"), ("flags=DORXhu", "flags=DRXhu", "warning flags"),
-      ("flags=DORXhu", "flags=DORXFhu", "error flags"), ("flags=DORXhu", "flags=DORXqhu", "error flags"),
+      ("flags=ORX", "flags=OX", "error flags"), ("flags=ORX", "flags=RX", "warning flags"),
+      ("flags=ORX", "flags=ORXF", "error flags"), ("flags=ORX", "flags=ORXq", "error flags"),
+      ("flags=ORX", "flags=DORX", "warning flags"), (" --delivered-to=${recipient}", "", "warning arguments"),
       ("null_sender= ", "", "warning null-sender"), ("user=nobody ", "", "error mail-user"),
       ("user=nobody", "user=nosuchuser", "error mail-user"), ("user=nobody", "user=root", "error mail-user"),
       ("user=nobody", "user=nobody:nosuchgroup", "error mail-user"), (" --sender=${sender}", "", "error arguments"),

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+import Text
+
+/// The header `Delivered-To:` where virtual(8) writes it: below Return-Path and X-Original-To, which pipe(8) puts on
+/// top of the message (its flags R and O).
+///
+/// pipe(8) can write it too (flag D), but then it bounces a message that has such a line already, as fetchmail's has;
+/// virtual(8) delivers that.
+package struct DeliveredToHeader: Sendable, Equatable {
+  /// With its line end.
+  let line: [UInt8]
+
+  /// - Parameter recipient: the address as pipe(8) passes it: its local part without quotes, nothing in lower case.
+  package init(_ recipient: [UInt8]) {
+    let at = recipient.lastIndex(of: UInt8(ascii: "@")) ?? recipient.endIndex
+    let address = quotedLocalPart(recipient[..<at]) + recipient[at...]
+    // A line break would let the sender write headers.
+    line = Array("Delivered-To: ".utf8) + address.map(Self.masked) + [UInt8(ascii: "\n")]
+  }
+
+  /// The start of a message with this header in it; unchanged if pipe(8) has written the header.
+  ///
+  /// - Parameter isWhole: there is no more of the message to see.
+  /// - Returns: nil if more of the message decides where the header goes.
+  package func inserted(into start: [UInt8], isWhole: Bool) -> [UInt8]? {
+    var place = 0
+    for name in ["From ", "Return-Path:", "X-Original-To:"] {
+      switch Self.match(name.utf8, start[place...]) {
+      case .no: continue
+      case .undecided where !isWhole: return nil
+      case .undecided: continue
+      case .yes:
+        guard let end = start[place...].firstIndex(of: UInt8(ascii: "\n")) else { return isWhole ? start + line : nil }
+        place = end + 1
+      }
+    }
+    switch Self.match(line, start[place...]) {
+    case .yes: return start
+    case .undecided where !isWhole: return nil
+    case .undecided, .no: return start[..<place] + line + start[place...]
+    }
+  }
+
+  private enum Match { case yes, no, undecided }
+
+  /// Whether `text`, of which there may be more, begins with `expected`, in whatever case.
+  private static func match(_ expected: some Collection<UInt8>, _ text: ArraySlice<UInt8>) -> Match {
+    guard zip(expected, text).allSatisfy({ isSame($0, $1) }) else { return .no }
+    return text.count < expected.count ? .undecided : .yes
+  }
+
+  private static func isSame(_ one: UInt8, _ other: UInt8) -> Bool {
+    one == other || (one | 32 == other | 32 && one.isASCIILetter) || one == masked(other) && one == UInt8(ascii: "?")
+  }
+
+  /// `?` for a control character.
+  private static func masked(_ byte: UInt8) -> UInt8 { byte < 32 || byte == 127 ? UInt8(ascii: "?") : byte }
+}

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+package import Configuration
+import Text
+
+/// Why an address that no table has may have a mailbox all the same: Postfix splits off an extension that ullage.cf
+/// does not. A forgotten `recipient_delimiter` must not bounce mail.
+package enum UnsplitExtension: ExplainedError, Equatable {
+  /// The extension, as Postfix splits the address.
+  case passed([UInt8])
+  /// The address contains the delimiter that most sites have, and ullage.cf sets none.
+  case possible
+
+  /// Nil if ullage.cf splits `address` as Postfix does, as far as that is known.
+  ///
+  /// - Parameter passed: the extension by Postfix's own split, which is empty for `user+@example.org` as well; nil if
+  ///   the entry in master.cf does not pass it.
+  package init?(of address: [UInt8], passed: [UInt8]?, _ settings: Settings) {
+    let address = foldCase(address)
+    let local = address[..<(address.lastIndex(of: UInt8(ascii: "@")) ?? address.endIndex)]
+    if let passed, !passed.isEmpty {
+      let own = AddressKeys.split(local, at: settings.recipientDelimiter)?.extension ?? []
+      guard !own.elementsEqual(foldCase(passed)) else { return nil }
+      self = .passed(passed)
+      return
+    }
+    guard !settings.setsRecipientDelimiter,
+      let split = AddressKeys.split(local, at: Array("+".utf8)), passed == nil || split.extension.isEmpty
+    else { return nil }
+    self = .possible
+  }
+
+  package var sentence: [UInt8] {
+    switch self {
+    case .passed(let text):
+      Array("Postfix takes \"".utf8) + text
+        + Array("\" for the extension of this address, but recipient_delimiter in ullage.cf says otherwise;".utf8)
+        + Array(" set it as main.cf does: postconf recipient_delimiter".utf8)
+    case .possible:
+      Array("the address contains +, and ullage.cf does not set recipient_delimiter; set it as main.cf does,".utf8)
+        + Array(" or to nothing if Postfix has none: postconf recipient_delimiter".utf8)
+    }
+  }
+}
