@@ -19,6 +19,10 @@ package struct AuditOptions: Sendable {
   package var share = 7
   package var repairs = false
   package var cleansTmp = false
+  /// Count what was changed since the clean point, as after a boot.
+  package var isAfterCrash = false
+  /// Sync the file systems, so that the beginning of this audit is a clean point.
+  package var makesCleanPoint = false
   package var domain: String?
   /// Mailboxes per second, nil for no limit.
   package var rate: Int?
@@ -32,7 +36,7 @@ package struct AuditOptions: Sendable {
   package var fingerprint: String {
     let ignored = ignored.map(\.rawValue).sorted().joined(separator: ",")
     return "level=\(level.rawValue) share=\(share) repair=\(repairs) clean-tmp=\(cleansTmp) domain=\(domain ?? "all")"
-      + " ignore=\(ignored)"
+      + " ignore=\(ignored)" + (isAfterCrash ? " after-crash" : "")
   }
 
   /// The work on a mailbox on this night.
@@ -43,6 +47,7 @@ package struct AuditOptions: Sendable {
     if level == .files { work.insert(.checkSizes) }
     if repairs { work.insert(.repair) }
     if cleansTmp { work.insert(.cleanTmp) }
+    if makesCleanPoint { work.insert(.synchronize) }
     return work
   }
 

@@ -210,9 +210,14 @@ private struct MailboxFinder {
     return finding(
       .warning, .drift,
       "maildirsize says \(Self.text(before)), but there are \(counted) (\(Self.signed(drift)))",
-      reason: repair.cause?.sentence ?? "",
+      reason: isLost(drift, repair.cause)
+        ? "entries may have been lost when the machine stopped" : repair.cause?.sentence ?? "",
       remedy: repairs ? .recomputeAgain(mailbox: row.name) : .recompute(mailbox: row.name), bytes: drift.bytes,
       messages: drift.messages, isRepaired: isRepaired)
+  }
+
+  private func isLost(_ drift: QuotaUsage, _ cause: DriftCause?) -> Bool {
+    report.isSuspect && drift.bytes < 0 && (cause == .unknown || cause == .replaced)
   }
 
   private var overQuotaFinding: Finding? {

@@ -36,6 +36,13 @@ package final class AuditRun {
     if options.domain == nil, let base { walk = try TreeWalk(base: base) }
   }
 
+  /// Whether the Maildirs are on another machine, as far as can be seen.
+  package static func isRemote(_ settings: Settings) -> Bool {
+    // A base that cannot be opened stops the run itself.
+    guard let base = Path(settings.mailboxBase) else { return false }
+    do { return try File(open: base, .directory).isOnNetworkFileSystem() } catch { return false }
+  }
+
   /// How many mailboxes the list has.
   package func count() throws -> Int { try sweep.count() }
 
@@ -65,7 +72,9 @@ package final class AuditRun {
     }
     if walk != nil { repeatsBase = try sweep.repeatsBase() }
     let (options, night) = (options, state.night)
-    try sweep.run({ options.work(for: $0, night: night) }, idle: { try listener.idle(self.state) }) { visit in
+    try sweep.run(
+      { options.work(for: $0, night: night) }, suspectTime: state.suspectTime, idle: { try listener.idle(self.state) }
+    ) { visit in
       try self.examine(visit, listener)
       self.state.path = visit.position?.path
       self.state.address = visit.position?.address

@@ -21,6 +21,12 @@ package struct AuditState: Sendable, Codable, Equatable {
   package var directory: [UInt8] = []
   /// The list has been searched for repeated addresses.
   package var hasAskedForRepeated = false
+  /// When the audit began; nil if it makes no clean point. Noted after the whole list only.
+  package private(set) var begin: CleanPoint?
+  /// See `MailboxTask.suspectTime`.
+  package private(set) var suspectTime: Int64?
+  /// Mailboxes that were counted because of it.
+  package private(set) var suspects: Int?
   package private(set) var mailboxes = 0
   /// Mailboxes whose messages were counted.
   package private(set) var counted = 0
@@ -41,6 +47,12 @@ package struct AuditState: Sendable, Codable, Equatable {
     self.night = night
   }
 
+  /// Notes where this run stands to the clean point of an earlier audit; a resumed run may do so in a later boot.
+  package mutating func note(begin now: CleanPoint?, suspectTime time: Int64?) {
+    if mailboxes == 0 && begin == nil { begin = now }
+    if let time { suspectTime = min(time, suspectTime ?? time) }
+  }
+
   /// The number of findings of a kind, of a severity, or in all.
   package func count(_ kind: FindingKind? = nil, _ severity: Finding.Severity? = nil) -> Int {
     counts.filter { kind == nil || $0.key == kind }.values
@@ -52,6 +64,8 @@ package struct AuditState: Sendable, Codable, Equatable {
   mutating func note(audited report: MailboxReport) {
     mailboxes += 1
     if report.repair != nil { counted += 1 }
+    if report.repair != nil, report.isSuspect { suspects = (suspects ?? 0) + 1 }
+    if !report.isSynchronized { begin = nil }
   }
 
   mutating func note(notAudited text: String) {

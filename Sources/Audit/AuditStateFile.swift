@@ -120,12 +120,38 @@ package final class AuditStateFile {
   package func save(_ state: AuditState, atMostEvery seconds: Int = 0) throws {
     guard ContinuousClock.now - saved >= .seconds(seconds) else { return }
     saved = .now
-    let text = Array(try JSONEncoder().encode(state))
+    try write(Array(try JSONEncoder().encode(state)), to: path)
+  }
+
+  /// The clean point of the last audit over the whole list, nil before the first. One that cannot be read counts for the
+  /// beginning of time.
+  package func cleanPoint() throws(AuditStateError) -> CleanPoint? {
+    let bytes: [UInt8]
+    do { bytes = try File.contents(of: cleanPointPath, limit: 1 << 20, until: .never) } catch {
+      guard error.number == Errno.ENOENT else { throw .unreadable(error) }
+      return nil
+    }
+    do { return try JSONDecoder().decode(CleanPoint.self, from: Data(bytes)) } catch {
+      return CleanPoint(boot: "", time: 0)
+    }
+  }
+
+  package func save(_ point: CleanPoint) throws {
+    try write(Array(try JSONEncoder().encode(point)), to: cleanPointPath)
+  }
+
+  /// It stays when the state is removed.
+  private var cleanPointPath: Path {
+    guard let path = Path(path.bytes + Array(".clean".utf8)) else { preconditionFailure("a NUL that Path let in") }
+    return path
+  }
+
+  private func write(_ text: [UInt8], to path: Path) throws(AuditStateError) {
     do throws(SystemError) {
       let owner = try owner()
       try File.replace(path, with: text, owner: owner?.user, group: owner?.group)
     } catch {
-      throw AuditStateError.unwritable(path.text, error)
+      throw .unwritable(path.text, error)
     }
   }
 

@@ -43,6 +43,9 @@ static inline int cposix_pidfd_open(int process) {
 // posix_spawn(3), glibc 2.34. The argument is a posix_spawn_file_actions_t *.
 int posix_spawn_file_actions_addclosefrom_np(void *actions, int from);
 
+// syncfs(2)
+int syncfs(int descriptor);
+
 // pipe2(2)
 int pipe2(int ends[2], int flags);
 

@@ -8,6 +8,11 @@ package struct MaildirInspection: Sendable {
   package let ledger: LedgerReading
   /// The time of the ledger's last change, nil if there is no readable ledger.
   package let ledgerModified: Timestamp?
+  /// The last change of the ledger, `new/` and `cur/` or their inodes. The change of a ledger alone may not survive a
+  /// power cut (btrfs), but the directory of a delivered message is synced.
+  package let lastChange: Timestamp
+  /// The file system of the Maildir.
+  package let device: UInt64
   package let rightsFaults: [RightsFault]
   /// Whether the Maildir contains `maildirfolder`, which sends Courier's programs to the parent directory.
   package let hasFolderMark: Bool
@@ -31,7 +36,8 @@ package struct MaildirInspection: Sendable {
     if let ledgerStatus { faults.append(RightsFault(.ledger, ledgerStatus, owner: owner)) }
     return MaildirInspection(
       ledger: reading, ledgerModified: reading.fault == .unreadable ? nil : ledgerStatus?.modified,
-      rightsFaults: faults.compactMap { $0 }, hasFolderMark: hasFolderMark)
+      lastChange: ([ledgerStatus].compactMap { $0 } + parts.map(\.status)).map(\.changed).max() ?? status.changed,
+      device: status.identity.device, rightsFaults: faults.compactMap { $0 }, hasFolderMark: hasFolderMark)
   }
 
   private static func parts(

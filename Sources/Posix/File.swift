@@ -198,6 +198,11 @@ package struct File: ~Copyable {
     _ = try systemCall(.fdatasync, name) { Glibc.fdatasync(descriptor) }
   }
 
+  /// Makes everything durable that was written to this file's file system before (syncfs(2)).
+  package func syncfs() throws(SystemError) {
+    _ = try systemCall(.syncfs) { CPosix.syncfs(descriptor) }
+  }
+
   package func fchmod(_ mode: UInt32, _ name: Path? = nil) throws(SystemError) {
     _ = try systemCall(.fchmod, name) { Glibc.fchmod(descriptor, mode) }
   }

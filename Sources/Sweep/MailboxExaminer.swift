@@ -9,6 +9,8 @@ struct MailboxExaminer: ~Copyable {
   private let rule: CountingRule
   private let names: UniqueName
   private var finder = MaildirFinder()
+  /// The file systems that have been synced.
+  private var synchronized: Set<UInt64> = []
 
   init(rule: CountingRule, names: UniqueName) {
     self.rule = rule
@@ -53,6 +55,8 @@ struct MailboxExaminer: ~Copyable {
     let inspection = try MaildirInspection.look(
       &finder, base: task.base, components: task.components, owner: owner, limit: task.limit ?? .none)
     report.note(inspection)
+    if task.work.contains(.synchronize) { try synchronize(inspection.device, task, &report) }
+    if let time = task.suspectTime { report.isSuspect = inspection.lastChange.seconds >= time }
     let limit = task.limit ?? inspection.ledger.headerLimit
     guard limit != nil || !task.work.contains(.count) else {
       report.state = .failed("its limit is unknown, and maildirsize has none to keep; with --maildir, --limit sets one")
@@ -60,7 +64,7 @@ struct MailboxExaminer: ~Copyable {
     }
     let counts =
       limit.map {
-        task.work.contains(.count) || task.work.contains(.countIfOdd) && report.isOdd(limit: $0)
+        task.work.contains(.count) || report.isSuspect || task.work.contains(.countIfOdd) && report.isOdd(limit: $0)
       } ?? false
     guard counts || task.work.contains(.cleanTmp) else { return }
     let maildir = try Maildir.open(base: task.base, components: task.components, owner: owner, absent: .refused)
@@ -69,6 +73,17 @@ struct MailboxExaminer: ~Copyable {
     report.staleFiles = stale.names.count
     report.staleBytes = stale.bytes
     if task.work.contains(.cleanTmp) { report.removedFiles = try stale.remove(from: maildir) }
+  }
+
+  private mutating func synchronize(
+    _ device: UInt64, _ task: MailboxTask, _ report: inout MailboxReport
+  ) throws(MaildirError) {
+    guard !synchronized.contains(device) else { return }
+    report.isSynchronized = false
+    let directory = try finder.open(base: task.base, components: task.components)
+    do { try directory.syncfs() } catch { throw .system(error) }
+    report.isSynchronized = true
+    synchronized.insert(device)
   }
 
   private func count(

@@ -27,6 +27,10 @@ package struct MailboxReport: Sendable, Equatable {
   package var fault: LedgerFault?
   /// The ledger was made by Ullage.
   package var isOurs = false
+  /// The mailbox was changed at `MailboxTask.suspectTime` or later.
+  package var isSuspect = false
+  /// The file system of the Maildir has been synced, if the task wanted that.
+  package var isSynchronized = true
   /// Seconds since 1970, nil without a ledger.
   package var ledgerModified: Int64?
   package var rightsFaults: [RightsFault] = []

@@ -22,6 +22,8 @@ package struct MailboxTask: Sendable, Equatable {
     package static let countIfOdd = Work(rawValue: 32)
     /// With `repair`: also corrects the limit in another program's ledger that is less than an hour old.
     package static let limitAtOnce = Work(rawValue: 64)
+    /// Syncs the file system of the Maildir, once for each worker process.
+    package static let synchronize = Work(rawValue: 128)
   }
 
   package let base: Path
@@ -30,12 +32,15 @@ package struct MailboxTask: Sendable, Equatable {
   /// Nil for the one in the ledger.
   package let limit: QuotaLimit?
   package internal(set) var work: Work
+  /// Counts if the mailbox was changed at this time or later (seconds since 1970); nil for no such reason.
+  package internal(set) var suspectTime: Int64?
 
-  package init(base: Path, components: [Path], limit: QuotaLimit?, work: Work = []) {
+  package init(base: Path, components: [Path], limit: QuotaLimit?, work: Work = [], suspectTime: Int64? = nil) {
     self.base = base
     self.components = components
     self.limit = limit
     self.work = work
+    self.suspectTime = suspectTime
   }
 
   /// The Maildir itself.

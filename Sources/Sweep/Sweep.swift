@@ -99,10 +99,12 @@ package final class Sweep {
   ///
   /// - Parameters:
   ///   - work: what to do with a mailbox.
+  ///   - suspectTime: a mailbox that was changed at this time or later is counted in any case.
   ///   - idle: called at least once a second.
   ///   - take: called with each mailbox, in the order of the selection.
   package func run(
-    _ work: (MailboxRow) -> MailboxTask.Work, idle: () throws -> Void = {}, take: (Visit) throws -> Void
+    _ work: (MailboxRow) -> MailboxTask.Work, suspectTime: Int64? = nil, idle: () throws -> Void = {},
+    take: (Visit) throws -> Void
   ) throws {
     Interruption.listen()
     let pool = WorkerPool(workers: workload.workers, batchSize: workload.batchSize, rule: rule, rate: workload.rate)
@@ -110,6 +112,7 @@ package final class Sweep {
       next: {
         guard var job = try next() else { return nil }
         job.task.work = work(job.row)
+        job.task.suspectTime = suspectTime
         return job
       },
       take: { job, report in

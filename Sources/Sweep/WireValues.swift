@@ -39,6 +39,8 @@ extension MailboxTask: WireValue {
     wire.write(components)
     wire.write(limit)
     wire.write(work.rawValue)
+    wire.write(suspectTime != nil)
+    wire.write(suspectTime ?? 0)
   }
 
   init(from wire: inout WireReader) {
@@ -46,6 +48,9 @@ extension MailboxTask: WireValue {
     components = wire.values()
     limit = wire.optional()
     work = Work(rawValue: wire.number())
+    let isSuspect = wire.flag()
+    let time = wire.number()
+    suspectTime = isSuspect ? time : nil
   }
 }
 
@@ -57,6 +62,8 @@ extension MailboxReport: WireValue {
     wire.write(headerLimit)
     wire.write(fault)
     wire.write(isOurs)
+    wire.write(isSuspect)
+    wire.write(isSynchronized)
     wire.write(ledgerModified ?? -1)
     wire.write(rightsFaults)
     wire.write(hasFolderMark)
@@ -77,6 +84,8 @@ extension MailboxReport: WireValue {
     headerLimit = wire.optional()
     fault = wire.optional()
     isOurs = wire.flag()
+    isSuspect = wire.flag()
+    isSynchronized = wire.flag()
     let modified = wire.number()
     ledgerModified = modified < 0 ? nil : modified
     rightsFaults = wire.values()

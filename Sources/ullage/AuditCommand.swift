@@ -47,6 +47,11 @@ struct AuditCommand: ParsableCommand {
   @Flag(name: .customLong("clean-tmp"), help: "Remove files in tmp/ that are older than 36 hours.")
   var cleansTmp = false
 
+  @Flag(
+    name: .customLong("after-crash"),
+    help: "Count what was changed since the last audit, as after a boot: for storage of its own.")
+  var isAfterCrash = false
+
   @Option(
     help: ArgumentHelp("Only a domain's mailboxes, and no search for Maildirs without a mailbox.", valueName: "domain"))
   var domain: String?
@@ -127,14 +132,29 @@ struct AuditCommand: ParsableCommand {
 
   private func audits(_ hasReported: inout Bool) throws -> Int32 {
     let settings = try configurationOption.settingsWithLedger()
-    let options = auditOptions
+    var options = auditOptions
     let file = try state.map { try stateFile($0) }
     try file?.acquire()
     let today = night ?? Int(Timestamp.now.localDay)
     let fresh = AuditState(options: options.fingerprint, night: today)
     // One audit at a time, and one report: the share that was due on the night of an interrupted one is counted first.
-    let begun = try file.flatMap { try interruptedState(in: $0, options) }
-    return try audit(settings, options, begun ?? fresh, file, &hasReported)
+    var begun = try file.flatMap { try interruptedState(in: $0, options) } ?? fresh
+    options.makesCleanPoint = file != nil && domain == nil
+    try compare(&begun, withCleanPointIn: file, options, settings)
+    return try audit(settings, options, begun, file, &hasReported)
+  }
+
+  /// Which mailboxes a power cut may have touched.
+  private func compare(
+    _ state: inout AuditState, withCleanPointIn file: AuditStateFile?, _ options: AuditOptions, _ settings: Settings
+  ) throws {
+    let now = CleanPoint.now()
+    let time = CleanPoint.suspectTime(
+      since: try file?.cleanPoint(), now: now, isForced: isAfterCrash, isRemote: AuditRun.isRemote(settings))
+    state.note(begin: options.makesCleanPoint ? now : nil, suspectTime: time)
+    guard time != nil, !quiet else { return }
+    let reason = isAfterCrash ? "as after a crash" : "the machine was started since the last audit"
+    say("\(reason): every mailbox that was changed since that audit began is counted")
   }
 
   private var auditOptions: AuditOptions {
@@ -143,6 +163,7 @@ struct AuditCommand: ParsableCommand {
     options.share = share.count
     options.repairs = repair
     options.cleansTmp = cleansTmp
+    options.isAfterCrash = isAfterCrash
     options.domain = domain
     options.rate = rate
     options.workers = jobs
@@ -215,11 +236,17 @@ struct AuditCommand: ParsableCommand {
     }
     meter.clear()
     let wasInterrupted = Interruption.received != 0
-    if wasInterrupted { try file?.save(run.state) } else { try file?.remove() }
+    if wasInterrupted { try file?.save(run.state) } else { try complete(run.state, file) }
     if !wasInterrupted, let domain, run.state.mailboxes == 0 { throw CommandError.noMailboxes(in: domain) }
     try printer.finish(run.state, seconds: meter.elapsed, isComplete: !wasInterrupted)
     hasReported = true
     return wasInterrupted ? interrupted(run.state, isKept: file != nil) : status(run.state)
+  }
+
+  private func complete(_ state: AuditState, _ file: AuditStateFile?) throws {
+    // What was found too low and not mended has to be found again.
+    if let begin = state.begin, state.suspectTime == nil || repair { try file?.save(begin) }
+    try file?.remove()
   }
 
   private func interrupted(_ state: AuditState, isKept: Bool) -> Int32 {

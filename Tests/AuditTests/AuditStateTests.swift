@@ -215,7 +215,8 @@ struct AuditOptionsTests {
   func fingerprint() {
     var all: [AuditOptions] = [AuditOptions()]
     let changes: [(inout AuditOptions) -> Void] = [
-      { $0.level = .files }, { $0.share = 8 }, { $0.repairs = true }, { $0.cleansTmp = true }, { $0.domain = "d" },
+      { $0.level = .files }, { $0.share = 8 }, { $0.repairs = true }, { $0.cleansTmp = true },
+      { $0.isAfterCrash = true }, { $0.domain = "d" },
       { $0.ignored = [.drift] }, { $0.ignored = [.drift, .absent] },
     ]
     for change in changes {

@@ -10,8 +10,8 @@ final class AuditSite {
   let cluster: PostgresCluster
   let table = "list_\(UUID().uuidString.prefix(8).lowercased())"
 
-  init(_ settings: String = "", cluster: PostgresCluster? = nil) throws {
-    host = try MailHost()
+  init(_ settings: String = "", cluster: PostgresCluster? = nil, below parent: String? = nil) throws {
+    host = try MailHost(below: parent)
     self.cluster = try cluster ?? Shared.cluster()
     try self.cluster.sql("CREATE TABLE \(table) (address text, path text, bytes numeric, messages int)")
     try self.cluster.sql("GRANT SELECT ON \(table) TO PUBLIC")

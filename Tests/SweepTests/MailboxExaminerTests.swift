@@ -24,10 +24,10 @@ struct MailboxExaminerTests {
 
   private func report(
     _ work: MailboxTask.Work, limit: QuotaLimit? = QuotaLimit(bytes: 1000), rule: CountingRule = CountingRule(),
-    components: [Path] = ["m"]
+    components: [Path] = ["m"], suspectTime: Int64? = nil
   ) throws -> MailboxReport {
     let base = try #require(Path(sandbox.path.utf8))
-    let task = MailboxTask(base: base, components: components, limit: limit, work: work)
+    let task = MailboxTask(base: base, components: components, limit: limit, work: work, suspectTime: suspectTime)
     // A worker runs as the owner of the Maildir.
     return Credentials(user: UInt32(MailUser.id), group: UInt32(MailUser.group)).acting {
       var examiner = MailboxExaminer(rule: rule, names: UniqueName(host: Array("host".utf8)))
@@ -51,6 +51,17 @@ struct MailboxExaminerTests {
     #expect(!report.isOurs && report.hasFolderMark && report.ledgerModified != nil)
     #expect(report.rightsFaults == [RightsFault(.cur, .writableByAll(mode: 0o777))])
     #expect(ledger == "900S\n400 1\n")
+  }
+
+  @Test("A mailbox that was changed since the clean point is counted, whatever the level")
+  func suspect() throws {
+    try sandbox.write("m/maildirsize", "1000S\n500 2\n")
+    let now = Timestamp.now.seconds
+    let report = try report(.synchronize, suspectTime: now - 60)
+    #expect(report.isSuspect && report.isSynchronized && report.repair?.counted == QuotaUsage(bytes: 500, messages: 2))
+    let other = try self.report(.synchronize, suspectTime: now + 60)
+    #expect(!other.isSuspect && other.repair == nil)
+    #expect(try !self.report([]).isSuspect)
   }
 
   @Test("A count compares; only repair writes")

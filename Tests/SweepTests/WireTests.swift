@@ -28,7 +28,7 @@ struct WireTests {
     var random = Random(seed: seed)
     let task = MailboxTask(
       base: random.path(), components: random.list { $0.path() }, limit: random.optional { $0.limit() },
-      work: MailboxTask.Work(rawValue: random.number() & 127))
+      work: MailboxTask.Work(rawValue: random.number() & 255), suspectTime: random.optional { $0.number() })
     #expect(Self.roundTrip(task) == task)
     let setup = WorkerSetup(
       owner: random.optional { Credentials(user: $0.identifier(), group: $0.identifier()) },
@@ -129,6 +129,8 @@ struct Random {
     report.headerLimit = optional { $0.limit() }
     report.fault = optional { $0.fault() }
     report.isOurs = flag()
+    report.isSuspect = flag()
+    report.isSynchronized = flag()
     report.ledgerModified = optional { $0.number() & .max }
     report.rightsFaults = list { $0.rightsFault() }
     report.hasFolderMark = flag()

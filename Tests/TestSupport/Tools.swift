@@ -54,6 +54,15 @@ package final class LoopDisk {
     try whenIdle(["mount", "-o", "remount,\(option)", path])
   }
 
+  /// Cuts the power at this moment: what the file system has not written to its disk is gone.
+  ///
+  /// - Parameter options: mount options that the copy of the disk needs.
+  package func cutPower(options: String = "loop") throws {
+    try Command.check(["cp", "--sparse=always", sandbox("image"), sandbox("image.cut")])
+    try whenIdle(["umount", path])
+    try Command.check(["mount", "-o", options, sandbox("image.cut"), path])
+  }
+
   /// Repeats a command that fails while a file is open: a program that the code under test starts at this moment, in
   /// another test, has a copy of every descriptor until its exec.
   private func whenIdle(_ command: [String]) throws {
