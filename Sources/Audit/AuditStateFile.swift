@@ -123,7 +123,7 @@ package final class AuditStateFile {
     try write(Array(try JSONEncoder().encode(state)), to: path)
   }
 
-  /// The clean point of the last audit over the whole list, nil before the first. One that cannot be read counts for the
+  /// The clean point of the last audit over the whole list, nil before the first. A damaged one counts for the
   /// beginning of time.
   package func cleanPoint() throws(AuditStateError) -> CleanPoint? {
     let bytes: [UInt8]

@@ -37,6 +37,12 @@ struct LookupCache {
     younger[request] = Entry(reply: reply, time: now)
   }
 
+  /// Forgets every answer to a key for which `matches` is true.
+  mutating func forget(keys matches: ([UInt8]) -> Bool) {
+    younger = younger.filter { !matches($0.key.key) }
+    older = older.filter { !matches($0.key.key) }
+  }
+
   mutating func forget(_ request: SocketmapRequest) {
     younger[request] = nil
     older[request] = nil

@@ -71,8 +71,21 @@ package final class LookupService: Sendable {
     }
   }
 
+  /// Forgets what the maps gave for an address, with or without an extension: a limit was changed, and must apply at
+  /// once (`ullage recompute`).
+  private func forget(_ address: [UInt8]) -> SocketmapReply {
+    state.withLock { state in
+      let tables = state.tables
+      state.cache.forget { tables.looksUp(address, for: $0) }
+      // An answer that is on its way may be older than the change.
+      state.generation += 1
+    }
+    return .notFound
+  }
+
   /// Queries the tables until `deadline` at most. Up to `lookup_connections` threads may call it at once.
   package func reply(to request: SocketmapRequest, until deadline: Deadline) -> SocketmapReply {
+    if request.map.elementsEqual(TableReference.forgetMap.utf8) { return forget(request.key) }
     guard let parameter = Parameter(rawValue: String(decoding: request.map, as: UTF8.self)),
       Parameter.tables.contains(parameter)
     else { return .permanent(Array("there is no such map; maps are named after the parameters of ullage.cf(5)".utf8)) }

@@ -14,6 +14,16 @@ package struct AddressTables: Sendable {
     self.tables = tables
   }
 
+  /// The addresses of mailboxes to which mail for `address` may go: the same, and without its extension.
+  package func mailboxes(of address: [UInt8]) -> [[UInt8]] {
+    (AddressKeys(address, delimiters: delimiters)?.keys ?? []).map(\.text)
+  }
+
+  /// Whether a lookup of `key` may give the value of `address`: it is that address, perhaps with an extension.
+  package func looksUp(_ address: [UInt8], for key: [UInt8]) -> Bool {
+    mailboxes(of: key).contains(foldCase(address))
+  }
+
   /// The value of the first key of the address that one of `references` has, or nil if none has any.
   ///
   /// - Parameter parameter: the one that names the tables; nil for tables by themselves, with any number of results.

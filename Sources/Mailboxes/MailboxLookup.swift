@@ -2,7 +2,8 @@
 package import Configuration
 package import Posix
 import Quota
-import Tables
+package import Tables
+import Text
 
 /// Looks up the mailbox of an address.
 package struct MailboxLookup {
@@ -38,6 +39,14 @@ package struct MailboxLookup {
   package func limitMessage(for recipient: AddressQuery) throws(MailboxError) -> [UInt8]? {
     let text = try value(.virtual_maildir_limit_message_maps, recipient)
     return text?.isEmpty == true ? nil : text
+  }
+
+  /// Makes the lookup service forget what it knows of an address, so that a change in SQL applies to the next delivery.
+  /// Without a service there is nothing to do.
+  package static func forget(_ address: AddressQuery, _ settings: Settings) throws(TableError) {
+    guard let socket = settings.lookupService.socket else { return }
+    let query = TableQuery(foldCase(address.address), until: address.deadline)
+    _ = try TableSet().lookup(query, in: [TableReference(forgettingIn: socket)])
   }
 
   private func value(_ parameter: Parameter, _ query: AddressQuery) throws(MailboxError) -> [UInt8]? {

@@ -91,6 +91,13 @@ final class SocketmapTable: LookupTable {
 }
 
 extension TableReference {
+  /// The map of the lookup service that makes it forget what it knows of an address, which is the key.
+  package static let forgetMap = "forget"
+
+  package init(forgettingIn socket: [UInt8]) {
+    self.init(type: "socketmap", name: Array("unix:".utf8) + socket + Array(":\(Self.forgetMap)".utf8))
+  }
+
   /// The map that the lookup service at `socket` serves for `parameter`.
   package init(lookupService socket: [UInt8], _ parameter: Parameter) {
     self.init(type: "socketmap", name: Array("unix:".utf8) + socket + Array(":\(parameter.rawValue)".utf8))

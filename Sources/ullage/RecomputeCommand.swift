@@ -8,6 +8,7 @@ import Posix
 import Presentation
 import Quota
 import Sweep
+import Tables
 import Text
 
 /// `ullage recompute`
@@ -58,6 +59,11 @@ struct RecomputeCommand: ParsableCommand {
     help: "Rewrite a wrong maildirsize even if the mailbox may be in use: entries of other programs can be lost.")
   var force = false
 
+  @Flag(
+    name: .customLong("retry-waiting"),
+    help: "Let Postfix try mail again that waits for these mailboxes, where there is room now (postqueue -i).")
+  var retriesWaiting = false
+
   @Option(
     help: ArgumentHelp("Mailboxes at a time; by default as many as there are processors.", valueName: "number"))
   var jobs: Int?
@@ -81,6 +87,9 @@ struct RecomputeCommand: ParsableCommand {
       throw ValidationError("give addresses, --domain, --all or --maildir, and only one of these")
     }
     guard limit == nil || !maildirs.isEmpty else { throw ValidationError("--limit needs --maildir") }
+    guard !retriesWaiting || maildirs.isEmpty && !isDryRun else {
+      throw ValidationError("--retry-waiting needs addresses, --domain or --all, and a run that is not dry")
+    }
     if let jobs, !(1...256).contains(jobs) { throw ValidationError("--jobs must be from 1 to 256") }
   }
 
@@ -88,6 +97,7 @@ struct RecomputeCommand: ParsableCommand {
     try perform {
       let settings =
         try maildirs.isEmpty ? configurationOption.settingsWithLedger() : configurationOption.settingsOrDefaults()
+      if !isDryRun { makeServiceForget(settings) }
       let sweep = try Sweep(
         settings,
         maildirs.isEmpty
@@ -97,14 +107,42 @@ struct RecomputeCommand: ParsableCommand {
       var printer = RecomputePrinter(
         as: format, showsAll: !selection.addresses.isEmpty || !maildirs.isEmpty, isDryRun: isDryRun, to: .standard(),
         style: .standardOutput)
-      let done = try recompute(sweep, &printer)
+      var waiting = retriesWaiting ? mailQueue(settings) : nil
+      let done = try recompute(sweep, &printer, &waiting)
       if Interruption.received != 0 {
         say("interrupted; work in progress was finished")
         return ExitStatus.signal(Interruption.received)
       }
+      retry(waiting)
       if done == 0, let domain = selection.domain { throw CommandError.noMailboxes(in: domain) }
       if !sweep.unknownAddresses.isEmpty { return ExitStatus.noUser }
       return printer.failures > 0 ? ExitStatus.incomplete : ExitStatus.done
+    }
+  }
+
+  /// Otherwise deliveries would write the old limit again for `lookup_cache_time`.
+  private func makeServiceForget(_ settings: Settings) {
+    for address in selection.addresses {
+      do throws(TableError) {
+        try MailboxLookup.forget(AddressQuery(Array(address.utf8), until: Deadline(secondsFromNow: 5)), settings)
+      } catch {
+        say("deliveries may use the old limit for lookup_cache_time: \(error.shown)")
+        return
+      }
+    }
+  }
+
+  /// Nil if Postfix's queue cannot be read: the mailboxes are recomputed all the same.
+  private func mailQueue(_ settings: Settings) -> WaitingMail? {
+    do { return try WaitingMail(settings) } catch {
+      say("waiting mail is not tried again: \(error.shown); see authorized_mailq_users in postconf(5)")
+      return nil
+    }
+  }
+
+  private func retry(_ waiting: WaitingMail?) {
+    do { if let text = try waiting?.retry() { say(text) } } catch {
+      say("waiting mail is not tried again: \(error.shown); see authorized_flush_users in postconf(5)")
     }
   }
 
@@ -116,7 +154,9 @@ struct RecomputeCommand: ParsableCommand {
   }
 
   /// - Returns: how many mailboxes there were.
-  private func recompute(_ sweep: Sweep, _ printer: inout RecomputePrinter) throws -> Int {
+  private func recompute(
+    _ sweep: Sweep, _ printer: inout RecomputePrinter, _ waiting: inout WaitingMail?
+  ) throws -> Int {
     let meter = try ProgressMeter("mailboxes", total: sweep.count)
     func finish() throws {
       meter.clear()
@@ -127,6 +167,7 @@ struct RecomputeCommand: ParsableCommand {
         meter.done += 1
         if printer.isWritten { meter.clear() }
         try printer.write(visit)
+        waiting?.note(visit)
         for folder in visit.report.unreadable {
           say("\(visit.row.name): not counted, no permission to read it: \(folder)")
         }

@@ -234,6 +234,8 @@ final class FiveMinutesTests {
         + " 'example.org')"
     )
     #expect(try edit("new@example.org", 1).status == 0)
+    let waiting = try root.run(["su", "-s", "/bin/sh", "www-data", "-c", "\(script) --retry-waiting you@example.org"])
+    #expect(waiting.status == 0 && waiting.output.contains("you@example.org"), "\(waiting)")
     // An inactive mailbox gets no mail.
     try cluster.sql("UPDATE mailbox SET active = false WHERE username = 'you@example.org'")
     #expect(try edit("you@example.org", 30000).status == 0)

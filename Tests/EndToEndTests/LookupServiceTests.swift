@@ -102,6 +102,24 @@ struct LookupServiceTests {
     withExtendedLifetime(held) {}
   }
 
+  @Test("After a recompute by address the new limit holds for deliveries too, and stays in maildirsize")
+  func forgets() throws {
+    let held = try start("lookup_cache_time = 1h")
+    #expect(try host.deliver(bytes: 900).status == 0)
+    try cluster.sql("UPDATE mailbox SET quota = 5000")
+    #expect(try host.ullage("recompute", "--dry-run", MailHost.recipient).status == 0)
+    #expect(try host.deliver(bytes: 900).output.hasPrefix("4.2.2 "))
+    let ending = try host.ullage("recompute", "You@example.org")
+    #expect(ending.status == 0 && ending.errors == "" && host.ledger?.hasPrefix("5000S\n") == true, "\(ending)")
+    #expect(try host.deliver(bytes: 900).status == 0)
+    #expect(host.ledger?.hasPrefix("5000S\n") == true)
+    // Without the service the work is done all the same.
+    held.command.kill(SIGKILL)
+    _ = held.command.wait()
+    let alone = try host.ullage("recompute", MailHost.recipient)
+    #expect(alone.status == 0 && alone.errors.contains("deliveries may use the old limit for lookup_cache_time: "))
+  }
+
   @Test("With lookup_cache_time = 0 a limit changed in SQL applies to the next delivery")
   func noCache() throws {
     let daemon = try start("lookup_cache_time = 0")

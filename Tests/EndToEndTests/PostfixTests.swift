@@ -144,6 +144,36 @@ struct PostfixTests {
     #expect(host.new.count == 2)
   }
 
+  @Test("recompute --retry-waiting lets mail go that waits for a mailbox with room, and no other")
+  func retryWaiting() throws {
+    for setting in ["minimal_backoff_time=1h", "maximal_backoff_time=1h", "queue_run_delay=1h"] {
+      try Command.check(["postconf", "-c", postfix.sandbox("config"), "-e", setting])
+    }
+    try postfix.setParameter("virtual_mailbox_maps=static:example.org/you/")
+    try cluster.sql(
+      "INSERT INTO mailbox (username, maildir, quota, domain) VALUES ('b@example.org', 'example.org/b/', 9000,"
+        + " 'example.org')")
+    try postfix.send(message(8_000), to: ["b@example.org"])
+    #expect(try postfix.nextStatus().contains("status=sent"))
+    try postfix.send(message(8_000), to: ["b@example.org"])
+    for _ in 0..<2 { try postfix.send(message(15_000), to: ["You+x@example.org"]) }
+    for _ in 0..<3 { _ = try postfix.nextStatus() }
+    let queue = ["MAIL_CONFIG": postfix.sandbox("config")]
+    let full = try host.ullage(
+      "recompute", "--retry-waiting", MailHost.recipient, "b@example.org", environment: queue, asMailUser: false)
+    #expect(full.status == 0 && !full.errors.contains("again"), "\(full)")
+    try cluster.sql("UPDATE mailbox SET quota = 40000 WHERE username = 'you@example.org'")
+    let raised = try host.ullage(
+      "recompute", "--retry-waiting", MailHost.recipient, "b@example.org", environment: queue, asMailUser: false)
+    #expect(raised.errors.contains("Postfix tries 1 waiting message again"), "\(raised)")
+    #expect(try postfix.nextStatus(matching: "status=sent").contains("to=<You+x@example.org>"))
+    #expect(host.new.count == 2)
+    // Without a Postfix the mailboxes are recomputed all the same.
+    let alone = try host.ullage(
+      "recompute", "--retry-waiting", MailHost.recipient, environment: ["MAIL_CONFIG": "/nowhere"], asMailUser: false)
+    #expect(alone.status == 0 && alone.errors.contains("waiting mail is not tried again: postqueue -j: "), "\(alone)")
+  }
+
   @Test("A refusal reaches the sender as a bounce with only its code and text")
   func bounce() throws {
     try postfix.send(message(30_000))

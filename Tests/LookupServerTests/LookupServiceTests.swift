@@ -54,6 +54,22 @@ struct LookupServiceTests {
     return service.cachedReply(to: request) ?? service.reply(to: request, until: Deadline(secondsFromNow: 10))
   }
 
+  @Test("What is forgotten is asked again: an address with and without an extension, in every map, and no other")
+  func forget() throws {
+    let service = try service("lookup_cache_time = 1h\nrecipient_delimiter = +")
+    let keys = ["u@d", "u+x@d", "v@d", "u@e", "u-x@d"]
+    for key in keys {
+      for map in ["virtual_mailbox_maps", "virtual_mailbox_limit_maps"] { _ = ask(service, map, key) }
+    }
+    #expect(ask(service, "forget", "U@D") == .notFound)
+    for map in ["virtual_mailbox_maps", "virtual_mailbox_limit_maps"] {
+      let kept = keys.map { key in
+        service.cachedReply(to: SocketmapRequest(map: Array(map.utf8), key: Array(key.utf8))) != nil
+      }
+      #expect(kept == [false, false, true, true, true])
+    }
+  }
+
   @Test("A map is a parameter that takes tables and is set; any other name is a permanent error, never not found")
   func maps() throws {
     let service = try service("virtual_uid_maps =")
