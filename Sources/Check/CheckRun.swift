@@ -93,6 +93,7 @@ package struct CheckRun {
       site: site, settings: settings, count: options.mailboxCount, tablesAnswer: tablesAnswer)
     let (rows, sample) = try mailboxes.run()
     var findings = mailboxes.found.findings
+    findings += AddressLimitCheck(site: site, settings: settings).findings(of: rows)
     if case .success(let postfix) = postfix {
       findings += RouteCheck(postfix: postfix, entries: entries).findings(of: rows)
     }

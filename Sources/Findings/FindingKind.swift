@@ -56,6 +56,7 @@ package enum FindingKind: String, Sendable, Codable, CaseIterable {
   case mailboxList = "mailbox-list"
   case lookup
   case listDiffers = "list-differs"
+  case addressLimit = "limit-by-address"
   case smallLimit = "small-limit"
   case mailboxRights = "mailbox-rights"
   case brokenMailbox = "broken-mailbox"
@@ -102,7 +103,8 @@ package enum FindingKind: String, Sendable, Codable, CaseIterable {
       .badTable, .tableRights, .databaseUnreachable, .noIndex, .lookupService, .postfixDirectory, .noEntry,
       .recipientLimit, .flags, .nullSender, .arguments, .program, .entryFields, .mailUser, .processLimit, .timeLimit,
       .softBounce, .noMail, .otherValue, .otherEntry, .logSocket, .base, .mailboxList, .lookup, .listDiffers,
-      .smallLimit, .mailboxRights, .brokenMailbox, .quotaDriver, .controlDirectory, .folderLayout, .trash,
+      .addressLimit, .smallLimit, .mailboxRights, .brokenMailbox, .quotaDriver, .controlDirectory, .folderLayout,
+      .trash,
       .countProfile, .fileLocks, .directorySync, .clock, .notChecked:
       .check
     case .obstacle, .changed, .different: .migrate

@@ -236,6 +236,48 @@ final class CheckSiteTests: CheckFixture {
     #expect(try kinds().filter { !$0.hasPrefix("good") } == [])
   }
 
+  @Test("A mailbox whose limit depends on the address is found, and the printed query mends it (PostfixAdmin)")
+  func addressLimit() throws {
+    let cluster = try PostgresCluster()
+    try cluster.makePostfixAdmin(quota: 3_000_000)
+    try cluster.sql(
+      """
+      CREATE TABLE alias_domain (alias_domain varchar(255) PRIMARY KEY, target_domain varchar(255) NOT NULL,
+        active boolean NOT NULL DEFAULT true);
+      INSERT INTO domain (domain) VALUES ('example.net');
+      INSERT INTO alias_domain VALUES ('example.net', 'example.org');
+      GRANT SELECT ON alias_domain TO postfix;
+      """)
+    func table(_ name: String, _ query: String) throws -> String {
+      try host.sandbox.write(name, cluster.tableFile(query))
+      try Command.check(["chown", "root:\(MailUser.group)", host.sandbox(name)])
+      try Command.check(["chmod", "640", host.sandbox(name)])
+      return "pgsql:\(host.sandbox(name))"
+    }
+    let paths = try table("paths.cf", PostgresCluster.pathQuery)
+    let limits = try table("pa-limits.cf", PostgresCluster.limitQuery)
+    try files.set("main.cf", Self.main + "virtual_mailbox_domains = \(paths)\n")
+    func configure(_ maps: String, _ limits: String) throws {
+      try host.configure(Self.required + "\nvirtual_mailbox_limit_maps = \(limits)", maps: maps)
+      try lock()
+    }
+    func found() throws -> [[String: String]] { try findings().filter { $0["kind"] == "limit-by-address" } }
+    try configure(paths, limits)
+    #expect(try found() == [])
+    // As PostfixAdmin's documentation has it.
+    let query =
+      "SELECT maildir FROM mailbox, alias_domain WHERE alias_domain.alias_domain = '%d'"
+      + " AND mailbox.username = '%u' || '@' || alias_domain.target_domain"
+    try configure("\(paths), \(try table("alias-paths.cf", query))", limits)
+    let finding = try #require(try found().first)
+    #expect(
+      finding["finding"] == "its limit is 3,000,000 bytes, and for mail to you@example.net none", "\(finding)")
+    let printed = try #require(finding["remedy"]?.components(separatedBy: "with this query: ").last)
+    try configure(
+      "\(paths), \(try table("alias-paths.cf", query))", "\(limits), \(try table("alias-limits.cf", printed))")
+    #expect(try found() == [])
+  }
+
   @Test("A query without the address gives one answer to all, and is an error")
   func constantQuery() throws {
     try host.sandbox.write("list.cf", site.cluster.tableFile("SELECT path FROM \(site.table)"))
