@@ -33,6 +33,8 @@ package struct Migration {
   /// The lines of the new file, by name.
   private var lines: [(name: String, value: [UInt8])] = []
   private var macros: [(name: String, value: [UInt8])] = []
+  /// The administrator's own names to which the lines refer.
+  var macroNames: [String] { macros.map(\.name) }
   /// What sends the domains of transport_maps to the new transport, and the reverse.
   var routeChanges: [TransportRoute.Change] = []
   /// The other parameters that send mail to virtual(8).

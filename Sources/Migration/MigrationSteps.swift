@@ -100,7 +100,41 @@ extension Migration {
     try addAuditStep()
     add(
       "Some days later, turn soft_bounce off.", [postfix.postconf("-PX", "\(name)/unix/soft_bounce"), postfix.reload])
+    let lines = linesOfVDA
+    if !lines.isEmpty {
+      let names = Command(words: ["postconf"] + postfix.option + ["-X"] + lines.map(\.name))
+      add(
+        "When you are sure that you stay, take the lines out of main.cf that Postfix does not know. It warns of each"
+          + " at every start.", [names, postfix.reload])
+    }
     try addWayBack()
+  }
+
+  /// The parameters that only VDA's patch has. Postfix calls each line with one an unused parameter.
+  private static let namesOfVDA: Set<String> = [
+    "virtual_create_maildirsize", "virtual_maildir_extended", "virtual_maildir_filter", "virtual_maildir_filter_maps",
+    "virtual_maildir_limit_message", "virtual_maildir_limit_message_maps", "virtual_maildir_suffix",
+    "virtual_mailbox_extended", "virtual_mailbox_limit_inbox", "virtual_mailbox_limit_maps",
+    "virtual_mailbox_limit_message", "virtual_mailbox_limit_override", "virtual_overquota_bounce",
+    "virtual_trash_count",
+    "virtual_trash_name",
+  ]
+
+  /// The lines of main.cf that nothing uses without VDA's patch, with macros of the administrator's own that only they
+  /// refer to, in the order of their names.
+  private var linesOfVDA: [(name: String, value: String)] {
+    let entries = postfix.main.entries
+    let overrides = postfix.master.services.flatMap { $0.overrides.values.map { Array($0.utf8) } }
+    var unused = Set(entries.keys).intersection(Self.namesOfVDA)
+    // A macro may be the only one that refers to another.
+    while true {
+      let used = entries.filter { !unused.contains($0.key) }.map(\.value.value) + overrides
+      let names = used.reduce(into: Set<String>()) { $0.formUnion(Macro.names(in: $1)) }
+      let rest = macroNames.filter { entries[$0] != nil && !names.contains($0) && !unused.contains($0) }
+      guard !rest.isEmpty else { break }
+      unused.formUnion(rest)
+    }
+    return unused.sorted().map { ($0, entries[$0]?.value.text ?? "") }
   }
 
   private func routes(_ part: (TransportRoute.Change) -> [Command]) -> [Command] { routeChanges.flatMap(part) }
@@ -131,10 +165,15 @@ extension Migration {
       } else {
         postfix.postconf("-X", "virtual_transport")
       }
+    let lines = linesOfVDA
+    let again =
+      lines.isEmpty
+      ? [] : [Command(words: ["postconf"] + postfix.option + ["-e"] + lines.map { "\($0.name)=\($0.value)" })]
     plan.wayBack = .init(
-      "The way back. The Maildirs stay as they are; main.cf still has VDA's lines.",
+      "The way back. The Maildirs stay as they are"
+        + (lines.isEmpty ? "." : "; VDA's lines are written again, in case you have taken them out."),
       (routes(\.commandsBack) + otherTransports.map { postfix.postconf("-e", "\($0.parameter)=\($0.written)") }
-        + [back, postfix.reload]).map(\.line),
+        + [back] + again + [postfix.reload]).map(\.line),
       statements: routeChanges.compactMap(\.statementBack))
   }
 

@@ -46,6 +46,12 @@ package enum ProcessStart {
     signal(SIGXFSZ, SIG_IGN)
   }
 
+  /// Keeps Swift's Dispatch from logging on its own: at each start without the right to raise a thread's priority, a
+  /// line that looks like a crash. Before the first thread.
+  package static func silenceDispatch() {
+    unsafe setenv("LIBDISPATCH_LOG", "NO", 1)
+  }
+
   /// Limits access to files that this process creates from now on to owner and group. This matters above all
   /// for a socket, which exists from bind(2) on.
   package static func keepOthersOut() {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import ArgumentParser
 import Configuration
+import Posix
 
 @main
 struct Ullaged: AsyncParsableCommand {
@@ -10,4 +11,9 @@ struct Ullaged: AsyncParsableCommand {
     discussion: "See ullaged(8).",
     version: "ullaged \(Ullage.version)",
     subcommands: [LookupCommand.self])
+
+  static func main() async {
+    ProcessStart.silenceDispatch()
+    await main(nil)
+  }
 }

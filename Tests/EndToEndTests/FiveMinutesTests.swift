@@ -189,11 +189,21 @@ final class FiveMinutesTests {
     let bounced = try send(9000, to: "full")
     #expect(bounced.contains("dsn=5.2.2, status=bounced (maildir delivery failed: The message is larger"), "\(bounced)")
     #expect(try root.run(["ullage", "check", "--ignore=small-limit"]).status == 0)
+    // The last step has taken VDA's lines out, and the own macros of which only they made use.
+    #expect(try root.shell("postconf 2>&1 | grep -c 'unused parameter' || true") == "0\n")
+    #expect(root.text("/etc/postfix/main.cf")?.contains("virtual_mailbox_limit_maps") == false)
 
     try run(commands(in: migration.output, after: "The way back."))
     try waitForReload()
     let back = try send(200, to: "you")
     #expect(back.contains("relay=virtual") && back.contains("status=sent"), "\(back)")
+    // The settings are what they were.
+    func settings(_ text: String?) -> [String] {
+      let lines = (text ?? "").replacing(#/\n[ \t]+/#, with: " ").split(separator: "\n")
+      return lines.filter { $0.contains("virtual_") && !$0.hasPrefix("#") }.map { $0.replacing(#/[ \t]+/#, with: " ") }
+        .sorted()
+    }
+    #expect(settings(root.text("/etc/postfix/main.cf")) == settings(before[0]))
     #expect(try root.shell("find /var/vmail ! -user vmail") == "")
   }
 

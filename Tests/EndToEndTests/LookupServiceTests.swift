@@ -39,6 +39,18 @@ struct LookupServiceTests {
     Int(try cluster.sql("SELECT count(*) FROM pg_stat_activity WHERE usename = 'postfix'").dropLast()) ?? -1
   }
 
+  @Test("A start by an ordinary user writes to no other log than its own")
+  func ownLog() throws {
+    let trace = host.sandbox("trace")
+    try host.sandbox.write("trace", "", mode: 0o666)
+    let daemon = try start(launcher: ["strace", "-D", "-f", "-e", "trace=connect", "-o", trace] + MailUser.drop)
+    #expect(try host.deliver(bytes: 10).status == 0)
+    daemon.command.kill(SIGTERM)
+    #expect(daemon.command.wait().status == 0)
+    let connections = try #require(host.sandbox.text("trace"))
+    #expect(connections.contains("\"\(socket)\"") && !connections.contains("/dev/log"), "\(connections)")
+  }
+
   // MARK: deliveries
 
   @Test("A delivery gets path and limit from the service, and does not load libpq")

@@ -18,13 +18,17 @@ struct PackageTests {
     #expect(ending.status == 0 && ending.output == "", "\(ending)")
   }
 
-  @Test("An upgrade restarts the lookup service with the new program; a removal stops it")
+  @Test("An upgrade restarts the lookup service with the new program; a removal stops it, a new installation starts it")
   func lookupService() throws {
     let sandbox = try Sandbox()
     try Command.check(["dpkg-deb", "-e", try BuiltPackage.this.file, sandbox("c")])
-    for name in ["systemctl", "deb-systemd-invoke", "deb-systemd-helper", "systemd-sysusers", "systemd-tmpfiles"] {
+    for name in ["deb-systemd-invoke", "deb-systemd-helper", "systemd-sysusers", "systemd-tmpfiles"] {
       try sandbox.write("bin/\(name)", "#!/bin/sh\necho \(name) $* >> \(sandbox("calls"))\n", mode: 0o755)
     }
+    func isEnabled(_ answer: Bool) throws {
+      try sandbox.write("bin/systemctl", "#!/bin/sh\n\(answer)\n", mode: 0o755)
+    }
+    try isEnabled(true)
     // To these scripts, systemd seems to run on the machine.
     func calls(_ script: String, _ arguments: String) throws -> [String] {
       try sandbox.write("calls", "")
@@ -36,9 +40,14 @@ struct PackageTests {
     let preinst = try sandbox.text("c/preinst") == nil ? [] : calls("preinst", "upgrade 0.1.0")
     let upgrade = try preinst + calls("prerm", "upgrade 0.1.1") + calls("postinst", "configure 0.1.0")
     #expect(!upgrade.contains { $0.contains(" stop ") && $0.contains("ullaged-lookup") }, "\(upgrade)")
-    #expect(upgrade.contains("deb-systemd-invoke try-restart ullaged-lookup.service"), "\(upgrade)")
+    #expect(upgrade.contains("deb-systemd-invoke restart ullaged-lookup.service"), "\(upgrade)")
     let removal = try calls("prerm", "remove")
     #expect(removal.contains("deb-systemd-invoke stop ullaged-lookup.socket ullaged-lookup.service"), "\(removal)")
+    // Installed again, what is still enabled is started.
+    #expect(try calls("postinst", "configure 0.1.0").contains("deb-systemd-invoke start ullaged-lookup.socket"))
+    try isEnabled(false)
+    let unused = try calls("postinst", "configure 0.1.0").filter { $0.contains("ullaged-lookup") }
+    #expect(unused == ["deb-systemd-invoke try-restart ullaged-lookup.service"])
   }
 
   @Test("The programs are stripped, have no RPATH or RUNPATH, and need no Swift runtime")
@@ -96,7 +105,11 @@ struct PackageTests {
     #expect(try root.shell("stat -c '%U %G %a' /etc/ullage/ullage.cf") == "root mail 640\n")
     #expect(try root.shell(look) == before)
 
-    try root.shell("apt-get remove -y -qq ullage >/dev/null")
+    // Whoever removes it while Postfix still delivers with it is told.
+    let entry = "ullage unix - n n - 20 pipe flags=ORX user=vmail argv=/usr/libexec/ullage/ullage-deliver"
+    try root.write("/usr/sbin/postconf", "#!/bin/sh\necho '\(entry)'\n", mode: 0o755)
+    let removal = try root.run(["apt-get", "remove", "-y", "-qq", "ullage"])
+    #expect(removal.status == 0 && removal.errors.contains("master.cf still runs ullage-deliver. Mail"), "\(removal)")
     #expect(root.text("/etc/ullage/ullage.cf") == edited)
     #expect(try root.run(["test", "-e", "/usr/bin/ullage"]).status == 1)
     #expect(try root.shell(look) == before)
@@ -124,6 +137,33 @@ struct PackageTests {
       "su", "-s", "/bin/sh", "ullage", "-c", "timeout -s TERM 2 ullaged lookup; test $? = 124",
     ])
     #expect(service.status == 0 && service.errors == "", "\(service)")
+    // Without systemd, by the lines of the manual, it reads what only root and Postfix's group may.
+    try root.shell(
+      """
+      groupadd postfix; echo 'you@example.org example.org/you/' > /etc/maps
+      chown root:postfix /etc/maps; chmod 640 /etc/maps; mkdir -p /srv/example.org
+      printf 'virtual_mailbox_base = /srv\\nvirtual_mailbox_maps = texthash:/etc/maps\\n' > /etc/ullage/ullage.cf
+      echo 'lookup_socket = /run/ullage/lookup' >> /etc/ullage/ullage.cf
+      """)
+    let byHand = try root.run(
+      [
+        "bash", "-ec",
+        """
+        \(try Self.linesWithoutSystemd())
+        for n in $(seq 100); do [ -S /run/ullage/lookup ] && break; sleep 0.1; done
+        su -s /bin/sh vmail -c 'ullage status you@example.org'
+        kill $!
+        """,
+      ])
+    #expect(byHand.status == 0 && byHand.output.contains("you@example.org"), "\(byHand)")
     try root.shell("apt-get purge -y -qq ullage >/dev/null")
+  }
+
+  private static func linesWithoutSystemd() throws -> String {
+    let page = try String(
+      contentsOf: URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent().appendingPathComponent("man/ullaged.8"), encoding: .utf8)
+    let text = try #require(page.components(separatedBy: "Without systemd, ").dropFirst().first)
+    return String(try #require(text.firstMatch(of: #/\.Bd -literal\n((?:.*\n)*?)\.Ed/#)).1)
   }
 }

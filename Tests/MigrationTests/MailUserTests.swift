@@ -104,7 +104,7 @@ struct MailUserTests {
     let line = try TestSupport.Command.check(["sh", "-c", command.replacing("postconf", with: "printf '%s\\n'")])
     let written = try #require(line.split(separator: "\n").last?.split(separator: "=", maxSplits: 1).last)
     let service = try #require(try MasterFile(parsing: Array("\(written)\n".utf8)).services.first)
-    #expect(service.attributes == ["flags": "DORXhu", "user": "nobody", "null_sender": ""])
+    #expect(service.attributes == ["flags": "ORX", "user": "nobody", "null_sender": ""])
     #expect(service.overrides == ["soft_bounce": "yes"] && service.processLimit == 20)
     var request = DeliveryRequest()
     try request.parse(service.program.dropFirst().map { Array($0.utf8) })
