@@ -66,7 +66,7 @@ let package = Package(
         "Audit", "Sweep", "Site", "Findings", "Mailboxes", "Maildir", "Tables", "Database", "Postgres",
         "Configuration", "Quota", "Posix", "Text",
       ]),
-    .target(name: "Migration", dependencies: ["Site", "Findings", "Configuration", "Posix", "Text"]),
+    .target(name: "Migration", dependencies: ["Site", "Findings", "Configuration", "Quota", "Posix", "Text"]),
     .target(name: "Delivery", dependencies: ["Mailboxes", "Maildir", "Configuration", "Quota", "Posix", "Text"]),
     .target(
       name: "LookupServer",

@@ -101,7 +101,7 @@ package struct TreeWalk: ~Copyable {
   /// Whether the Maildir was made after the walk began or, without birth times, has changed since.
   private mutating func isYoung(_ place: Path) -> Bool {
     do throws(SystemError) {
-      let directory = try File(openat: base, place, [.directory, .noFollow])
+      let directory = try directory(at: Self.parts(of: place))
       let changed = try directory.fstat().changed
       return (try directory.birthTime() ?? changed) > start
     } catch {
@@ -110,9 +110,28 @@ package struct TreeWalk: ~Copyable {
     }
   }
 
+  /// Opens a directory below the base through no symlink: meanwhile its owner may replace any part of the path.
+  private func directory(at parts: some Collection<ArraySlice<UInt8>>) throws(SystemError) -> File {
+    var place = try File(openat: base, ".", [.pathOnly, .directory])
+    for part in parts {
+      guard let name = Path(part) else { preconditionFailure("a NUL that Path let in") }
+      place = try File(openat: place, name, [.pathOnly, .directory, .noFollow])
+    }
+    return try File(openat: place, ".", [.directory])
+  }
+
+  private static func parts(of place: Path) -> [ArraySlice<UInt8>] {
+    Array(place.bytes).split(separator: UInt8(ascii: "/"))
+  }
+
   /// Nil if there is nothing.
   private mutating func status(of place: Path) -> FileStatus? {
-    do throws(SystemError) { return try base.fstatatIfThere(place) } catch {
+    let parts = Self.parts(of: place)
+    guard let name = parts.last.flatMap({ Path($0) }) else { return nil }
+    do throws(SystemError) {
+      return try directory(at: parts.dropLast()).fstatatIfThere(name)
+    } catch {
+      if error.number == Errno.ENOENT { return nil }
       note(error, at: place)
       return nil
     }
@@ -137,7 +156,7 @@ package struct TreeWalk: ~Copyable {
   private mutating func directories(at place: Path) throws(SystemError) -> [[UInt8]] {
     var names: [[UInt8]] = []
     var links: [FileIdentity] = []
-    let directory = try File(openat: base, place, [.directory, .noFollow])
+    let directory = try directory(at: Self.parts(of: place))
     try listing.forEach(in: directory, size: 0) { (name, kind) throws(SystemError) in
       guard kind == .directory || kind == .symlink || kind == .unknown else { return }
       let bytes = Array(copying: name)

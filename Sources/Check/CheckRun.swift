@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Findings
 import Posix
-import Postgres
 import Site
 import Sweep
 import Text
@@ -35,9 +34,7 @@ package struct CheckRun {
   private let others: [MasterService]
 
   package static func findings(_ options: Options) throws -> [Finding] {
-    // pipe(8) passes none of these on, and with root's HOME libpq would fail as the mail user.
-    PostgresConnection.removeEnvironment()
-    return try CheckRun(options).findings()
+    try CheckRun(options).findings()
   }
 
   private init(_ options: Options) {

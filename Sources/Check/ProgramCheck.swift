@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Configuration
 import Findings
+import Foundation
 import Posix
 import Site
 import Text
@@ -29,14 +30,20 @@ struct ProgramCheck {
         .error, .program, "\(name) is missing, or the mail user may not run it", at: entry.place,
         reason: "every message is deferred", remedy: .advice("install it with mode 755, or correct argv= in the entry"))
     }
-    // As root, run nothing that another user could have put there.
-    if CurrentProcess.effectiveUser == 0, let stranger = Self.stranger(above: path) {
-      return found.add(
+    // A symlink may lead to a directory that is not above its own name.
+    let target = URL(fileURLWithPath: name).resolvingSymlinksInPath().path
+    if CurrentProcess.effectiveUser == 0,
+      let stranger = Self.stranger(above: path)
+        ?? Path(target.utf8).flatMap({ Self.stranger(above: $0) })
+    {
+      found.add(
         .warning, .program, "users other than root may write to \(stranger)", at: entry.place,
-        reason: "they could replace the program that gets all mail; so it was not run to see whether it starts",
+        reason: "they could replace the program that gets all mail",
         remedy: .run(.chown("root", stranger), .chmod("go-w", stranger)))
     }
-    guard let version = Self.version(of: path) else {
+    // Without the mail user it is not known how pipe(8) would start it; its absence is reported.
+    guard CurrentProcess.effectiveUser != 0 || user != nil && user?.id != 0 else { return }
+    guard let version = Self.version(of: path, as: CurrentProcess.effectiveUser == 0 ? user : nil) else {
       return found.add(
         .error, .program, "\(name) does not start", at: entry.place,
         reason: "a program that lacks a library ends with 127, and pipe(8) bounces the message",
@@ -65,10 +72,19 @@ struct ProgramCheck {
   }
 
   /// What `--version` prints, nil if the program does not start.
-  private static func version(of program: Path) -> String? {
+  ///
+  /// - Parameter user: whose rights it gets, as from pipe(8), by setpriv(1); nil for our own. An effective user that is
+  ///   set by this process alone would leave it the way back to root.
+  private static func version(of program: Path, as user: User?) -> String? {
+    var words: [Path] = [program, "--version"]
+    if let user {
+      let ids = ["--reuid=\(user.id)", "--regid=\(user.group)"].compactMap { Path($0.utf8) }
+      words = ["/usr/bin/setpriv"] + ids + ["--clear-groups", "--no-new-privs"] + words
+    }
     let ending: ChildProcess.Ending
     do {
-      ending = try ChildProcess.run(program, ["--version"], limit: 4096, until: Deadline(secondsFromNow: 10))
+      ending = try ChildProcess.run(
+        words[0], Array(words.dropFirst()), limit: 4096, until: Deadline(secondsFromNow: 10))
     } catch { return nil }
     return ending.status == 0 ? ending.output.split(separator: UInt8(ascii: "\n")).first?.text : nil
   }

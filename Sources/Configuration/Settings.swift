@@ -76,6 +76,13 @@ package struct Settings: Sendable {
   /// The tables that `parameter` names, in the order in which they are queried.
   package func tables(_ parameter: Parameter) -> [TableReference] { tables[parameter] ?? [] }
 
+  /// Whether a mailbox's path, which is relative to the base, begins with the base once more.
+  package func repeatsBase(_ path: [UInt8]) -> Bool {
+    let slash = UInt8(ascii: "/")
+    let parts = mailboxBase.split(separator: slash)
+    return !parts.isEmpty && path.split(separator: slash).starts(with: parts)
+  }
+
   private static func countingRule(_ file: ConfigurationFile) throws(ConfigurationError) -> CountingRule {
     let name = try file.choice(.maildir_count_profile)
     guard let profile = CountingProfile(rawValue: name) else { preconditionFailure("the choices are the profiles") }

@@ -29,7 +29,8 @@ package enum DeliveryError: ExplainedError, Equatable {
 
   private static func code(for error: MaildirError) -> Verdict.StatusCode {
     switch error {
-    case .baseMissing, .baseEmpty, .foreignSymlink, .symlinkInside, .notADirectory, .missing, .unmade, .wrongOwner,
+    case .baseMissing, .baseEmpty, .foreignSymlink, .symlinkInside, .notADirectory, .missing, .missingPart, .unmade,
+      .wrongOwner,
       .ledgerIsDirectory:
       .badConfiguration
     case .system(let error): code(for: error.number)
@@ -63,7 +64,8 @@ package enum DeliveryError: ExplainedError, Equatable {
   private static func remedy(for error: MaildirError) -> String {
     switch error {
     case .baseEmpty: "; to start with an empty base, set mailbox_base_may_be_empty = yes"
-    case .foreignSymlink: "; if mail should go there, make root its owner: chown -h root"
+    case .foreignSymlink(let path):
+      "; if mail should go there, make root its owner: chown -h root \(shellWord(path.text))"
     case .symlinkInside: "; replace it with a real directory"
     case .wrongOwner: "; this entry of master.cf runs as uid \(CurrentProcess.effectiveUser)"
     case .ledgerIsDirectory: "; remove it, and the next delivery creates the file"

@@ -11,8 +11,8 @@ package enum MailboxError: ExplainedError, Equatable {
   case badPath([UInt8], String)
   /// The parameter, and what its table gave.
   case badNumber(Parameter, [UInt8])
-  /// The parameter, the id that its table gave, and ours.
-  case otherUser(Parameter, Int64, UInt32)
+  /// The parameter, the id that its table gave, and ours; nil if the address is not in it.
+  case otherUser(Parameter, Int64?, UInt32)
 }
 
 extension MailboxError {
@@ -20,12 +20,20 @@ extension MailboxError {
     switch self {
     case .table(let error): error.sentence
     case .badPath(let path, let reason):
-      Array("virtual_mailbox_maps gives \"".utf8) + path + Array("\": \(reason)".utf8)
+      Array("virtual_mailbox_maps gives \"".utf8) + path + Array("\": \(reason)\(Self.padding(path))".utf8)
     case .badNumber(let parameter, let value):
-      Array("\(parameter.rawValue) gives \"".utf8) + value + Array("\", which is not a whole number".utf8)
+      Array("\(parameter.rawValue) gives \"".utf8) + value
+        + Array("\", which is not a whole number\(Self.padding(value))".utf8)
     case .otherUser(let parameter, let id, let own):
-      Array("\(parameter.rawValue) gives \(id), but deliveries run as \(Self.kind(parameter)) \(own)".utf8)
+      Array("\(parameter.rawValue) gives \(id.map { "\($0)" } ?? "nothing")".utf8)
+        + Array(", but deliveries run as \(Self.kind(parameter)) \(own)".utf8)
     }
+  }
+
+  /// A column of the type CHAR(n) fills its values up.
+  private static func padding(_ value: [UInt8]) -> String {
+    value.last == UInt8(ascii: " ")
+      ? "; it ends in blanks, as in a column of type char(n): use rtrim() in the query, or varchar" : ""
   }
 
   private static func kind(_ parameter: Parameter) -> String { parameter == .virtual_gid_maps ? "gid" : "uid" }

@@ -63,15 +63,8 @@ package struct MailboxLookup {
     _ parameter: Parameter, is expected: UInt32?, for query: AddressQuery
   ) throws(MailboxError) {
     guard let expected, !settings.tables(parameter).isEmpty else { return }
-    let number = try number(parameter, query) ?? -1
+    let number = try number(parameter, query)
     guard number == Int64(expected) else { throw .otherUser(parameter, number, expected) }
-  }
-
-  /// Whether `path`, which is relative to `base`, begins with it once more.
-  package static func repeats(_ base: [UInt8], in path: [UInt8]) -> Bool {
-    let slash = UInt8(ascii: "/")
-    let parts = base.split(separator: slash)
-    return !parts.isEmpty && path.split(separator: slash).starts(with: parts)
   }
 
   /// The directories below the base in `path`, which is a table's answer.

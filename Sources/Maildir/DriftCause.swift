@@ -52,12 +52,12 @@ extension OpenMailbox {
       case let fault?: return .damaged(fault)
       }
     }
-    for (rule, cause) in rule.alternatives {
-      var count = MaildirCount(of: maildir, rule, until: deadline)
-      // A rule that refuses this Maildir, for instance because of a symlink, explains nothing.
-      do { _ = try count.look(all: true) } catch { continue }
-      if count.usage == before { return cause }
-    }
+    let alternatives = rule.alternatives
+    // A cause that cannot be found in time is unknown.
+    do {
+      let counted = try RuleComparison(of: maildir, alternatives.map(\.0), until: deadline)
+      if let index = counted.usages.firstIndex(of: before) { return alternatives[index].1 }
+    } catch {}
     return repair.lostEntries ? .replaced : .unknown
   }
 }

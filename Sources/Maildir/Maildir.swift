@@ -95,7 +95,7 @@ package final class Maildir {
   /// Opens `new/` and makes sure that `cur/` exists. `tmp/` is created with the first file in it.
   private static func openNew(in directory: borrowing File, _ absent: Absent) throws(MaildirError) -> File {
     if try !isThere("cur", in: directory) {
-      guard absent != .refused else { throw .missing(Array("cur".utf8)) }
+      guard absent != .refused else { throw .missingPart(Array("cur".utf8)) }
       try make("cur", in: directory)
     }
     do { return try File(openat: directory, "new", [.directory, .noFollow]) } catch {
@@ -103,7 +103,7 @@ package final class Maildir {
     }
     // If it is missing, it is created; if it is not a directory, this fails.
     if try !isThere("new", in: directory) {
-      guard absent != .refused else { throw .missing(Array("new".utf8)) }
+      guard absent != .refused else { throw .missingPart(Array("new".utf8)) }
       try make("new", in: directory)
     }
     do { return try File(openat: directory, "new", [.directory, .noFollow]) } catch { throw .system(error) }

@@ -264,25 +264,19 @@ struct MaildirCount: ~Copyable {
     let checksSizes = checksSizes
     var wrong = (count: 0, example: "")
     try listing.forEach(in: directory, size: size) { (name, kind) throws(SystemError) in
-      guard profile.counts(name), rule.countsTrashed || !MessageFileName.isTrashed(name) else { return }
-      guard profile.countsEveryKind || kind == .regular || kind == .unknown || kind == .symlink && profile == .vda
-      else { return }
-      var bytes = profile.size(in: name)
-      if bytes == nil || kind == .unknown && !profile.countsEveryKind {
+      let bytes = try rule.bytes(ofMessage: name, kind) { follows throws(SystemError) in
         try deadline.check()
-        guard let path = Path(Array(copying: name)),
-          let status = try directory.fstatatIfThere(path, following: profile.followsSymlinks)
-        else { return }
-        guard profile.countsEveryKind || status.kind == .regular else { return }
-        bytes = bytes ?? (profile.sharesLinks ? status.size / max(1, status.links) : status.size)
+        guard let path = Path(Array(copying: name)) else { return nil }
+        return try directory.fstatatIfThere(path, following: follows)
       }
+      guard let bytes else { return }
       if checksSizes, let bytes = profile.size(in: name), let path = Path(Array(copying: name)),
         let status = try directory.fstatatIfThere(path, following: profile.followsSymlinks), status.size != bytes
       {
         wrong.count += 1
         if wrong.count == 1 { wrong.example = "\(path.text): \(status.size) bytes" }
       }
-      usage += QuotaUsage(bytes: bytes ?? 0, messages: 1)
+      usage += QuotaUsage(bytes: bytes, messages: 1)
     }
     if wrongSizes == 0 { wrongSizeExample = wrong.example }
     wrongSizes += wrong.count

@@ -7,13 +7,15 @@ package enum MaildirError: ExplainedError, Equatable, Sendable {
   case system(SystemError)
   /// The base directory is missing, or empty like an unmounted volume.
   case baseMissing, baseEmpty
-  /// A symlink below the base is not owned by root.
+  /// A symlink below the base is not owned by root; its path.
   case foreignSymlink([UInt8])
   /// `cur`, `new` or `tmp` of the Maildir is a symlink.
   case symlinkInside([UInt8])
   case notADirectory([UInt8])
   /// A directory is missing and may not be created.
   case missing([UInt8])
+  /// The Maildir lacks `new` or `cur`, and it may not be created.
+  case missingPart([UInt8])
   /// There is the directory, but neither `new` nor `cur` in it: a program has made it before the first delivery.
   case unmade
   /// The Maildir belongs to the user with this id.
@@ -39,6 +41,7 @@ package enum MaildirError: ExplainedError, Equatable, Sendable {
     case .symlinkInside(let name): Array("symlink inside the Maildir: ".utf8) + name
     case .notADirectory(let name): Array("not a directory: ".utf8) + name
     case .missing(let name): Array("there is no ".utf8) + name
+    case .missingPart(let name): Array("there is no ".utf8) + name + Array(" in it".utf8)
     case .unmade: Array("there is neither new nor cur in it".utf8)
     case .wrongOwner(let owner): Array("the Maildir belongs to uid \(owner)".utf8)
     case .replaced: Array("the Maildir was replaced during the delivery".utf8)

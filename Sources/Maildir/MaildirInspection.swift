@@ -56,7 +56,7 @@ package struct MaildirInspection: Sendable {
       }
     }
     guard missing.count < 2 else { throw .unmade }
-    if let name = missing.first { throw .missing(Array(name.bytes)) }
+    if let name = missing.first { throw .missingPart(Array(name.bytes)) }
     return parts
   }
 

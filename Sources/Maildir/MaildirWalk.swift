@@ -6,6 +6,8 @@ struct MaildirWalk: ~Copyable {
   private let base: Path
   private let absent: Maildir.Absent
   private var place: File
+  /// The path of `place`.
+  private var passed: Path
 
   init(base: Path, absent: Maildir.Absent) throws(MaildirError) {
     let place: File
@@ -15,10 +17,12 @@ struct MaildirWalk: ~Copyable {
     self.base = base
     self.absent = absent
     self.place = place
+    passed = base
   }
 
   mutating func enter(_ name: Path) throws(MaildirError) {
     place = try open(name, [.pathOnly, .directory])
+    passed = passed.appending(name)
   }
 
   func open(_ name: Path) throws(MaildirError) -> File {
@@ -40,7 +44,11 @@ struct MaildirWalk: ~Copyable {
       switch error.number {
       case Errno.ENOENT where absent == .refused: throw .missing(Array(name.bytes))
       case Errno.ENOENT: try create(name)
-      case Errno.ENOTDIR, Errno.ELOOP: try checkSymlink(name)
+      case Errno.ENOTDIR, Errno.ELOOP:
+        let target = try trustedTarget(of: name)
+        do { return try File(openat: place, target, flags) } catch {
+          throw .system(SystemError(error.call, name.bytes, error.number))
+        }
       default: throw .system(error)
       }
     }
@@ -65,11 +73,18 @@ struct MaildirWalk: ~Copyable {
     guard count > 0 else { throw .baseEmpty }
   }
 
-  /// A domain moved to another disk is a symlink owned by root; any other could lead the mail anywhere.
-  private func checkSymlink(_ name: Path) throws(MaildirError) {
+  /// A domain moved to another disk is a symlink owned by root; any other could lead the mail anywhere. Its target is
+  /// read from the link that was looked at: under the same name there may be another one by now.
+  private func trustedTarget(of name: Path) throws(MaildirError) -> Path {
     let status: FileStatus
-    do { status = try place.fstatat(name) } catch { throw .system(error) }
+    let target: [UInt8]
+    do throws(SystemError) {
+      let link = try File(openat: place, name, [.pathOnly, .noFollow])
+      status = try link.fstat(name)
+      target = status.kind == .symlink ? try link.readSymlink(name) : []
+    } catch { throw .system(error) }
     guard status.kind == .symlink else { throw .notADirectory(Array(name.bytes)) }
-    guard status.owner == 0 else { throw .foreignSymlink(Array(name.bytes)) }
+    guard status.owner == 0, let path = Path(target) else { throw .foreignSymlink(Array(passed.appending(name).bytes)) }
+    return path
   }
 }

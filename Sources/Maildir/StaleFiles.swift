@@ -49,8 +49,18 @@ package struct StaleFiles: Sendable, Equatable {
     guard !names.isEmpty else { return 0 }
     do throws(SystemError) {
       let tmp = try File(openat: maildir.directory, "tmp", [.directory, .noFollow])
-      for name in names { try tmp.unlinkat(name) }
+      var removed = 0
+      for name in names where try Self.remove(name, from: tmp) { removed += 1 }
+      return removed
     } catch { throw .system(error) }
-    return names.count
+  }
+
+  /// False if someone else has removed it.
+  private static func remove(_ name: Path, from tmp: borrowing File) throws(SystemError) -> Bool {
+    do { try tmp.unlinkat(name) } catch {
+      guard error.number == Errno.ENOENT else { throw error }
+      return false
+    }
+    return true
   }
 }

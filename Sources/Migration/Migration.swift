@@ -193,9 +193,19 @@ package struct Migration {
   /// `master.cf, line 12`
   func place(_ service: MasterService?) -> String { "master.cf, line \(service?.line ?? 0)" }
 
+  /// Names every mistake in the new file: a line with one is left out for the next look.
   private mutating func checkResult() {
-    do { settings = try Settings(ConfigurationFile(parsing: plan.configuration)) } catch {
-      obstacle("ullage.cf", error.message + (error.line.map { " (line \($0) of the new file)" } ?? ""))
+    var lines = plan.configuration.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+    while true {
+      do throws(ConfigurationError) {
+        let checked = try Settings(ConfigurationFile(parsing: Array(lines.joined(separator: [UInt8(ascii: "\n")]))))
+        if lines.joined(separator: [UInt8(ascii: "\n")]).elementsEqual(plan.configuration) { settings = checked }
+        return
+      } catch {
+        obstacle("ullage.cf", error.message + (error.line.map { " (line \($0) of the new file)" } ?? ""))
+        guard let line = error.line, lines.indices.contains(line - 1), !lines[line - 1].isEmpty else { return }
+        lines[line - 1] = []
+      }
     }
   }
 }

@@ -13,6 +13,7 @@ extension Migration {
     try explainRest()
     for table in tables { explain(table) }
     explainPaths()
+    explainSmallLimits()
     try explainTransports()
   }
 
@@ -24,7 +25,8 @@ extension Migration {
     } else if name != service?.name ?? "virtual" {
       difference(
         "virtual_transport",
-        "is \(transport), so virtual(8) does not deliver now; its settings in main.cf were taken anyway")
+        "is \(transport), so virtual(8) does not deliver now; its settings in main.cf were taken anyway."
+          + " \(Self.loss(postfix.master.transport(String(name))))")
     }
     for other in postfix.master.services(running: "virtual") where other != service && !other.overrides.isEmpty {
       difference(
@@ -34,6 +36,15 @@ extension Migration {
     }
     if postfix.master.transport(options.transport) != nil {
       difference(options.transport, "is already an entry in master.cf, which the command below replaces")
+    }
+  }
+
+  /// What ends with the program that delivers now.
+  private static func loss(_ service: MasterService?) -> String {
+    switch service?.program.first?.split(separator: "/").last {
+    case "maildrop"?: "Filters in maildroprc and .mailfilter are not applied any more: there is no filter here"
+    case "dovecot-lda"?, "deliver"?: "Sieve scripts are not run any more: there is no filter here"
+    default: "Whatever that transport does beside delivering, filtering for instance, ends"
     }
   }
 
@@ -161,10 +172,47 @@ extension Migration {
         difference(
           table.text, "may contain paths without a slash at the end, which are mbox files: mail to them is deferred")
       }
-      let boxes = files.filter { !$0.hasSuffix("/") }
-      if let first = boxes.first { obstacleOfFiles(table.text, boxes.count, first) }
+      judge(files, in: table)
     }
   }
+
+  private mutating func judge(_ paths: [String], in table: TableReference) {
+    let boxes = paths.filter { !$0.hasSuffix("/") }
+    if let first = boxes.first { obstacleOfFiles(table.text, boxes.count, first) }
+    if let path = paths.first(where: { settings?.repeatsBase(Array($0.utf8)) == true }) {
+      obstacle(
+        table.text,
+        "gives paths that begin with virtual_mailbox_base (\(path)). Paths are relative to it, so mail would go to the"
+          + " base below the base; correct the rows or the query, or set virtual_mailbox_base = /")
+    }
+  }
+
+  /// Limits into which no ordinary message fits: the column may be in MB.
+  private mutating func explainSmallLimits() {
+    for table in settings?.tables(.virtual_mailbox_limit_maps) ?? [] {
+      let plain = table.behindProxy
+      var values: [String]
+      switch plain.type {
+      case "inline", "texthash", "hash", "btree", "lmdb", "cdb": values = survey.entries(plain)?.map(\.value) ?? []
+      case "pgsql":
+        guard case .success(let rows) = survey.ask(plain, Self.someMailboxes) else { continue }
+        values = survey.values(rows.compactMap(\.first), in: plain)
+      default: continue
+      }
+      values.removeAll { Int64($0).map { !(1..<100_000).contains($0) } ?? false }
+      guard let example = values.first else { continue }
+      let isNumber = Int64(example) != nil
+      difference(
+        table.text,
+        isNumber
+          ? "gives limits such as \(example) bytes, into which no ordinary message fits. If the column is in MB,"
+            + " multiply in the query: quota::bigint * 1048576"
+          : "gives \"\(example)\", which is not a whole number: mail for such mailboxes is deferred. VDA read it in"
+            + " part, or took it for no limit")
+    }
+  }
+
+  private static let someMailboxes = "SELECT username FROM mailbox WHERE active LIMIT 1000"
 
   private mutating func obstacleOfFiles(_ subject: String, _ count: Int, _ example: String) {
     obstacle(
@@ -176,11 +224,8 @@ extension Migration {
 
   /// Looks up the first thousand mailboxes in the table, because its query may add the slash.
   private mutating func explainPathsInDatabase(_ table: TableReference) {
-    switch survey.ask(table, "SELECT username FROM mailbox WHERE active LIMIT 1000") {
-    case .success(let rows):
-      let paths = survey.values(rows.compactMap(\.first), in: table)
-      let boxes = paths.filter { !$0.hasSuffix("/") }
-      if let first = boxes.first { obstacleOfFiles(table.text, boxes.count, first) }
+    switch survey.ask(table, Self.someMailboxes) {
+    case .success(let rows): judge(survey.values(rows.compactMap(\.first), in: table), in: table)
     case .failure(let failure):
       difference(
         table.text,

@@ -2,6 +2,7 @@
 import Configuration
 import Findings
 import Posix
+import Quota
 import Site
 import Text
 
@@ -92,11 +93,12 @@ extension Migration {
       routes(\.commandsThere) + otherTransports.map { postfix.postconf("-e", "\($0.parameter)=\($0.changed)") }
         + [postfix.postconf("-e", "virtual_transport=\(name)"), postfix.reload],
       statements: routeChanges.compactMap(\.statementThere))
-    add(
-      "Count each mailbox once: VDA's figures drift, and those of mailboxes without a limit are invented."
-        + (settings?.listDatabase != nil
-          ? "" : " (--all needs PostgreSQL: mailbox_list_query in ullage.cf(5).)"),
-      [Command(words: ["ullage", "recompute"] + config + ["--all"])])
+    // Without a ledger there is nothing to count, and without PostgreSQL no list of mailboxes.
+    if settings?.countingRule.inboxOnly != true, settings?.listDatabase != nil {
+      add(
+        "Count each mailbox once: VDA's figures drift, and those of mailboxes without a limit are invented.",
+        [Command(words: ["ullage", "recompute"] + config + ["--all"])])
+    }
     try addAuditStep()
     add(
       "Some days later, turn soft_bounce off.", [postfix.postconf("-PX", "\(name)/unix/soft_bounce"), postfix.reload])

@@ -185,6 +185,18 @@ package struct File: ~Copyable {
     }
   }
 
+  /// The target of the symlink that this descriptor, opened by `pathOnly` and `noFollow`, stands for (readlinkat(2)).
+  package func readSymlink(_ name: Path) throws(SystemError) -> [UInt8] {
+    var target = [UInt8](repeating: 0, count: Int(PATH_MAX))
+    let count = try systemCall(.readlinkat, name) {
+      unsafe target.withUnsafeMutableBytes { bytes in
+        guard let start = bytes.baseAddress else { return -1 }
+        return unsafe Glibc.readlinkat(descriptor, "", start.assumingMemoryBound(to: CChar.self), bytes.count)
+      }
+    }
+    return Array(target.prefix(count))
+  }
+
   /// Seeks back to the start, to list a directory again.
   package func rewind() throws(SystemError) {
     _ = try systemCall(.lseek) { lseek(descriptor, 0, SEEK_SET) }

@@ -40,10 +40,16 @@ package enum StandardStream {
     var done = 0
     while done < bytes.count {
       let rest = bytes.span.extracting(done..<bytes.count)
-      done += try unsafe rest.withUnsafeBytes { buffer throws(SystemError) in
-        try systemCall(.write, "standard output") {
-          unsafe Glibc.write(STDOUT_FILENO, buffer.baseAddress, buffer.count)
+      do throws(SystemError) {
+        done += try unsafe rest.withUnsafeBytes { buffer throws(SystemError) in
+          try systemCall(.write, "standard output") {
+            unsafe Glibc.write(STDOUT_FILENO, buffer.baseAddress, buffer.count)
+          }
         }
+      } catch {
+        // A terminal that another program has made non-blocking.
+        guard error.number == EAGAIN else { throw error }
+        try poll(STDOUT_FILENO, for: .writing, until: .never)
       }
     }
   }

@@ -31,7 +31,7 @@ package struct SystemError: ExplainedError, Equatable, Sendable {
 /// The wrapped calls by their C names, for error texts and the fault plan.
 package enum SystemCall: String, Sendable {
   case open, openat, read, pread, write, lseek, fsync, fdatasync, syncfs, fstat, fstatat, statx, fstatfs, fchmod, fchown
-  case mkdirat, unlinkat, linkat, rename, renameat2, getdents64, flock, fcntl, poll
+  case mkdirat, unlinkat, linkat, readlinkat, rename, renameat2, getdents64, flock, fcntl, poll
   case socket, setsockopt, connect, getaddrinfo, send, sendto, recv
   case memfd_create, pidfd_open, posix_spawn, waitpid, pipe, setgroups, setresgid, setresuid
   case deadline

@@ -145,7 +145,11 @@ package final class PostgresConnection: @unchecked Sendable {
     guard unsafe libpq.status(handle) != CONNECTION_BAD else {
       // libpq quotes parts of a connection string that it cannot parse, and those may belong to a password.
       let text = errorText
-      let isReadable = text.hasPrefix("connection to server") || text.hasPrefix("could not translate host name")
+      // The second one before libpq 14.
+      let isReadable = ["connection to server", "could not connect to server", "could not translate host name"].contains
+      {
+        text.hasPrefix($0)
+      }
       throw .notConnected(isReadable ? text : "hosts or dbname in the table file is invalid")
     }
     var readiness: Readiness = .writing

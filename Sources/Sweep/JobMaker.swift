@@ -60,7 +60,7 @@ struct JobMaker: ~Copyable {
       let group = status.group != 0 ? status.group : Group.primary(of: status.owner)
       return MailboxJob(row, task, owner: Credentials(user: status.owner, group: group))
     } catch {
-      return MailboxJob(row, task, settled: MailboxReport(MailboxExaminer.state(for: error, task)))
+      return MailboxJob(row, task, settled: MailboxReport(MailboxExaminer.state(for: error)))
     }
   }
 }

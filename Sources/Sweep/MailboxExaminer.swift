@@ -23,22 +23,15 @@ struct MailboxExaminer: ~Copyable {
   /// What was seen and done before an error stays in the report.
   mutating func report(on task: MailboxTask) -> MailboxReport {
     var report = MailboxReport(.examined)
-    do throws(MaildirError) { try examine(task, &report) } catch { report.state = Self.state(for: error, task) }
+    do throws(MaildirError) { try examine(task, &report) } catch { report.state = Self.state(for: error) }
     return report
   }
 
-  static func state(for error: MaildirError, _ task: MailboxTask) -> MailboxReport.State {
+  static func state(for error: MaildirError) -> MailboxReport.State {
     let text = error.shown
     switch error {
-    case .missing(let name):
-      // The name is that of a directory on the way, of the Maildir itself, or of a part of it.
-      let isPart =
-        task.components.last.map { $0.bytes.elementsEqual(name) } == false
-        && ["cur", "new"].contains {
-          name.elementsEqual($0.utf8)
-        }
-      return isPart ? .broken(text + " in it") : .absent
-    case .unmade: return .absent
+    case .missing, .unmade: return .absent
+    case .missingPart: return .broken(text)
     case .wrongOwner(let user): return .foreign(user)
     case .ledgerIsDirectory: return .broken("\(text); remove it, and the next delivery creates the file")
     case .baseMissing, .baseEmpty, .foreignSymlink, .symlinkInside, .notADirectory:

@@ -147,7 +147,7 @@ package final class MailboxList {
     guard let domain else { return [] }
     let end = [UInt8(ascii: "@")] + foldCase(domain)
     let length = SQLText(String(String(decoding: end, as: UTF8.self).unicodeScalars.count))
-    return ["right(lower(address::text), \(length)) = \(try SQLText.quoted(end, for: connection))"]
+    return ["right(lower(address::text COLLATE \"C\"), \(length)) = \(try SQLText.quoted(end, for: connection))"]
   }
 
   /// The sort key: the path as the file system sees it, byte by byte, with the suffix, without double slashes

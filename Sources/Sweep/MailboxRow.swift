@@ -63,7 +63,7 @@ package struct MailboxRow: Sendable, Equatable {
     if case .setAside(let bytes) = quota.source { faults.append(.setAside(bytes)) }
     address = column(0) ?? []
     path = column(1) ?? []
-    if MailboxLookup.repeats(settings.mailboxBase, in: path) { faults.append(.repeatsBase) }
+    if settings.repeatsBase(path) { faults.append(.repeatsBase) }
     self.faults = faults
   }
 

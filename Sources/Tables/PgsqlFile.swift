@@ -18,6 +18,9 @@ struct PgsqlFile: Sendable {
   init(parsing text: [UInt8]) throws(ConfigurationError) {
     var values: [String: (value: [UInt8], line: Int)] = [:]
     for line in LogicalLine.split(text) {
+      guard line.text.first?.isWhiteSpace == false else {
+        throw ConfigurationError(line: line.number, "the line begins with a blank; a setting begins at its start")
+      }
       // Not quoted: it may be a password.
       guard let (name, value) = line.assignment else {
         throw ConfigurationError(line: line.number, "expected name = value")
@@ -31,6 +34,7 @@ struct PgsqlFile: Sendable {
       }
       values[name.text] = (value, line.number)
     }
+    try Self.checkIndentation(values)
     connection = try ConnectionSettings(
       hosts: values["hosts"]?.value ?? [], user: values["user"]?.value ?? [], password: values["password"]?.value ?? [],
       database: values["dbname"]?.value ?? [], encoding: values["encoding"]?.value ?? Array("UTF8".utf8))
@@ -47,6 +51,26 @@ struct PgsqlFile: Sendable {
   }
 
   private typealias Value = (value: [UInt8], line: Int)
+
+  /// A setting that is indented continues the one before, and is missing then.
+  private static func checkIndentation(_ values: [String: Value]) throws(ConfigurationError) {
+    for name in ["dbname", "query", "user", "password", "hosts"] where values[name] == nil {
+      for (other, value) in values where other != "query" {
+        let words = value.value.split(whereSeparator: \.isWhiteSpace)
+        guard
+          words.indices.contains(where: {
+            let word = words[$0].text
+            return word.hasPrefix("\(name)=")
+              || word == name && words.indices.contains($0 + 1) && words[$0 + 1].first == UInt8(ascii: "=")
+          })
+        else { continue }
+        throw ConfigurationError(
+          line: value.line,
+          "\(name) stands on a line that begins with a blank, and so continues \(other); a setting begins at the start"
+            + " of its line")
+      }
+    }
+  }
 
   /// `query`, or what Postfix builds from the parameters used before 2.2, in the same order of precedence.
   private static func query(_ values: [String: Value]) throws(ConfigurationError) -> (value: [UInt8], line: Int?) {

@@ -14,7 +14,9 @@ enum TableFile {
     }
     let text: [UInt8]
     do { text = try File.contents(of: path, limit: limit, until: deadline) } catch {
-      throw TableError(.configuration, reference.text, error.shown + remedy(for: error, reference.name.text))
+      throw TableError(
+        passing.contains(error.number) ? .temporary : .configuration, reference.text,
+        error.shown + remedy(for: error, reference.name.text))
     }
     guard !text.hasByteOrderMark else {
       throw TableError(.configuration, reference.text, "the file begins with a byte order mark; remove it")
@@ -22,8 +24,14 @@ enum TableFile {
     return text
   }
 
+  /// What passes by itself: a writer at work, too many open files, trouble with the disk or the server.
+  private static let passing: Set<Int32> = [
+    Errno.EBUSY, Errno.EMFILE, Errno.ENFILE, Errno.EIO, Errno.ESTALE, Errno.ENOMEM, Errno.ETIMEDOUT,
+  ]
+
   private static func remedy(for error: SystemError, _ file: String) -> String {
     if error.number == Errno.EBUSY { return "; it kept changing while it was read" }
+    if passing.contains(error.number) { return "" }
     guard error.number == Errno.EACCES else {
       return "; it must be a file: create it, or correct its name in ullage.cf"
     }

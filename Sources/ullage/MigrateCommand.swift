@@ -5,7 +5,6 @@ import Findings
 import Foundation
 import Migration
 import Posix
-import Postgres
 import Presentation
 import Site
 import Text
@@ -60,7 +59,6 @@ struct MigrateCommand: ParsableCommand {
   func run() throws {
     try perform {
       // Root's environment does not apply to deliveries.
-      PostgresConnection.removeEnvironment()
       let plan: MigrationPlan
       do {
         let postfix = try PostfixDirectory(from)

@@ -3,6 +3,7 @@ import ArgumentParser
 import Audit
 import Configuration
 import Posix
+import Postgres
 import Sweep
 
 @main
@@ -10,6 +11,8 @@ enum Program {
   static func main() {
     // Not a subcommand, so that neither help nor completions list it.
     if CurrentProcess.arguments == [Array(Worker.argument.bytes)] { Worker.run() }
+    // pipe(8) passes none of these on: what a command says of a table must hold for deliveries.
+    PostgresConnection.removeEnvironment()
     UllageTool.main()
   }
 }

@@ -49,7 +49,7 @@ struct LookupCommand: AsyncParsableCommand {
   private func serve(_ settings: Settings, _ logger: Logger) async throws {
     let service = try LookupService(settings) { logger.report($0) }
     let listener = LookupListener(service, settings, logger)
-    let reload = ConfigurationReload(file: configurationFile, service, logger)
+    let reload = ConfigurationReload(file: configurationFile, settings, service, logger)
     var quiet = logger
     quiet.logLevel = .error
     try await ServiceGroup(

@@ -41,6 +41,19 @@ struct TreeWalkTests {
     #expect(try orphans().found == ["a.org/x/", "b.org/a/", "b.org/b/", "b.org/c/", "c.org/z/"])
   }
 
+  @Test("A directory that is replaced by a symlink during the walk leads nowhere")
+  func replaced() throws {
+    try makeMaildirs("a.org/x", "b.org/y/z")
+    try sandbox.makeMaildir("other/y/secret")
+    var walk = try TreeWalk(
+      base: try #require(Path(sandbox("m").utf8)), start: Timestamp.coarse.adding(seconds: 1))
+    var found: [String] = []
+    walk.advance(to: Array("a.org/x/".utf8)) { found.append($0.text) }
+    try Command.check(["sh", "-ec", "cd \(sandbox("m")); rm -r b.org; ln -s ../other b.org"])
+    walk.advance(to: nil) { found.append($0.text) }
+    #expect(found == [])
+  }
+
   @Test("Names are in the order of their paths: a directory comes after its name with a character below the slash")
   func order() throws {
     try makeMaildirs("a/x", "a-b/x", "a.b/x", "a0/x")

@@ -48,12 +48,26 @@ struct SurroundingsTests {
     #expect(try program(sandbox("ullage-deliver")).map(\.kind) == [.program])
   }
 
-  @Test("As root, nothing is run that another user could have put there", .takesRoot)
+  @Test("Whatever another user could have put there is run with the mail user's rights alone", .takesRoot)
   func foreignProgram() throws {
-    try sandbox.write("ullage-deliver", "#!/bin/sh\ntouch \(sandbox("was-run"))\n", mode: 0o755)
-    let findings = try program(sandbox("ullage-deliver"))
-    #expect(findings.lines == ["warning program users other than root may write to \(sandbox("ullage-deliver"))"])
-    #expect(sandbox.list("").contains("was-run") == false)
+    // Back to root, if any of its ids still allowed that.
+    let script = "#!/bin/sh\nsetpriv --reuid=0 true 2>/dev/null && echo root\nid -u; id -ru; id -G\n"
+    try sandbox.write("ullage-deliver", script, mode: 0o755)
+    let findings = try program(sandbox("ullage-deliver")).lines
+    #expect(
+      findings.first == "warning program users other than root may write to \(sandbox("ullage-deliver"))",
+      "\(findings)")
+    #expect(findings.last?.contains("ullage-deliver is \(MailUser.id), but") == true, "\(findings)")
+  }
+
+  @Test("A directory of another user is found behind a symlink, too", .takesRoot)
+  func linkedProgram() throws {
+    try sandbox.makeDirectory("home")
+    try sandbox.write("home/ullage-deliver", "#!/bin/sh\necho ullage-deliver \(Ullage.version)\n", mode: 0o755)
+    try TestSupport.Command.check(["chown", "root:root", sandbox.path, sandbox("home/ullage-deliver")])
+    try TestSupport.Command.check(["ln", "-s", sandbox("home/ullage-deliver"), sandbox("ullage-deliver")])
+    let findings = try program(sandbox("ullage-deliver")).lines
+    #expect(findings == ["warning program users other than root may write to \(sandbox("home"))"])
   }
 
   @Test(

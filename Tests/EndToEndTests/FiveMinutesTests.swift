@@ -200,8 +200,10 @@ final class FiveMinutesTests {
     // The settings are what they were.
     func settings(_ text: String?) -> [String] {
       let lines = (text ?? "").replacing(#/\n[ \t]+/#, with: " ").split(separator: "\n")
-      return lines.filter { $0.contains("virtual_") && !$0.hasPrefix("#") }.map { $0.replacing(#/[ \t]+/#, with: " ") }
-        .sorted()
+      return lines.filter { $0.contains("virtual_") && !$0.hasPrefix("#") }.map {
+        String($0.replacing(#/[ \t]+/#, with: " "))
+      }
+      .sorted()
     }
     #expect(settings(root.text("/etc/postfix/main.cf")) == settings(before[0]))
     #expect(try root.shell("find /var/vmail ! -user vmail") == "")

@@ -428,6 +428,16 @@ struct LookupServiceTests {
     #expect(client.ask("virtual_mailbox_limit_maps", "you@example.org") == "OK 1000")
     try configure("")
     daemon.command.kill(SIGHUP)
+    try host.configure(
+      """
+      virtual_mailbox_limit_maps = pgsql:\(host.sandbox("limits.cf"))
+      lookup_socket = \(socket).new
+      lookup_cache_time = 0
+      """, maps: "pgsql:\(host.sandbox("mailboxes.cf"))")
+    daemon.command.kill(SIGHUP)
+    try waitUntil("a line about the socket") {
+      host.log.lines().contains { $0.contains("lookup_socket has changed, which takes a restart") } ? () : nil
+    }
     try waitUntil("the new table") { client.ask("virtual_mailbox_limit_maps", "you@example.org") == "OK 77" ? () : nil }
   }
 

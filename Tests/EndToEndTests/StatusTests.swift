@@ -5,6 +5,23 @@ import Testing
 
 /// `ullage status`, and mistakes on the command line that all commands share.
 struct StatusTests {
+  @Test("The administrator's environment changes nothing: what a command says of a table holds for deliveries")
+  func environment() throws {
+    let site = try AuditSite()
+    try site.add("a")
+    let environment = [
+      "PGSSLMODE": "require", "PGOPTIONS": "-c search_path=nowhere", "PGSERVICE": "nosuchservice", "PGHOST": "/nowhere",
+      "HOME": "/root",
+    ]
+    for command in [
+      ["status", "a@example.org"], ["status", "--all"], ["recompute", "--dry-run", "a@example.org"], ["audit"],
+      ["map", "a@example.org", "virtual_mailbox_maps"],
+    ] {
+      let ending = try site.host.ullage(command, environment: environment, asMailUser: false)
+      #expect(ending.status == 0 && !ending.errors.contains("SSL"), "\(command): \(ending)")
+    }
+  }
+
   @Test(
     "A domain without listed mailboxes is an error; a wrong address does not affect the others")
   func mistakes() throws {

@@ -54,6 +54,10 @@ struct MailboxErrorTests {
         "virtual_uid_maps gives 5000, but deliveries run as uid 1000", .virtual_uid_maps
       ),
       (
+        "virtual_mailbox_maps = static:d/\nvirtual_uid_maps = inline:{ x@e=1000 }",
+        "virtual_uid_maps gives nothing, but deliveries run as uid 1000", .virtual_uid_maps
+      ),
+      (
         "virtual_mailbox_maps = static:d/\nvirtual_gid_maps = static:5000",
         "virtual_gid_maps gives 5000, but deliveries run as gid 1001", .virtual_gid_maps
       ),
@@ -61,6 +65,18 @@ struct MailboxErrorTests {
   func sentences(lines: String, sentence: String, parameter: Parameter) throws {
     let error = #expect(throws: MailboxError.self) { try Self.lookUp(lines) }
     #expect(error?.shown == sentence && error?.parameter == parameter && error?.isTemporary == false)
+  }
+
+  @Test("A value that char(n) has filled up with blanks says so", arguments: ["d/u/   ", "10 "])
+  func padding(value: String) {
+    let errors: [MailboxError] = [
+      .badNumber(.virtual_mailbox_limit_maps, Array(value.utf8)), .badPath(Array(value.utf8), "it must end in /"),
+    ]
+    for error in errors {
+      #expect(
+        error.shown.hasSuffix(
+          "; it ends in blanks, as in a column of type char(n): use rtrim() in the query, or varchar"))
+    }
   }
 
   @Test("A table that cannot be opened is an error of that table")

@@ -24,6 +24,12 @@ struct CountingTreeTests {
     return count
   }
 
+  private func compare(_ rules: [CountingRule]) throws -> [QuotaUsage?] {
+    let maildir = try Maildir.open(
+      base: try #require(Path(sandbox.path.utf8)), components: ["m"], owner: UInt32(MailUser.id))
+    return try RuleComparison(of: maildir, rules, until: .never).usages
+  }
+
   private func shell(_ commands: String) throws {
     try Command.check(["sh", "-ec", "cd \(sandbox("m")); \(commands)"])
   }
@@ -43,6 +49,12 @@ struct CountingTreeTests {
         try count(CountingRule(profile: profile)).usage == QuotaUsage(bytes: usage.0, messages: usage.1),
         "\(comment), \(profile.rawValue)", sourceLocation: sourceLocation)
     }
+    // One walk for all rules gives the same.
+    let rules = CountingProfile.allCases.map { CountingRule(profile: $0) }
+    #expect(
+      try compare(rules)
+        == CountingProfile.allCases.map { expected[$0].map { QuotaUsage(bytes: $0.0, messages: $0.1) } },
+      "\(comment), in one walk", sourceLocation: sourceLocation)
   }
 
   @Test("Messages in new/ and cur/ count for every program, those in tmp/ only for VDA")

@@ -73,7 +73,7 @@ struct MaildirInspectionTests {
   @Test(
     "What makes a Maildir unusable is an error",
     arguments: [
-      ("rmdir cur", MaildirError.missing(Array("cur".utf8))), ("rmdir new", .missing(Array("new".utf8))),
+      ("rmdir cur", MaildirError.missingPart(Array("cur".utf8))), ("rmdir new", .missingPart(Array("new".utf8))),
       ("rmdir cur; ln -s new cur", .symlinkInside(Array("cur".utf8))),
       ("rmdir cur; touch cur", .notADirectory(Array("cur".utf8))),
       ("rm maildirsize; mkdir maildirsize", .ledgerIsDirectory),

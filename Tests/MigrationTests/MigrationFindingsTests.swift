@@ -75,12 +75,60 @@ struct MigrationFindingsTests {
         "/nonexistent/l"
       ),
       ("virtual_mailbox_limit = many\n", .obstacle, "ullage.cf", "virtual_mailbox_limit"),
+      (
+        "virtual_transport = lmtp:x\n", .different, "virtual_transport",
+        "Whatever that transport does beside delivering, filtering for instance, ends"
+      ),
+      ("virtual_mailbox_maps = static:var/vmail/x/\n", .obstacle, "static:var/vmail/x/", "base below the base"),
+      (
+        "virtual_mailbox_limit_maps = inline:{a@d=8192}\n", .different, "inline:{a@d=8192}",
+        "into which no ordinary message fits. If the column is in MB"
+      ),
+      (
+        "virtual_mailbox_limit_maps = inline:{a@d=10M}\n", .different, "inline:{a@d=10M}",
+        "gives \"10M\", which is not a whole number: mail for such mailboxes is deferred"
+      ),
     ] as [(String, FindingKind, String, String)])
   func findings(lines: String, kind: FindingKind, subject: String, text: String) throws {
     let found = try plan(lines).findings(kind)
     #expect(
       found.contains { $0.subject.name == subject && $0.evidence.contains(text) },
       "\(found.map { "\($0.subject.name): \($0.evidence)" })")
+  }
+
+  @Test("Every mistake of a pasted main.cf is named at once, with its line in the new file")
+  func allMistakes() throws {
+    let plan = try plan("virtual_mailbox_limit = many\nvirtual_trash_count = maybe\nmessage_size_limit = 1.5\n")
+    let found = plan.findings(.obstacle).filter { $0.subject.name == "ullage.cf" }.map(\.evidence)
+    for name in ["virtual_mailbox_limit must", "virtual_trash_count must", "message_size_limit must"] {
+      #expect(found.count { $0.hasPrefix(name) && $0.hasSuffix(" of the new file)") } == 1, "\(name): \(found)")
+    }
+    #expect(found.count == 3)
+  }
+
+  @Test("Where no ledger is kept, there is no step that counts, though all mailboxes could be listed")
+  func inboxOnly() throws {
+    try sandbox.write("l.cf", "hosts = /nonexistent\ndbname = d\nquery = SELECT '%s'\n", mode: 0o644)
+    func counts(_ lines: String) throws -> Bool {
+      try plan("virtual_mailbox_maps = pgsql:\(sandbox("l.cf"))\n\(lines)").steps.flatMap(\.commands).contains {
+        $0.hasSuffix("recompute --all")
+      }
+    }
+    #expect(try counts(""))
+    #expect(try !counts("virtual_mailbox_limit_inbox = yes\n"))
+  }
+
+  @Test("Where maildrop or Dovecot's LDA delivers, what filters there is said to end")
+  func filters() throws {
+    for (program, text) in [
+      ("/usr/bin/maildrop -d ${recipient}", "Filters in maildroprc and .mailfilter are not applied any more"),
+      ("/usr/lib/dovecot/dovecot-lda -d ${recipient}", "Sieve scripts are not run any more"),
+    ] {
+      let plan = try plan(
+        "virtual_transport = agent:\n",
+        master: PostfixFiles.virtual + "agent unix - n n - - pipe user=x argv=\(program)\n")
+      #expect(plan.findings(.different).contains { $0.evidence.contains(text) }, "\(text)")
+    }
   }
 
   @Test("A plain configuration has no obstacle and no change")
@@ -114,12 +162,12 @@ struct MigrationFindingsTests {
     #expect(settings.limitRule.fallback == 42 && settings.overquotaBounces)
   }
 
-  @Test("The steps: the entry, the check, the switch, the count, and the way back")
+  @Test("The steps: the entry, the check, the switch, the end of soft_bounce, and the way back")
   func steps() throws {
     let plan = try plan("", transport: "quota")
     let commands = plan.steps.flatMap(\.commands)
     let order = [
-      "postconf -c \(sandbox("postfix")) -M quota/unix=", "ullage check", "virtual_transport=quota", "recompute --all",
+      "postconf -c \(sandbox("postfix")) -M quota/unix=", "ullage check", "virtual_transport=quota", "-PX quota/unix",
     ]
     let places = order.map { word in commands.firstIndex { $0.contains(word) } }
     #expect(places.compactMap { $0 } == places.compactMap { $0 }.sorted() && !places.contains(nil), "\(commands)")

@@ -95,7 +95,8 @@ struct JobMakerTests {
     #expect(try job("example.org/link/").settledReport == nil)
     try Command.check(["chown", "-h", "\(MailUser.id)", sandbox("base/example.org/link")])
     #expect(
-      try job("example.org/link/").settledReport?.state == .broken("symlink not owned by root in the path: link"))
+      try job("example.org/link/").settledReport?.state
+        == .broken("symlink not owned by root in the path: \(sandbox("base/example.org/link"))"))
   }
 
   @Test("A base that is missing, or empty as an unmounted volume is, ends the run before its first mailbox")

@@ -164,9 +164,7 @@ struct MailboxExaminerTests {
   func absent() throws {
     #expect(try report(.count, components: ["none"]).state == .absent)
     #expect(try report(.count, components: ["none", "m"]).state == .absent)
-    let base = try #require(Path(sandbox.path.utf8))
-    let other = MailboxTask(base: base, components: ["m"], limit: nil, work: .count)
-    #expect(MailboxExaminer.state(for: .wrongOwner(5), other) == .foreign(5))
+    #expect(MailboxExaminer.state(for: .wrongOwner(5)) == .foreign(5))
   }
 
   @Test(
@@ -182,13 +180,13 @@ struct MailboxExaminerTests {
       (.ledgerUnsteady, "another program kept replacing maildirsize"),
     ])
   func failures(error: MaildirError, sentence: String) throws {
-    let task = MailboxTask(base: "/m", components: ["x"], limit: nil)
-    #expect(MailboxExaminer.state(for: error, task) == .failed(sentence))
+    #expect(MailboxExaminer.state(for: error) == .failed(sentence))
   }
 
   @Test("A domain called cur is no part of a Maildir")
   func misleadingName() {
-    let task = MailboxTask(base: "/m", components: ["cur"], limit: nil)
-    #expect(MailboxExaminer.state(for: .missing(Array("cur".utf8)), task) == .absent)
+    // A domain may be called like a part of a Maildir.
+    #expect(MailboxExaminer.state(for: .missing(Array("cur".utf8))) == .absent)
+    #expect(MailboxExaminer.state(for: .missingPart(Array("cur".utf8))) == .broken("there is no cur in it"))
   }
 }

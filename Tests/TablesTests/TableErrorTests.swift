@@ -91,6 +91,15 @@ struct TableErrorTests {
         "dbname = d\nquery = SELECT '%s'\nresult_format = %x\n",
         "line 3: % must be followed by one of s u d S U D 1-9 %"
       ),
+      (" hosts = h\n dbname = d\n query = SELECT '%s'\n", "line 1: the line begins with a blank"),
+      (
+        "hosts = h\n dbname = d\n query = SELECT '%s'\n",
+        "line 1: dbname stands on a line that begins with a blank, and so continues hosts"
+      ),
+      (
+        "dbname = d\n password = s3cret\n query=SELECT '%s'\n",
+        "line 1: query stands on a line that begins with a blank, and so continues dbname"
+      ),
       ("dbname = d\nquery = SELECT '%s'\ndomain = !\n", "line 3: domain: a name is missing after !"),
     ])
   func pgsql(text: String, sentence: String) throws {

@@ -332,7 +332,8 @@ struct MigrateTests {
     let steps = commands(in: ending.output)
     #expect(
       steps.contains { $0.hasPrefix("postconf -c \(sandbox("postfix")) -M ullage/unix='ullage unix - n n - 20 pipe") })
-    #expect(steps.contains("ullage recompute --config=\(target) --all"))
+    // Without PostgreSQL there is no list of all mailboxes.
+    #expect(!steps.contains { $0.contains("recompute") })
     #expect(steps.contains("ullage check --config=\(target) --postfix=\(sandbox("postfix"))"))
   }
 }

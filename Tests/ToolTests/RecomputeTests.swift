@@ -110,6 +110,24 @@ struct RecomputeTests {
     #expect(record["cause"] == cause && record["counted_bytes"] == "500", "\(record)")
   }
 
+  @Test("Explaining a drift lists each directory once more, and not once for each way of counting")
+  func cost() throws {
+    func listings(_ ledger: String) throws -> Int {
+      let host = try host(ledger)
+      for number in 0..<20 { try host.store("a,S=10:2,S", bytes: 10, folder: ".F\(number)") }
+      try host.sandbox.write("trace", "", mode: 0o666)
+      let trace = ["strace", "-f", "-e", "trace=getdents64", "-o", host.sandbox("trace")]
+      let ending = try Command.run(
+        trace + host.toolArguments(["recompute", "--dry-run", MailHost.recipient]), asMailUser: true)
+      #expect(ending.status == 0, "\(ending)")
+      return host.sandbox.text("trace")?.split(separator: "\n").count { $0.contains("getdents64(") } ?? 0
+    }
+    let exact = try listings("1000000S\n 700 21\n")
+    let unknown = try listings("1000000S\n 7777 9\n")
+    // Two directories in each of 20 folders and the inbox, the Maildir itself, VDA's tmp/, and folders in folders.
+    #expect(exact > 42 && unknown < 4 * exact, "\(exact) and \(unknown)")
+  }
+
   @Test("The limit in the first line becomes the database's at once, and the total is marked as carried over")
   func limit() throws {
     for ledger in ["2000S\n 500 1\n", "2000S\n500 1\n", "2000S,5C\n500 1\n"] {
