@@ -42,6 +42,11 @@ private struct MailboxFinder {
     repairs && (report.repair.map { $0.action == .replaced || $0.action == .corrected } ?? false)
   }
 
+  /// A mailbox without an address cannot be named to a command.
+  private func recompute(_ remedy: Remedy) -> Remedy {
+    row.address.isEmpty ? .advice("give its row an address, and run the audit again") : remedy
+  }
+
   private static let correctRights = Remedy.advice(
     "correct its owner and mode (chown, chmod); mail may be deferred until then")
 
@@ -64,8 +69,8 @@ private struct MailboxFinder {
         .warning, .limitNotEnforced, "its limit of \(bytes) bytes is below message_size_limit",
         reason: "virtual_mailbox_limit applies instead, as with VDA",
         remedy: .advice(
-          "set virtual_mailbox_limit_override = yes, or raise the limit; if the column is in MB, multiply it in the"
-            + " query, as quota::bigint * 1048576"))
+          "set virtual_mailbox_limit_override = yes, or raise the limit; if the column is in MB, multiply it in"
+            + " both queries, as quota::bigint * 1048576"))
     case .unused(let bytes):
       return finding(
         .warning, .limitNotEnforced, "the list gives it a limit of \(grouped(bytes)) bytes",
@@ -161,7 +166,7 @@ private struct MailboxFinder {
   }
 
   private func faultFinding(_ fault: LedgerFault) -> Finding? {
-    let recompute = Remedy.recompute(mailbox: row.name)
+    let recompute = recompute(.recompute(mailbox: row.name))
     switch fault {
     case .missing:
       guard row.limit != .none else { return nil }
@@ -193,13 +198,13 @@ private struct MailboxFinder {
     if report.isOurs {
       return finding(
         .notice, .headerLimit, evidence, reason: "the limit changed, and no mail has arrived since",
-        remedy: .recompute(mailbox: row.name), isRepaired: repairs && report.repair != nil)
+        remedy: recompute(.recompute(mailbox: row.name)), isRepaired: repairs && report.repair != nil)
     }
     // Never shown as repaired: the IMAP server would write it again.
     return finding(
       .warning, .headerLimit, evidence,
       reason: "VDA wrote it earlier, or the IMAP server has another limit; then the two keep recounting the mailbox",
-      remedy: .recomputeAndAlign(mailbox: row.name))
+      remedy: recompute(.recomputeAndAlign(mailbox: row.name)))
   }
 
   private var driftFinding: Finding? {
@@ -212,7 +217,8 @@ private struct MailboxFinder {
       "maildirsize says \(Self.text(before)), but there are \(counted) (\(Self.signed(drift)))",
       reason: isLost(drift, repair.cause)
         ? "entries may have been lost when the machine stopped" : repair.cause?.sentence ?? "",
-      remedy: repairs ? .recomputeAgain(mailbox: row.name) : .recompute(mailbox: row.name), bytes: drift.bytes,
+      remedy: recompute(repairs ? .recomputeAgain(mailbox: row.name) : .recompute(mailbox: row.name)),
+      bytes: drift.bytes,
       messages: drift.messages, isRepaired: isRepaired)
   }
 

@@ -43,28 +43,28 @@ struct ArgumentsCheck {
     for (flag, effect) in harmful where flags.contains(flag) {
       found.add(
         .error, .flags, "flags= has \(flag), which \(effect)", at: entry.place,
-        reason: "messages must arrive as they were sent", remedy: correction)
+        reason: "messages must arrive as they were sent", remedy: entry.correction)
     }
     for (flag, reason, severity) in wanted where !flags.contains(flag) {
-      found.add(severity, .flags, "flags= lacks \(flag)", at: entry.place, reason: reason, remedy: correction)
+      found.add(severity, .flags, "flags= lacks \(flag)", at: entry.place, reason: reason, remedy: entry.correction)
     }
     if flags.contains("D") {
       found.add(
         .warning, .flags, "flags= has D, which also bounces each message that has a Delivered-To: of its recipient",
         at: entry.place,
         reason: "resent and fetched mail has one, and virtual(8) delivers it; ullage-deliver writes the header itself",
-        remedy: correction)
-    } else if request.deliveredTo.isEmpty {
+        remedy: entry.correction)
+    } else if usageError == nil, request.deliveredTo.isEmpty {
       found.add(
         .warning, .arguments, "--delivered-to is not given", at: entry.place,
         reason: "messages get no Delivered-To:, which programs that filter or answer mail look for",
-        remedy: correction)
+        remedy: entry.correction)
     }
     if entry.service.attributes["null_sender"] != "" {
       found.add(
         .warning, .nullSender, "null_sender= is missing or not empty", at: entry.place,
         reason: "bounces arrive with a sender, MAILER-DAEMON, and out-of-office programs answer them",
-        remedy: entry.set("null_sender", ""))
+        remedy: entry.correction)
     }
   }
 
@@ -72,24 +72,33 @@ struct ArgumentsCheck {
     if let usageError {
       found.add(
         .error, .arguments, "the arguments are wrong: \(usageError.shown)", at: entry.place,
-        reason: "every message is deferred", remedy: correction)
+        reason: "every message is deferred", remedy: entry.correction)
     }
+    // Of a command line that is not parsed to its end, what is missing is unknown.
+    if usageError == nil { checkForgotten() }
+    checkValues()
+  }
+
+  private mutating func checkForgotten() {
     let forgotten = [
       ("--original-recipient", request.originalRecipient), ("--queue-id", request.queueID), ("--size", request.size),
     ].filter { $0.1.isEmpty }.map(\.0)
     if !forgotten.isEmpty {
       found.add(
-        .notice, .arguments, "\(forgotten.joined(separator: ", ")) \(forgotten.count == 1 ? "is" : "are") not given",
+        .warning, .arguments, "\(forgotten.joined(separator: ", ")) \(forgotten.count == 1 ? "is" : "are") not given",
         at: entry.place,
         reason: "the log then lacks them, and its lines are hard to match with Postfix's",
-        remedy: correction)
+        remedy: entry.correction)
     }
     if request.addressExtension == nil {
       found.add(
-        .notice, .arguments, "--extension is not given", at: entry.place,
+        .warning, .arguments, "--extension is not given", at: entry.place,
         reason: "it tells an address that recipient_delimiter does not split from an unknown one, which is refused",
-        remedy: correction)
+        remedy: entry.correction)
     }
+  }
+
+  private mutating func checkValues() {
     let expected: [(String, [UInt8], String, severity: Finding.Severity, reason: String)] = [
       ("recipient", request.recipient, "${recipient}", .error, "mail goes to the wrong mailbox or to none"),
       ("sender", request.sender, "${sender}", .error, "it is not the envelope sender"),
@@ -99,7 +108,7 @@ struct ArgumentsCheck {
     for (name, given, macro, severity, reason) in expected where !given.isEmpty && given.text != macro {
       found.add(
         severity, .arguments, "--\(name) is \(given.text), not \(macro)", at: entry.place, reason: reason,
-        remedy: correction)
+        remedy: entry.correction)
     }
     if request.configurationFile != Array(entry.site.configurationFile.utf8) {
       found.add(
@@ -113,14 +122,5 @@ struct ArgumentsCheck {
   /// `$name` and `$(name)` are `${name}` to pipe(8).
   private static func normal(_ argument: String) -> String {
     argument.replacing(#/\$(?:\(([A-Za-z0-9_]+)\)|([A-Za-z0-9_]+))/#) { "${\($0.1 ?? $0.2 ?? "")}" }
-  }
-
-  /// The entry with the flags and the arguments that the manual gives: one command mends all of them.
-  private var correction: Remedy {
-    let file = request.configurationFile.text
-    let program =
-      [entry.service.program[0]] + (file == Ullage.configurationFile ? [] : ["--config=\(file)"])
-      + MasterEntry.arguments
-    return entry.setCommand(entry.service.commandLine(setting: "flags", to: MasterEntry.flags, running: program))
   }
 }

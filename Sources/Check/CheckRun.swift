@@ -52,7 +52,8 @@ package struct CheckRun {
   private func findings() throws -> [Finding] {
     var about = FindingList(.postfix)
     let user = findUser(&about)
-    var configuration = ConfigurationCheck(name: options.configurationFile, user: user)
+    var configuration = ConfigurationCheck(
+      name: options.configurationFile, user: user, postfixDirectory: options.postfixDirectory)
     let settings = configuration.run()
     let site = Site(
       configurationFile: options.configurationFile, settings: settings, user: user, postfix: postfix)
@@ -109,7 +110,7 @@ package struct CheckRun {
       if !isKnown || options.user != nil {
         found.skip(
           "what the mail user may do", because: "it is unknown which user that is",
-          remedy: .run(Command("ullage", "check", "--user=vmail")))
+          remedy: .advice("name it with --user="))
       }
       return nil
     }

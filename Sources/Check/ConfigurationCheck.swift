@@ -9,11 +9,13 @@ import Text
 struct ConfigurationCheck {
   private let name: String
   private let user: User?
+  private let postfixDirectory: String
   private(set) var found = FindingList(.configuration)
 
-  init(name: String, user: User?) {
+  init(name: String, user: User?, postfixDirectory: String = PostfixDirectory.usual) {
     self.name = name
     self.user = user
+    self.postfixDirectory = postfixDirectory
   }
 
   /// - Returns: the settings, nil if they are invalid.
@@ -28,9 +30,7 @@ struct ConfigurationCheck {
       }
       found.add(
         .error, .badConfiguration, error.shown, at: name, reason: "without it every message is deferred",
-        remedy: .advice(
-          error.number == Errno.ENOENT
-            ? "ullage migrate --from /etc/postfix, or write it: ullage.cf(5)" : "run ullage as root"))
+        remedy: remedy(for: error.number))
       return nil
     }
     checkRights(path)
@@ -49,6 +49,17 @@ struct ConfigurationCheck {
           remedy: .advice("correct it; see ullage.cf(5)"))
       }
       return nil
+    }
+  }
+
+  private func remedy(for number: Int32) -> Remedy {
+    switch number {
+    case Errno.ENOENT:
+      .advise(
+        "let migrate write it, or write it as ullage.cf(5) says",
+        [Command("ullage", "migrate", "--from", postfixDirectory, "--to", name)])
+    case Errno.EACCES: .runAsRoot
+    default: .advice("it must be a file of at most 1 MB that nobody is writing to")
     }
   }
 
@@ -100,16 +111,20 @@ struct ConfigurationCheck {
         at: name, reason: "whoever writes it decides where mail goes", remedy: .run(.chmod("go-w", name)))
     }
     guard let user, CurrentProcess.effectiveUser == 0 || CurrentProcess.effectiveUser == user.id else { return }
+    let group = Group.name(of: user.group) ?? "\(user.group)"
+    // Readable for that user's group, and nobody else's.
+    let rights = [Command.chown("root:\(group)", name), .chmod("640", name)]
     if !user.acting({ isAllowed(.reading, to: path) }) {
-      let group = Group.name(of: user.group) ?? "\(user.group)"
       found.add(
         .error, .configurationRights, "\(user.name) may not read it", at: name, reason: "every message is deferred",
-        remedy: .run(.chown("root:\(group)", name), .chmod("640", name)))
+        remedy: .run(
+          rights + Command.grant(user.name, files: [], directories: TableFiles.closedDirectories(above: name, to: user))
+        ))
     } else if status.owner == user.id {
       found.add(
         .warning, .configurationRights, "it belongs to \(user.name)", at: name,
         reason: "a compromised program of that user could turn the quotas off",
-        remedy: .run(.chown("root", name)))
+        remedy: .run(rights))
     }
   }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Configuration
 import Findings
+import Posix
 import Site
 import Text
 
@@ -14,14 +15,30 @@ struct Entry {
   var place: String { "\(postfix.path)/master.cf, line \(service.line)" }
   var mainFile: String { "\(postfix.path)/main.cf" }
 
-  /// Sets an attribute of pipe(8).
-  func set(_ attribute: String, _ value: String) -> Remedy {
-    setCommand(service.commandLine(setting: attribute, to: value))
+  /// The entry as the manual gives it, with what is this site's own: its options, its configuration file, its program,
+  /// and its user where that can be right. One command mends every mistake in it, so it can be run for any of them.
+  var correction: Remedy { .run(commands(running: service.program.first ?? MasterEntry.program)) }
+
+  /// The commands of `correction`, with another program.
+  func commands(running program: String) -> [Command] {
+    let file = EntryCheck.configurationFile(of: service)
+    let attributes = [("flags", MasterEntry.flags), ("user", rightUser), ("null_sender", "")]
+    let words =
+      [program]
+      + (file == Ullage.configurationFile ? [] : ["--config=\(file)"]) + MasterEntry.arguments
+    let line = service.commandLine(setting: attributes, running: words)
+    return [postfix.postconf("-F", "\(service.name)/\(service.type)/command=\(line)"), postfix.reload]
   }
 
-  /// Sets the command of the entry.
-  func setCommand(_ line: String) -> Remedy {
-    change("-F", "\(service.name)/\(service.type)/command=\(line)")
+  /// The user of the entry if Postfix and ullage.cf let it deliver, else the owner of the Maildirs.
+  private var rightUser: String {
+    let least = max(1, site.settings?.minimumUser ?? 100)
+    if let name = service.attributes["user"], let user = User(ofEntry: name), Int64(user.id) >= least { return name }
+    guard let base = Path(site.settings?.mailboxBase ?? []) else { return "vmail" }
+    do throws(SystemError) {
+      let owner = try stat(base).owner
+      return User(id: owner).flatMap { Int64(owner) >= least ? $0.name : nil } ?? "vmail"
+    } catch { return "vmail" }
   }
 
   /// Sets another field of the entry.

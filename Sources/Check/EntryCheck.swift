@@ -38,6 +38,12 @@ struct EntryCheck {
     check.checkUser()
     check.checkProcesses()
     check.checkTime()
+    return check.found.findings
+  }
+
+  /// What is printed last: the commands for the other findings keep the entry's options.
+  func softBounceFindings() -> [Finding] {
+    var check = self
     check.checkSoftBounce()
     return check.found.findings
   }
@@ -95,7 +101,7 @@ struct EntryCheck {
     found.add(
       .error, .mailUser, evidence, at: entry.place,
       reason: "\(reason). It must be the user who owns the Maildirs, such as vmail",
-      remedy: entry.set("user", "vmail"))
+      remedy: entry.correction)
   }
 
   private mutating func checkProcesses() {
@@ -110,15 +116,18 @@ struct EntryCheck {
         .error, .processLimit,
         "\(text) hold a connection each, but PostgreSQL has only \(available) in all", at: entry.place,
         reason: "in a burst of mail others find no connection, and mail is deferred" + other,
-        remedy: entry.setField("process_limit", "20"))
+        remedy: entry.setField("process_limit", Self.processes(of: available)))
     } else if limit * 2 > available {
       found.add(
         .warning, .processLimit, "\(text) hold a connection each, more than half of PostgreSQL's \(available)",
         at: entry.place,
         reason: "Postfix itself, the IMAP server and the panel need connections, too" + other,
-        remedy: entry.setField("process_limit", "20"))
+        remedy: entry.setField("process_limit", Self.processes(of: available)))
     }
   }
+
+  /// At most half of the connections, and no more than the manual gives.
+  private static func processes(of connections: Int64) -> String { "\(max(1, min(20, connections / 2)))" }
 
   /// Seconds that a delivery may need to end after its time limit.
   private static let margin: Int64 = 30
@@ -129,10 +138,11 @@ struct EntryCheck {
     let ownValue = value(own, for: entry.service)
     let name = ownValue.isEmpty ? "command_time_limit" : own
     let text = ownValue.isEmpty ? value(name, for: entry.service) : ownValue
-    // The entry's -o overrides main.cf.
+    // The entry's -o overrides main.cf. A value that is no time must itself be mended: pipe(8) reads both.
+    let wrong = postfixSeconds(text) == nil ? name : own
     let remedy =
-      entry.service.overrides[own] == nil
-      ? entry.change("-e", "\(own)=1000s") : entry.change("-P", "\(entry.service.name)/unix/\(own)=1000s")
+      entry.service.overrides[wrong] == nil
+      ? entry.change("-e", "\(wrong)=1000s") : entry.change("-P", "\(entry.service.name)/unix/\(wrong)=1000s")
     guard let limit = postfixSeconds(text) else {
       return found.add(
         .error, .timeLimit, "\(name) is \"\(text)\", which is not a time", at: entry.place,

@@ -47,11 +47,7 @@ struct MailboxCheck {
         reason:
           "audit, and commands with --all or --domain, need the list, and \(site.user?.name ?? "the mail user")"
           + " cannot read it",
-        remedy: .advice(
-          error.kind == .configuration
-            ? "set mailbox_list_query and mailbox_list_database, or let that user read the table's file;"
-              + " see ullage.cf(5)"
-            : "give that user access to the database, or start it"))
+        remedy: listRemedy(for: error))
       // The user we run as may have access.
       do { rows = try list() } catch {
         found.skip("mailboxes", because: error.shown)
@@ -65,6 +61,22 @@ struct MailboxCheck {
     checkLookups(rows)
     checkUnit(rows)
     return (rows, try examine(rows))
+  }
+
+  /// The list is the one thing that the lookup service does not give, and that needs no password: PostgreSQL admits a
+  /// local user by name.
+  private func listRemedy(for error: TableError) -> Remedy {
+    guard error.kind == .configuration else { return .advice("give that user access to the database, or start it") }
+    guard let table = settings.listDatabase, let user = site.user, TableFiles.exists(table.name.text) else {
+      return .advice("set mailbox_list_query and mailbox_list_database; see ullage.cf(5)")
+    }
+    let isUsual = settings.listQuery == Array(Parameter.mailbox_list_query.definition.defaultText.utf8)
+    let tables = isUsual ? "(username, maildir, quota, active) ON mailbox" : "ON the tables of mailbox_list_query"
+    return .advise(
+      "let \(user.name) read the list, and nothing else, as \"The list without a password\" in ullage.cf(5) shows, with"
+        + " this SQL: CREATE ROLE \"\(user.name)\" LOGIN; GRANT SELECT \(tables) TO \"\(user.name)\"; or let that user"
+        + " read the table's file, password included",
+      TableFiles.commands(toLet: user, read: [table.name.text]))
   }
 
   /// How many mailboxes are looked up in the tables.
@@ -96,7 +108,9 @@ struct MailboxCheck {
         if error.isTemporary, !tablesAnswer { return }
         return found.add(
           .error, .lookup, error.shown, at: row.name, reason: "mail to it is deferred until that is corrected",
-          remedy: .run(Command("ullage", "map", row.name, error.parameter.rawValue, "--all-steps")))
+          remedy: .advise(
+            "correct what the table says of it; this shows the steps",
+            [Command("ullage", "map", "--all-steps", "--", row.name, error.parameter.rawValue)]))
       }
     }
     if !some.isEmpty {
@@ -164,7 +178,7 @@ struct MailboxCheck {
       found.add(
         .error, .base, error.shown, at: "virtual_mailbox_base",
         reason: "every message is deferred, so that none is written below the mount point of a missing volume",
-        remedy: Self.remedy(for: error, .chown(site.userName, settings.mailboxBase.text)))
+        remedy: remedy(for: error))
       return false
     }
     let canWrite = site.actingAsUser { isAllowed(.writing, to: base) && isAllowed(.execution, to: base) }
@@ -172,19 +186,29 @@ struct MailboxCheck {
       found.add(
         .warning, .base, "\(site.userName) may not write to \(name)", at: "virtual_mailbox_base",
         reason: "mail for a new domain is deferred, because its directory cannot be created",
-        remedy: .run(.chown(site.userName, settings.mailboxBase.text)))
+        remedy: settings.mailboxBase == Array("/".utf8)
+          ? .advice("create the directories of new domains yourself, and give them to \(site.userName)")
+          : .run(baseCommands))
       return true
     }
     found.good("\(name) exists")
     return true
   }
 
-  private static func remedy(for error: MaildirError, _ chown: Command) -> Remedy {
+  /// Lets the mail user enter the base, and write to it.
+  private var baseCommands: [Command] {
+    let name = settings.mailboxBase.text
+    let directories = site.user.map { TableFiles.closedDirectories(above: name, to: $0) } ?? []
+    return Command.grant(site.userName, files: [], directories: directories)
+      + [.chown(site.userName, name), .chmod("u+rwx", name)]
+  }
+
+  private func remedy(for error: MaildirError) -> Remedy {
     switch error {
     case .baseMissing: .advice("mount its volume, or create it as a directory of the mail user")
     case .baseEmpty: .advice("mount its volume; on a new server, set mailbox_base_may_be_empty = yes")
     case .system(let error) where error.number == Errno.EACCES:
-      .advise("let the mail user enter it and the directories above it, or make that user its owner", [chown])
+      .run(baseCommands)
     default: .advice("correct virtual_mailbox_base, or what is in its place")
     }
   }
@@ -193,17 +217,21 @@ struct MailboxCheck {
     let sweep = try Sweep(settings, .rows(rows), Sweep.Workload(workers: 1, batchSize: 50))
     let rules = AuditRules(repairs: false)
     var findings: [Finding] = []
-    var strangers: [(mailbox: String, owner: UInt32)] = []
+    var strangers: [(mailbox: String, owner: UInt32, path: Path)] = []
     var sample: MaildirSample?
     var present = 0
     try sweep.run({ _ in [] }) { visit in
+      if case .foreign(let owner) = visit.report.state, site.user != nil {
+        strangers.append((visit.row.name, owner, visit.task.maildir))
+        return
+      }
       findings += rules.findings(visit.row, visit.report)
       if visit.report.state == .examined {
         present += 1
         sample = sample ?? MaildirSample(path: visit.task.maildir, owner: visit.owner ?? Credentials.current)
       }
       if let owner = visit.owner, let user = site.user, owner.user != user.id {
-        strangers.append((visit.row.name, owner.user))
+        strangers.append((visit.row.name, owner.user, visit.task.maildir))
       }
     }
     let count = found.findings.count
@@ -216,14 +244,16 @@ struct MailboxCheck {
     return sample
   }
 
-  private mutating func add(_ strangers: [(mailbox: String, owner: UInt32)]) {
+  private mutating func add(_ strangers: [(mailbox: String, owner: UInt32, path: Path)]) {
     guard let first = strangers.first, let user = site.user else { return }
     let many = strangers.count == 1 ? "a Maildir belongs" : "\(strangers.count) Maildirs belong"
     let owner = User.name(of: first.owner)
     found.add(
       .error, .mailboxRights, "\(many) to \(owner), but deliveries run as \(user.name)",
       at: first.mailbox, reason: "mail to them is deferred",
-      remedy: .advice("chown -R \(user.name) DIRECTORY, or an entry in master.cf with user=\(owner)"))
+      remedy: .advise(
+        "give them to \(user.name), or make an entry in master.cf with user=\(owner) for them",
+        strangers.map { Command("chown", "-R", user.name, $0.path.text) }))
   }
 
   /// What an audit would find, as far as it concerns the setup: one finding per kind.

@@ -32,12 +32,14 @@ struct PostfixCheck {
       if error.isDenied { return found.skip("Postfix's entry", because: error.shown, remedy: .runAsRoot) }
       return found.add(
         .error, .postfixDirectory, error.shown, at: directory, reason: "how Postfix calls Ullage is unknown",
-        remedy: .advice(error.isInFile ? "correct that line" : "ullage check --postfix=DIR"))
+        remedy: .advice(error.isInFile ? "correct that line" : "name the directory that has main.cf with --postfix="))
     }
     guard !entries.isEmpty else {
       return found.add(
         .error, .noEntry, "no entry runs ullage-deliver", at: "\(directory)/master.cf", reason: "no mail arrives here",
-        remedy: .advice("ullage migrate --from \(directory) --dry-run prints the command; see ullage-deliver(8)"))
+        remedy: .run(
+          postfix.postconf("-M", "ullage/unix=\(MasterEntry.line(user: site.userName, site.configurationFile))"),
+          postfix.postconf("-e", "ullage_destination_recipient_limit=1"), postfix.reload))
     }
     for service in entries { check(Entry(site: site, postfix: postfix, service: service)) }
     for other in others {
@@ -60,9 +62,11 @@ struct PostfixCheck {
 
   private mutating func check(_ entry: Entry) {
     let count = found.findings.count
-    found.append(EntryCheck(entry, connections: connections).findings())
+    let check = EntryCheck(entry, connections: connections)
+    found.append(check.findings())
     found.append(ArgumentsCheck(entry).findings())
     found.append(ProgramCheck(entry).findings())
+    found.append(check.softBounceFindings())
     if !found.hasTrouble(since: count) {
       found.good("the entry \(entry.service.name) in \(directory)/master.cf is right")
     }
@@ -97,7 +101,7 @@ struct PostfixCheck {
     switch route.domains {
     case .failure(let failure):
       found.skip(
-        "whether \(route.table) sends domains to virtual", because: failure.text, remedy: route.change?.remedy)
+        "whether \(route.table) sends domains to virtual", because: failure.text)
     case .success(let domains) where domains.count == 0: break
     case .success(let domains):
       let noun = route.parameter == "transport_maps" ? "domain" : "user"
@@ -105,8 +109,16 @@ struct PostfixCheck {
       found.add(
         .warning, .noMail, "\(count) virtual(8) (\(domains.example))", at: "\(route.table) in \(route.parameter)",
         reason: "that goes to virtual(8), so there is no quota",
-        remedy: route.change?.remedy ?? .advice("write \(own): instead of virtual:"))
+        remedy: remedy(route.change) ?? .advice("write \(own): instead of virtual:"))
     }
+  }
+
+  /// Postfix notices a changed database by itself, not a changed text.
+  private func remedy(_ change: TransportRoute.Change?) -> Remedy? {
+    guard case .commands(let there, _)? = change, case .success(let postfix) = site.postfix else {
+      return change?.remedy
+    }
+    return .run(there + [postfix.reload])
   }
 
   /// Parameters that smtpd and the queue manager read from main.cf, and a delivery from ullage.cf.
@@ -139,7 +151,8 @@ struct PostfixCheck {
         parameter == .recipient_delimiter && !theirs.isEmpty ? .error : .warning, .otherValue,
         "\(name) is \"\(theirs)\" for Postfix and \"\(ours)\" here",
         at: "\(directory)/main.cf", reason: reason,
-        remedy: .advice("set \(name) = \(theirs) in \(site.configurationFile)"))
+        remedy: parameter == .virtual_mailbox_base
+          ? .advice("set the same directory in both, unless virtual(8) is not used any more") : .set(name, theirs))
     }
   }
 

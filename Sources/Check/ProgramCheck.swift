@@ -39,7 +39,8 @@ struct ProgramCheck {
       found.add(
         .warning, .program, "users other than root may write to \(stranger)", at: entry.place,
         reason: "they could replace the program that gets all mail",
-        remedy: .run(.chown("root", stranger), .chmod("go-w", stranger)))
+        remedy: stranger == name || stranger == target
+          ? .run(.chown("root", stranger), .chmod("go-w", stranger)) : installed(target))
     }
     // Without the mail user it is not known how pipe(8) would start it; its absence is reported.
     guard CurrentProcess.effectiveUser != 0 || user != nil && user?.id != 0 else { return }
@@ -54,6 +55,12 @@ struct ProgramCheck {
         .warning, .program, "\(name) is \(version), but this is ullage \(Ullage.version)", at: entry.place,
         reason: "both read the same configuration", remedy: .advice("install both from one package"))
     }
+  }
+
+  /// A copy where only root may write, instead of the rights of somebody's home.
+  private func installed(_ program: String) -> Remedy {
+    let place = "/usr/local/libexec/ullage/ullage-deliver"
+    return .run([Command("install", "-D", "-m", "755", program, place)] + entry.commands(running: place))
   }
 
   /// The program, or a directory above it, if users other than root may change it; nil if there is none.

@@ -86,12 +86,23 @@ struct TableCheck {
 
   private func remedy(_ table: TableReference, _ error: TableError) -> Remedy {
     let missing = TableFiles.files(of: table).filter { !TableFiles.exists($0) }
-    if let name = missing.first {
-      return missing == [table.name.text] ? .advice("create the file \(name)") : .run(Command("postmap", table.text))
+    if error.isUnsupportedType {
+      return Self.packagedTypes.contains(table.type)
+        ? .run(Command("apt-get", "install", "postfix-\(table.type)"))
+        : .advice("Postfix has no tables of the type \(table.type); postconf -m lists those that it has")
     }
-    if error.isUnsupportedType { return .run(Command("apt-get", "install", "postfix-\(table.type)")) }
-    return accessRemedy(table) ?? .run(Command("postmap", "-q", Self.sample.text, table.text))
+    if let name = missing.first {
+      return TableFiles.exists(table.name.text)
+        ? .run(Command("postmap", table.text))
+        : .advice("create the file \(name == table.name.text ? name : table.name.text)")
+    }
+    return accessRemedy(table) ?? .advice("correct the table, or start its server, as the message says")
   }
+
+  /// Types of table that Debian packages by themselves.
+  private static let packagedTypes: Set<String> = [
+    "cdb", "ldap", "lmdb", "mongodb", "mysql", "pcre", "pgsql", "sqlite",
+  ]
 
   private mutating func checkRights(_ table: TableReference) {
     guard !TableFiles.files(of: table).isEmpty, let path = Path(table.name) else { return }
@@ -106,8 +117,8 @@ struct TableCheck {
         at: shellWord(name), reason: "anyone with an account here can query the database as Postfix does",
         // The service reads it as a member of group postfix.
         remedy: isAskedByService
-          ? .run(Command("chgrp", "postfix", name), .chmod("640", name))
-          : .run([.chmod("o-rwx", name)] + (site.user.map { Command.grant($0.name, files: [name]) } ?? [])))
+          ? .run(Self.postfixOnly(name))
+          : .run(Self.postfixOnly(name) + (site.user.map { Command.grant($0.name, files: [name]) } ?? [])))
     }
     if status.permissions & 0o002 != 0 {
       found.add(
@@ -115,6 +126,12 @@ struct TableCheck {
         reason: "whoever writes it decides where mail goes",
         remedy: .run(.chmod("o-w", name)))
     }
+  }
+
+  /// Postfix's own programs, proxymap(8) for instance, open such a file as the user postfix.
+  private static func postfixOnly(_ name: String) -> [Command] {
+    Group.id(of: "postfix") == nil
+      ? [.chmod("o-rwx", name)] : [Command("chgrp", "postfix", name), .chmod("u=rw,g=r,o=", name)]
   }
 
   /// By the names that pgsql_table(5), mysql_table(5) and ldap_table(5) give it.
@@ -248,7 +265,27 @@ struct TableCheck {
     return try connection.query(Array(sql.utf8), until: deadline).first?.first.flatMap { $0 }.flatMap { Int64($0.text) }
   }
 
-  private static let startService = Command.start("ullaged-lookup.socket", "ullaged-lookup.service")
+  private static let startService = Command.enable("ullaged-lookup.socket", "ullaged-lookup.service")
+
+  /// The package's units know the usual socket and configuration only.
+  private func isPackaged(_ socket: [UInt8]) -> Bool {
+    socket == Array("/run/ullage/lookup".utf8) && site.configurationFile == Ullage.configurationFile
+  }
+
+  private var startByHand: Remedy {
+    .advice("start it, with --config=\(shellWord(site.configurationFile)): ullaged(8)")
+  }
+
+  private func serviceRemedy(_ error: TableError, _ socket: [UInt8]) -> Remedy {
+    if error.isAnswer {
+      return .advice("the service runs: correct the table as its message says, or start its database")
+    }
+    if error.kind == .configuration {
+      return .advice(
+        "let \(site.userName) connect: SocketGroup= in ullaged-lookup.socket must be its group; ullaged(8)")
+    }
+    return isPackaged(socket) ? .runOrSet([Self.startService], .init("lookup_fallback", "yes")) : startByHand
+  }
 
   private mutating func checkService(_ socket: [UInt8]) {
     let lookup = AddressLookup(settings)
@@ -258,15 +295,13 @@ struct TableCheck {
     } catch {
       return found.add(
         .error, .lookupService, error.shown, at: "lookup_socket", reason: "mail is deferred until it answers",
-        remedy: error.isAnswer
-          ? .advice("the service runs: correct the table as its message says, or start its database")
-          : .runOrSet([Self.startService], .init("lookup_fallback", "yes")))
+        remedy: serviceRemedy(error, socket))
     }
     if let failure = lookup.serviceFailure {
       found.add(
         .warning, .lookupService, failure, at: "lookup_socket",
         reason: "the tables are queried instead (lookup_fallback), at three times the cost",
-        remedy: .run(Self.startService))
+        remedy: isPackaged(socket) ? .run(Self.startService) : startByHand)
     } else {
       found.good("the lookup service answers on \(socket.text)")
     }

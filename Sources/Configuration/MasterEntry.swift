@@ -6,6 +6,21 @@ package enum MasterEntry {
   /// address is folded where it is looked up, and Delivered-To keeps it as it is.
   package static let flags = "ORX"
 
+  /// Where the package installs it.
+  package static let program = "/usr/libexec/ullage/ullage-deliver"
+
+  /// The whole entry after its name, as for `postconf -M`.
+  package static func line(
+    _ transport: String = "ullage", options: String = "", user: String, _ configurationFile: String
+  ) -> String {
+    let config = "--config=\(configurationFile)"
+    let option =
+      configurationFile == Ullage.configurationFile ? "" : config.contains(" ") ? " { \(config) }" : " \(config)"
+    return
+      "\(transport) unix - n n - 20 pipe \(options)flags=\(flags) user=\(user) null_sender= argv=\(program)\(option)"
+      + " \(arguments.joined(separator: " "))"
+  }
+
   /// The arguments of `ullage-deliver` but for `--config=`.
   package static let arguments = [
     "--sender=${sender}", "--recipient=${recipient}", "--delivered-to=${recipient}", "--extension=${extension}",

@@ -15,6 +15,8 @@ package enum Remedy: Sendable, Equatable, Codable {
   case runOrSet([Command], Setting)
   /// Settings of ullage.cf.
   case set([Setting])
+  /// Lines for the end of another program's configuration file, and the commands that make it read them.
+  case append([String], file: String, [Command])
   /// A statement for the database.
   case sql(String)
   /// What only a person can do: a sentence without a capital at its start or a full stop at its end.
@@ -67,6 +69,13 @@ package struct Command: Sendable, Equatable, Codable {
       + (files.isEmpty ? [] : [Command(words: ["setfacl", "-m", "u:\(user):r"] + files)])
   }
 
-  /// systemctl(1)
-  package static func start(_ units: String...) -> Command { Command(words: ["systemctl", "start"] + units) }
+  /// Starts units now and at each boot (systemctl(1)).
+  package static func enable(_ units: String...) -> Command {
+    Command(words: ["systemctl", "enable", "--now"] + units)
+  }
+
+  /// A line for a shell that appends lines to a file.
+  package static func line(appending lines: [String], to file: String) -> String {
+    "printf '%s\\n' \(lines.map { shellWord($0) }.joined(separator: " ")) >> \(shellWord(file))"
+  }
 }

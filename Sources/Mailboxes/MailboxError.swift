@@ -5,8 +5,8 @@ import Text
 
 /// Why a recipient's mailbox cannot be determined. It always defers the message.
 package enum MailboxError: ExplainedError, Equatable {
-  /// A table gave no answer.
-  case table(TableError)
+  /// The tables of the parameter gave no answer.
+  case table(TableError, of: Parameter = .virtual_mailbox_maps)
   /// The path that a table gave, and why it cannot be used.
   case badPath([UInt8], String)
   /// The parameter, and what its table gave.
@@ -18,7 +18,7 @@ package enum MailboxError: ExplainedError, Equatable {
 extension MailboxError {
   package var sentence: [UInt8] {
     switch self {
-    case .table(let error): error.sentence
+    case .table(let error, _): error.sentence
     case .badPath(let path, let reason):
       Array("virtual_mailbox_maps gives \"".utf8) + path + Array("\": \(reason)\(Self.padding(path))".utf8)
     case .badNumber(let parameter, let value):
@@ -39,13 +39,14 @@ extension MailboxError {
   private static func kind(_ parameter: Parameter) -> String { parameter == .virtual_gid_maps ? "gid" : "uid" }
 
   /// It may work later, without anything being changed.
-  package var isTemporary: Bool { if case .table(let error) = self { error.kind == .temporary } else { false } }
+  package var isTemporary: Bool { if case .table(let error, _) = self { error.kind == .temporary } else { false } }
 
   /// The parameter whose table gave the answer that cannot be used.
   package var parameter: Parameter {
     switch self {
     case .badNumber(let parameter, _), .otherUser(let parameter, _, _): parameter
-    case .table, .badPath: .virtual_mailbox_maps
+    case .table(_, let parameter): parameter
+    case .badPath: .virtual_mailbox_maps
     }
   }
 }

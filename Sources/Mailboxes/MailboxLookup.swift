@@ -50,7 +50,7 @@ package struct MailboxLookup {
   }
 
   private func value(_ parameter: Parameter, _ query: AddressQuery) throws(MailboxError) -> [UInt8]? {
-    do { return try lookup.value(of: parameter, for: query) } catch { throw .table(error) }
+    do { return try lookup.value(of: parameter, for: query) } catch { throw .table(error, of: parameter) }
   }
 
   private func number(_ parameter: Parameter, _ query: AddressQuery) throws(MailboxError) -> Int64? {

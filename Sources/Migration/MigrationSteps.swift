@@ -185,12 +185,8 @@ extension Migration {
 
   /// The line for master.cf.
   private var entry: String {
-    let config = "--config=\(options.configurationFile)"
-    let option =
-      options.configurationFile == Ullage.configurationFile
-      ? "" : config.contains(" ") ? " { \(config) }" : " \(config)"
-    return "\(options.transport) unix - n n - 20 pipe -o soft_bounce=yes flags=\(MasterEntry.flags) user=\(plan.user)"
-      + " null_sender= argv=/usr/libexec/ullage/ullage-deliver\(option) \(MasterEntry.arguments.joined(separator: " "))"
+    MasterEntry.line(
+      options.transport, options: "-o soft_bounce=yes ", user: plan.user, options.configurationFile)
   }
 
   private mutating func addReadingStep() {
@@ -220,14 +216,22 @@ extension Migration {
       commands.append("mkdir -p \(directory)")
       commands.append("printf '%s\\n' \(lines.map { shellWord($0) }.joined(separator: " ")) > \(directory)/site.conf")
     }
-    if user != "vmail" || isElsewhere {
+    let isUsualFile = options.configurationFile == Ullage.configurationFile
+    let hasOtherGroup = group != nil && group != User(named: user).flatMap { Group.name(of: $0.group) }
+    if user != "vmail" || isElsewhere || hasOtherGroup {
       let place = base.contains(" ") ? "\"\(base)\"" : base
-      settings(
-        "ullage-audit.service",
-        ["[Service]"] + (user == "vmail" ? [] : ["User=\(user)"]) + (isElsewhere ? ["ReadWritePaths=\(place)"] : []))
+      var lines = ["[Service]"]
+      if user != "vmail" { lines.append("User=\(user)") }
+      if let group, hasOtherGroup { lines.append("Group=\(group)") }
+      // systemd.exec(5): nothing below these is reachable with ProtectHome=yes.
+      let isHome = ["/home", "/root", "/run/user"].contains { base == $0 || base.hasPrefix($0 + "/") }
+      if isHome { lines.append("ProtectHome=no") }
+      if isElsewhere, !base.isEmpty { lines.append("ReadWritePaths=\(place)") }
+      settings("ullage-audit.service", lines)
     }
     if user != "vmail" {
       commands += [
+        "mkdir -p /etc/tmpfiles.d",
         "echo 'd /var/lib/ullage 0750 \(user) - -' > /etc/tmpfiles.d/ullage.conf", "chown -R \(user) /var/lib/ullage",
         "sed -i 's/  vmail  /  \(user)  /' /etc/cron.d/ullage",
       ]
@@ -235,6 +239,12 @@ extension Migration {
     if let group, group != "vmail" {
       settings("ullaged-lookup.socket", ["[Socket]", "SocketGroup=\(group)"])
       commands.append("usermod -a -G \(group) ullage")
+    }
+    if !isUsualFile {
+      difference(
+        "ullage.cf",
+        "is not \(Ullage.configurationFile), the only one that the nightly audit and the lookup service of the package"
+          + " read: give their units ExecStart= lines with --config (systemctl edit)")
     }
     guard !commands.isEmpty else { return }
     plan.steps.append(

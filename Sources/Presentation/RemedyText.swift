@@ -19,8 +19,10 @@ package struct RemedyText: Sendable {
     case .recomputeAndAlign(let mailbox):
       "\(recompute(mailbox, placeholder)); if it comes back, make the IMAP server read the limit from the same database"
     case .run(let commands): line(commands)
-    case .runOrSet(let commands, let setting): "\(line(commands)), or \(Self.line(setting))"
-    case .set(let settings): settings.map(Self.line).joined(separator: ", and ")
+    case .runOrSet(let commands, let setting): "\(line(commands)), or \(set([setting]))"
+    case .set(let settings): set(settings)
+    case .append(let lines, let file, let commands):
+      ([Command.line(appending: lines, to: file)] + commands.map(\.line)).joined(separator: " && ")
     case .sql(let statement): statement
     case .advice(let sentence): sentence
     case .advise(let sentence, let commands): "\(sentence): \(line(commands))"
@@ -38,12 +40,15 @@ package struct RemedyText: Sendable {
   /// The command with the configuration file that it needs.
   private func configured(_ command: Command) -> Command {
     guard configurationFile != Ullage.configurationFile, command.words.first == "ullage",
-      !command.words.contains(where: { $0.hasPrefix("--config=") })
+      !command.words.contains(where: { $0.hasPrefix("--config=") || $0 == "migrate" })
     else { return command }
     var words = command.words
     words.insert("--config=\(configurationFile)", at: min(2, words.count))
     return Command(words: words)
   }
 
-  private static func line(_ setting: Remedy.Setting) -> String { "\(setting.name) = \(setting.value)" }
+  /// The last line with a name applies.
+  private func set(_ settings: [Remedy.Setting]) -> String {
+    Command.line(appending: settings.map { "\($0.name) = \($0.value)" }, to: configurationFile)
+  }
 }

@@ -31,33 +31,26 @@ package struct MasterService: Sendable, Equatable {
     isChrooted = words[4] == "-" ? nil : words[4] == "y"
     processLimit = Int64(words[6])
     command = words[7]
-    commandLine = words.dropFirst(7).map { $0.contains(" ") ? "{ \($0) }" : $0 }
+    commandLine = words.dropFirst(7).map(Self.word)
     read(words[8...])
   }
 
-  /// The command line with an attribute of pipe(8) set to `value`, for `postconf -F NAME/TYPE/command=`.
-  ///
-  /// - Parameter program: another program with its arguments; nil to keep it.
-  package func commandLine(setting attribute: String, to value: String, running program: [String]? = nil) -> String {
-    let assignment = "\(attribute)=\(value)"
-    var words = commandLine
+  /// The command line with attributes of pipe(8) set, and with another program and arguments, for
+  /// `postconf -F NAME/TYPE/command=`. Its options, `-o`, stay.
+  package func commandLine(setting attributes: [(name: String, value: String)], running program: [String]) -> String {
     // Everything after argv= belongs to the program.
-    let end = words.firstIndex { $0.hasPrefix("argv=") } ?? words.endIndex
-    let places = words[..<end].indices.filter { words[$0].hasPrefix("\(attribute)=") }
-    // Of an attribute that is there twice, nothing may stay: pipe(8) takes the last one, or all flags together.
-    for place in places.reversed() { words.remove(at: place) }
-    words.insert(assignment, at: places.first ?? end)
-    return (program.map { Self.replacing(words, $0) } ?? words).joined(separator: " ")
+    var words = Array(commandLine.prefix { !$0.hasPrefix("argv=") })
+    for (name, value) in attributes {
+      let places = words.indices.filter { words[$0].hasPrefix("\(name)=") }
+      // Of an attribute that is there twice, nothing may stay: pipe(8) takes the last one, or all flags together.
+      for place in places.reversed() { words.remove(at: place) }
+      words.insert("\(name)=\(value)", at: places.first ?? words.endIndex)
+    }
+    return (words + ["argv=\(program[0])"] + program.dropFirst().map(Self.word)).joined(separator: " ")
   }
 
-  /// The command line with another program and arguments.
-  package func commandLine(running program: [String]) -> String {
-    Self.replacing(commandLine, program).joined(separator: " ")
-  }
-
-  private static func replacing(_ words: [String], _ program: [String]) -> [String] {
-    words.prefix { !$0.hasPrefix("argv=") } + ["argv=\(program[0])"] + program.dropFirst()
-  }
+  /// A word of master.cf: with blanks it needs braces (master(5)).
+  package static func word(_ text: String) -> String { text.contains(" ") ? "{ \(text) }" : text }
 
   private mutating func read(_ words: ArraySlice<String>) {
     var rest = words

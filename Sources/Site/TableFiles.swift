@@ -36,21 +36,27 @@ package enum TableFiles {
     guard CurrentProcess.effectiveUser == 0, user.credentials.canAct else {
       return ([], [])
     }
-    return user.credentials.acting {
-      var directories: [String] = []
-      for name in names {
-        let parts = name.split(separator: "/").dropLast()
-        for count in parts.indices.map({ $0 + 1 }) {
-          let directory = "/" + parts.prefix(count).joined(separator: "/")
-          // Below a closed directory, permissions are unknown.
-          if let path = Path(directory.utf8), !isAllowed(.execution, to: path) {
-            if !directories.contains(directory) { directories.append(directory) }
-            break
-          }
-        }
-      }
-      let files = names.filter { name in Path(name.utf8).map { !isAllowed(.reading, to: $0) } ?? true }
-      return (files, directories)
+    let directories = names.flatMap { closedDirectories(above: $0, to: user) }
+    let files = user.credentials.acting {
+      names.filter { name in Path(name.utf8).map { !isAllowed(.reading, to: $0) } ?? true }
     }
+    return (files, directories.reduce(into: []) { if !$0.contains($1) { $0.append($1) } })
+  }
+
+  /// The directories above `name` that `user` may not enter. Below the first one that is so for certain, what not
+  /// everybody may enter counts, too.
+  package static func closedDirectories(above name: String, to user: User) -> [String] {
+    guard CurrentProcess.effectiveUser == 0, user.credentials.canAct else { return [] }
+    let parts = name.split(separator: "/").dropLast()
+    let all = parts.indices.map { "/" + parts.prefix($0 + 1).joined(separator: "/") }
+    let closed = user.credentials.acting {
+      all.firstIndex { name in Path(name.utf8).map { !isAllowed(.execution, to: $0) } ?? false }
+    }
+    guard let closed else { return [] }
+    return [all[closed]]
+      + all[(closed + 1)...].filter { name in
+        guard let path = Path(name.utf8) else { return false }
+        do { return try stat(path).permissions & 0o001 == 0 } catch { return false }
+      }
   }
 }

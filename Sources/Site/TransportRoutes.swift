@@ -112,7 +112,7 @@ package struct TransportRoutes: Sendable {
     // Skip comments and continuation lines; a transport without a colon must be the whole value.
     let name = old.replacing(".", with: "\\.")
     let edit = "s/^\\([^#[:space:]][^[:space:]]*[[:space:]]\\+\\)\(name)\\(:\\|[[:space:]]*$\\)/\\1\(new):/"
-    let command = Command("sed", "-i", edit, table.name.text)
+    let command = Command("sed", "-i", "--follow-symlinks", edit, table.name.text)
     return table.type == "texthash" ? [command] : [command, Command("postmap", table.text)]
   }
 }

@@ -78,6 +78,8 @@ struct ConfigurationCheckTests {
     #expect(check.found.findings.map(\.kind) == [.badConfiguration])
     #expect(
       check.found.findings.first?.remedy
-        == .advice("ullage migrate --from /etc/postfix, or write it: ullage.cf(5)"))
+        == .advise(
+          "let migrate write it, or write it as ullage.cf(5) says",
+          [Command("ullage", "migrate", "--from", "/etc/postfix", "--to", sandbox("none.cf"))]))
   }
 }

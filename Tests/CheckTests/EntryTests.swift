@@ -86,14 +86,14 @@ struct EntryTests {
     let program =
       "argv=/p --config=/x.cf --sender=${sender} --recipient=${recipient} --original-recipient=${original_recipient}"
       + " --queue-id=${queue_id} --size=${size}"
-    let found = ArgumentsCheck(try entry("flags=DORXhu user=a null_sender= ", program: program)).findings()
+    let found = ArgumentsCheck(try entry("flags=DORXhu user=nobody null_sender= ", program: program)).findings()
     #expect(
       Self.lines(found).filter { !$0.contains("reads /x.cf") } == [
         "warning flags flags= has D, which also bounces each message that has a Delivered-To: of its recipient",
-        "notice arguments --extension is not given",
+        "warning arguments --extension is not given",
       ])
     let service = try #require(try Self.remedied(found.first))
-    #expect(service.attributes == ["flags": "ORX", "user": "a", "null_sender": ""])
+    #expect(service.attributes == ["flags": "ORX", "user": "nobody", "null_sender": ""])
     #expect(service.program == ["/p", "--config=/x.cf"] + MasterEntry.arguments)
   }
 
@@ -121,14 +121,14 @@ struct EntryTests {
       (
         "--sender=${sender} --recipient=${user}",
         [
-          "notice arguments --original-recipient, --queue-id, --size are not given",
-          "notice arguments --extension is not given", "warning arguments --delivered-to is not given",
+          "warning arguments --original-recipient, --queue-id, --size are not given",
+          "warning arguments --extension is not given", "warning arguments --delivered-to is not given",
           "error arguments --recipient is ${user}, not ${recipient}",
         ]
       ),
       (
         "--sender=${recipient} --recipient=${recipient} --original-recipient=x --queue-id=x",
-        ["notice arguments --size is not given", "error arguments --sender is ${recipient}, not ${sender}"]
+        ["warning arguments --size is not given", "error arguments --sender is ${recipient}, not ${sender}"]
       ),
       (
         "--sender=${sender} --recipient=${recipient} --delivered-to=${user} --extension=${mailbox}",
@@ -176,7 +176,8 @@ struct EntryTests {
   func fields(fields: String, main: String, connections: Int64, lines: [String]) throws {
     let entry = try entry(
       fields: fields, main: main, settings: "virtual_minimum_uid = 1\ndelivery_time_limit = 290\n")
-    let found = Self.lines(EntryCheck(entry, connections: connections).findings())
+    let check = EntryCheck(entry, connections: connections)
+    let found = Self.lines(check.findings() + check.softBounceFindings())
     #expect(found.count == lines.count && zip(found, lines).allSatisfy { $0.hasPrefix($1) }, "\(found)")
   }
 
@@ -199,11 +200,36 @@ struct EntryTests {
     #expect(try Self.remedied(found.first)?.attributes["user"] == "vmail")
   }
 
+  @Test("What is printed as the process limit cures the finding")
+  func processLimit() throws {
+    for connections: Int64 in [20, 39, 3, 1] {
+      let found = EntryCheck(
+        try entry(settings: "virtual_minimum_uid = 1\n"), connections: connections
+      ).findings()
+      guard case .run(let commands)? = found.first?.remedy else {
+        Issue.record("no command")
+        continue
+      }
+      let limit = try #require(commands.first?.words.last?.split(separator: "=").last)
+      let again = EntryCheck(
+        try entry(fields: "- n n - \(limit)", settings: "virtual_minimum_uid = 1\n"), connections: connections)
+      #expect(connections == 1 || again.findings() == [], "\(limit) of \(connections)")
+    }
+  }
+
+  @Test("A configuration file with a blank in its name stays in braces")
+  func blankInName() throws {
+    let old = try entry(
+      "flags=DORX user=nobody null_sender= ", program: "argv=/p { --config=/etc/my mail.cf } --sender=$s")
+    let service = try #require(try Self.remedied(ArgumentsCheck(old).findings().first))
+    #expect(service.program == ["/p", "--config=/etc/my mail.cf"] + MasterEntry.arguments)
+  }
+
   @Test("soft_bounce of the entry is taken away there, that of main.cf there")
   func softBounce() throws {
     let own = EntryCheck(
       try entry("-o soft_bounce=yes \(Self.attributes)", settings: "virtual_minimum_uid = 1\n"), connections: nil
-    ).findings()
+    ).softBounceFindings()
     #expect(own.map(\.kind) == [.softBounce] && own.first?.subject.name.hasSuffix("master.cf, line 1") == true)
     guard case .run(let commands)? = own.first?.remedy else {
       Issue.record("no command")

@@ -39,11 +39,13 @@ struct PostfixCheckTests {
   func noEntry() throws {
     let findings = try findings(master: PostfixFiles.virtual)
     #expect(findings.lines == ["error no-entry no entry runs ullage-deliver"])
-    guard case .advice(let text)? = findings.first?.remedy else {
-      Issue.record("no advice")
+    guard case .run(let commands)? = findings.first?.remedy, let line = commands.first?.words.last else {
+      Issue.record("no commands")
       return
     }
-    #expect(text.hasPrefix("ullage migrate --from "))
+    #expect(commands.map { $0.words.first } == ["postconf", "postconf", "postfix"])
+    let entry = try #require(line.split(separator: "=", maxSplits: 1).last)
+    #expect(try self.findings(master: PostfixFiles.virtual + "\(entry)\n").lines == [])
   }
 
   @Test("Files that cannot be used are one finding that says why")
@@ -93,7 +95,9 @@ struct PostfixCheckTests {
       Issue.record("no command")
       return
     }
-    for command in commands { try TestSupport.Command.check(command.words) }
+    // No Postfix runs from these files.
+    #expect(commands.last?.words == ["postfix", "-c", sandbox("postfix"), "reload"])
+    for command in commands.dropLast() { try TestSupport.Command.check(command.words) }
     #expect(sandbox.text("transport") == "a.example ullage:\nb.example ullage:\nc.example ullage:\n")
     #expect(try self.findings(main: "transport_maps = texthash:\(sandbox("transport"))\n").lines == [])
   }

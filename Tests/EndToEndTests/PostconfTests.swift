@@ -89,7 +89,8 @@ struct PostconfTests {
       master: "a unix - n n - - pipe flags=O user=x -o { mydestination = a b } argv=/p --user=y { b c }\n")
     let service = try #require(try PostfixDirectory(files.path).master.services.first)
     try Command.check([
-      "postconf", "-c", files.path, "-F", "a/unix/command=\(service.commandLine(setting: "user", to: "vmail"))",
+      "postconf", "-c", files.path, "-F",
+      "a/unix/command=\(service.commandLine(setting: [("user", "vmail")], running: service.program))",
     ])
     let changed = try #require(try PostfixDirectory(files.path).master.services.first)
     #expect(changed.attributes == ["flags": "O", "user": "vmail"])

@@ -21,6 +21,6 @@ struct CommandTests {
     let commands = Command.grant("vmail", files: ["/a/b", "/a/c"], directories: ["/a"])
     #expect(commands.map(\.line) == ["setfacl -m u:vmail:x /a", "setfacl -m u:vmail:r /a/b /a/c"])
     #expect(Command.grant("vmail", files: [], directories: []) == [])
-    #expect(Command.start("a.socket", "a.service").line == "systemctl start a.socket a.service")
+    #expect(Command.enable("a.socket", "a.service").line == "systemctl enable --now a.socket a.service")
   }
 }

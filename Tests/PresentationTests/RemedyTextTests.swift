@@ -21,10 +21,18 @@ struct RemedyTextTests {
       ),
       (.run(.chown("vmail", "/m/a b"), .chmod("700", "/m/a b")), "chown vmail '/m/a b' && chmod 700 '/m/a b'"),
       (
-        .runOrSet([.start("ullaged-lookup.service")], .init("lookup_fallback", "yes")),
-        "systemctl start ullaged-lookup.service, or lookup_fallback = yes"
+        .runOrSet([.enable("ullaged-lookup.service")], .init("lookup_fallback", "yes")),
+        "systemctl enable --now ullaged-lookup.service, or printf '%s\\n' 'lookup_fallback = yes'"
+          + " >> /etc/ullage/ullage.cf"
       ),
-      (.set("virtual_trash_count", "yes"), "virtual_trash_count = yes"),
+      (
+        .set([.init("virtual_trash_count", "no"), .init("virtual_trash_name", ".Trash, .Spam")]),
+        "printf '%s\\n' 'virtual_trash_count = no' 'virtual_trash_name = .Trash, .Spam' >> /etc/ullage/ullage.cf"
+      ),
+      (
+        .append(["plugin {", "  a = b's", "}"], file: "/etc/d.conf", [Command("doveadm", "reload")]),
+        "printf '%s\\n' 'plugin {' '  a = b'\\''s' '}' >> /etc/d.conf && doveadm reload"
+      ),
       (.sql("CREATE INDEX ON t (a);"), "CREATE INDEX ON t (a);"),
       (.advice("correct the row"), "correct the row"),
       (.advise("create it", [Command("postmap", "hash:/m")]), "create it: postmap hash:/m"),
@@ -40,6 +48,9 @@ struct RemedyTextTests {
     #expect(
       Self.other.text(.run(Command("ullage", "audit", "--clean-tmp"), Command("postfix", "reload")))
         == "ullage audit '--config=/tmp/my cf' --clean-tmp && postfix reload")
+    #expect(Self.other.text(.set("a", "b")) == "printf '%s\\n' 'a = b' >> '/tmp/my cf'")
+    // It writes the file that --to names.
+    #expect(Self.other.text(.run(Command("ullage", "migrate", "--to", "/x"))) == "ullage migrate --to /x")
     #expect(Self.other.text(.run(Command("ullage", "check", "--config=/x"))) == "ullage check --config=/x")
   }
 

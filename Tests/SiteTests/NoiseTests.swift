@@ -43,7 +43,7 @@ struct NoiseTests {
     {
       let entry = Array("a unix - n n - - pipe ".utf8) + text + Array(" argv=/p x=1".utf8)
       let service = try #require(try MasterFile(parsing: entry).services.first)
-      let again = "a unix - n n - - \(service.commandLine(setting: "flags", to: "O"))"
+      let again = "a unix - n n - - \(service.commandLine(setting: [("flags", "O")], running: service.program))"
       let read = try #require(try MasterFile(parsing: Array(again.utf8)).services.first)
       #expect(read.attributes == service.attributes.merging(["flags": "O"]) { $1 }, "\(again)")
       #expect(read.program == service.program && read.overrides == service.overrides, "\(again)")

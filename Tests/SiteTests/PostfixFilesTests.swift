@@ -70,9 +70,12 @@ struct MasterFileTests {
   func setting() throws {
     let service = try #require(
       try services("a unix - n n - - pipe user=x argv=/p --user=y { b c }\n").first)
-    #expect(service.commandLine(setting: "user", to: "vmail") == "pipe user=vmail argv=/p --user=y { b c }")
-    #expect(service.commandLine(setting: "flags", to: "O") == "pipe user=x flags=O argv=/p --user=y { b c }")
-    #expect(service.commandLine(running: ["/q", "-z"]) == "pipe user=x argv=/q -z")
+    #expect(
+      service.commandLine(setting: [("user", "vmail")], running: ["/p", "--user=y", "b c"])
+        == "pipe user=vmail argv=/p --user=y { b c }")
+    #expect(
+      service.commandLine(setting: [("flags", "O"), ("null_sender", "")], running: ["/q", "-z"])
+        == "pipe user=x flags=O null_sender= argv=/q -z")
   }
 
   @Test("Of several services with a name, the last one that takes mail is the transport")
