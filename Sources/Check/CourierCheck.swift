@@ -56,7 +56,7 @@ struct CourierCheck {
     found.add(
       .warning, .trash, "IMAP_TRASHFOLDERNAME is \(folder), but Courier leaves out only .Trash", at: name,
       reason: "deleted messages count, and moving messages to the trash does not empty a full mailbox",
-      remedy: .advice("IMAP_TRASHFOLDERNAME=Trash"))
+      remedy: .append(["IMAP_TRASHFOLDERNAME=Trash"], file: name, [Command("systemctl", "restart", "courier-imap")]))
   }
 
   private mutating func checkBuild(_ name: String) throws(SystemError) {
@@ -71,7 +71,7 @@ struct CourierCheck {
         .warning, .trash,
         "this Courier was built --with-trashquota: it counts .Trash and messages flagged as deleted",
         at: program.text, reason: "each counts what the other leaves out, so the usage jumps",
-        remedy: .advice("virtual_trash_count = yes, and no maildir_count_profile"))
+        remedy: .set([.init("virtual_trash_count", "yes"), .init("maildir_count_profile", "maildir++")]))
     } else if !isUnusual {
       if !ours.contains(".Trash") {
         found.add(

@@ -51,7 +51,7 @@ struct DovecotCheck {
         .warning, .countProfile,
         "maildir_count_profile is \(settings.countingRule.profile.rawValue), but Dovecot runs here", at: name,
         reason: "each counts what the other leaves out, so the usage jumps",
-        remedy: .advice("maildir_count_profile = dovecot, or leave it out"))
+        remedy: .set("maildir_count_profile", "dovecot"))
     }
     if !found.hasTrouble(), dovecot.rulesBehindGap.isEmpty {
       found.good("Dovecot keeps maildirsize as Ullage does (\(name))")
@@ -77,20 +77,23 @@ struct DovecotCheck {
     let consequence =
       "it never writes maildirsize: messages deleted or moved by IMAP are not subtracted, so the usage is too"
       + " high until the nightly recount"
-    let remedy =
-      "Dovecot 2.3: mail_plugins = $mail_plugins quota, and plugin { quota = maildir:User quota }."
-      + " Dovecot 2.4: mail_plugins { quota = yes }, and quota \"User quota\" { driver = maildir }"
+    let lines =
+      dovecot.isNew
+      ? ["mail_plugins {", "  quota = yes", "}", "quota \"User quota\" {", "  driver = maildir", "}"]
+      : (dovecot.hasQuota ? [] : ["mail_plugins = $mail_plugins quota"])
+        + ["plugin {", "  quota = maildir:User quota", "}"]
+    let remedy = append(lines, name)
     guard dovecot.hasQuota else {
       return found.add(
         .warning, .quotaDriver, "Dovecot runs without its quota plugin", at: name, reason: consequence,
-        remedy: .advice(remedy))
+        remedy: remedy)
     }
     guard !dovecot.quotaDrivers.contains("maildir") else { return }
     let drivers = dovecot.quotaDrivers.joined(separator: ", ")
     found.add(
       .warning, .quotaDriver,
       drivers.isEmpty ? "Dovecot's quota plugin has no quota root" : "Dovecot's quota driver is \(drivers)", at: name,
-      reason: consequence, remedy: .advice(remedy))
+      reason: consequence, remedy: remedy)
   }
 
   private mutating func checkPlaces(_ dovecot: DovecotSettings, _ name: String) {
@@ -119,39 +122,53 @@ struct DovecotCheck {
 
   private mutating func checkTrash(_ dovecot: DovecotSettings, _ name: String) {
     guard dovecot.hasQuota, dovecot.quotaDrivers.contains("maildir") else { return }
-    let first = dovecot.firstMissingRule
-    let otherwise = ", or quota_rule2 where the userdb sets quota_rule"
-    for rule in dovecot.rulesBehindGap {
+    for rule in dovecot.rulesBehindGap.prefix(1) {
       found.add(
-        .notice, .trash, "\(rule) applies only where the userdb sets \(first)", at: name,
+        .notice, .trash, "\(rule) applies only where the userdb sets \(dovecot.firstMissingRule)", at: name,
         reason: "Dovecot 2.3 reads quota_rule, quota_rule2 and so on, and stops at the first that is missing",
-        remedy: .advice("unless the userdb sets it for every user, number the rules without a gap, from \(first) on"))
+        remedy: append(["plugin {"] + dovecot.rulesInGap.map { "  " + $0 } + ["}"], name))
     }
+    let jumps = "the last to count wins, so the usage jumps, and users see a different one than deliveries"
     let theirs = dovecot.uncountedFolders
     let ours = settings.countingRule.uncountedFolders.map { String(decoding: $0, as: UTF8.self) }
-    for folder in ours where !theirs.contains(folder) {
-      let mailbox = folder.dropFirst()
+    let onlyOurs = ours.filter { !theirs.contains($0) }
+    if !onlyOurs.isEmpty {
+      let mailboxes = onlyOurs.map { dovecot.mailbox(inDirectory: $0) }
+      let lines =
+        dovecot.isNew
+        ? ["namespace inbox {"] + mailboxes.flatMap { ["  mailbox \"\($0)\" {", "    quota_ignore = yes", "  }"] } + [
+          "}"
+        ]
+        : ["plugin {"] + dovecot.rules(ignoring: mailboxes).map { "  " + $0 } + ["}"]
       found.add(
-        .warning, .trash, "\(folder) does not count here, but counts for Dovecot", at: name,
-        reason: "the last to count wins, so the usage jumps, and users see a different one than deliveries",
-        remedy: .advice(
-          "Dovecot 2.3: plugin { \(first) = \(mailbox):ignore }\(first == "quota_rule" ? otherwise : "")."
-            + " Dovecot 2.4: mailbox \(mailbox) { quota_ignore = yes }. Or virtual_trash_count = yes here"))
+        .warning, .trash, "\(Self.list(onlyOurs)) not count here, but for Dovecot", at: name, reason: jumps,
+        remedy: append(lines, name))
+    }
+    let onlyTheirs = theirs.filter { !ours.contains($0) }
+    if !onlyTheirs.isEmpty {
+      found.add(
+        .warning, .trash, "\(Self.list(onlyTheirs)) not count for Dovecot, but here", at: name, reason: jumps,
+        remedy: .set([
+          .init("virtual_trash_count", "no"),
+          .init("virtual_trash_name", (ours + onlyTheirs).joined(separator: ", ")),
+        ]))
     }
     for parent in dovecot.uncountedParents where !settings.countingRule.leavesOutSubfolders {
       found.add(
-        .warning, .trash, "folders below \(parent) count here, but not for Dovecot", at: name,
-        reason: "the last to count wins, so the usage jumps, and users see a different one than deliveries",
-        remedy: .set("virtual_trash_subfolders", "yes"))
+        .warning, .trash, "folders below \(parent) count here, but not for Dovecot", at: name, reason: jumps,
+        remedy: (ours + theirs).contains(parent)
+          ? .set("virtual_trash_subfolders", "yes")
+          : .advice("leave \(parent) itself out in Dovecot, too, or neither: here subfolders follow their folder"))
     }
-    for folder in theirs where !ours.contains(folder) {
-      found.add(
-        .warning, .trash, "\(folder) counts here, but not for Dovecot", at: name,
-        reason: "the last to count wins, so the usage jumps, and users see a different one than deliveries",
-        remedy: .set([
-          .init("virtual_trash_count", "no"),
-          .init("virtual_trash_name", (ours + [folder]).joined(separator: ", ")),
-        ]))
-    }
+  }
+
+  /// `.Trash does`, `.Trash and .Spam do`
+  private static func list(_ folders: [String]) -> String {
+    "\(folders.joined(separator: " and ")) \(folders.count == 1 ? "does" : "do")"
+  }
+
+  /// Lines at the end of Dovecot's main file: the last setting of a name applies.
+  private func append(_ lines: [String], _ name: String) -> Remedy {
+    .append(lines, file: name, [Command("doveadm", "reload")])
   }
 }

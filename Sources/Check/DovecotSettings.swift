@@ -132,8 +132,48 @@ package struct DovecotSettings {
     let prefixes = values { $0.hasPrefix("namespace") && $0.hasSuffix("/prefix") }.map(\.value).filter { !$0.isEmpty }
     return (old + new).map { folder in
       let plain = prefixes.first { folder.hasPrefix($0) }.map { String(folder.dropFirst($0.count)) } ?? folder
-      return "." + plain.replacing("/", with: ".")
+      return "." + ModifiedUTF7.encode(plain.replacing(separator, with: "."))
     }
+  }
+
+  /// A setting of the namespace with the inbox, or of the only one that says anything about it.
+  private func inboxSetting(_ name: String) -> String? {
+    let blocks = values { $0.hasPrefix("namespace ") && $0.hasSuffix("/inbox") }.filter { $0.value == "yes" }
+      .map { $0.name.dropLast("inbox".count) }
+    return values { entry in
+      entry.hasSuffix("/\(name)") && blocks.contains { entry.hasPrefix($0) }
+    }.last { !$0.value.isEmpty }?.value
+  }
+
+  /// Between the levels of a mailbox's name.
+  private var separator: String { inboxSetting("separator") ?? "." }
+
+  /// Dovecot's name for the mailbox in a directory such as `.Trash.Old`: with the namespace's prefix and separator, and
+  /// not in modified UTF-7.
+  func mailbox(inDirectory directory: String) -> String {
+    let name = directory.dropFirst()
+    return (inboxSetting("prefix") ?? "")
+      + (ModifiedUTF7.decode(String(name)) ?? String(name)).replacing(".", with: separator)
+  }
+
+  /// Dovecot 2.4's syntax.
+  var isNew: Bool { self["dovecot_config_version"] != nil }
+
+  /// Lines for `plugin { }` of 2.3 that leave `mailboxes` out of the quota, with or without a `quota_rule` from the
+  /// userdb, which takes the place of the first rule.
+  func rules(ignoring mailboxes: [String]) -> [String] {
+    let isFirst = firstMissingNumber == 1
+    var numbers = (1...).lazy.filter { !ruleNumbers.contains($0) }.makeIterator()
+    return (mailboxes + (isFirst ? mailboxes.prefix(1) : [])).map { mailbox in
+      "\(Self.rule(numbers.next() ?? 1)) = \(mailbox):ignore"
+    }
+  }
+
+  /// Lines that put the rules behind a gap before it, too.
+  var rulesInGap: [String] {
+    let behind = values { name in rulesBehindGap.contains { name == "plugin/\($0)" } }.map(\.value)
+    var numbers = (1...).lazy.filter { !ruleNumbers.contains($0) }.makeIterator()
+    return behind.prefix(1).map { "\(Self.rule(numbers.next() ?? 1)) = \($0)" }
   }
 }
 

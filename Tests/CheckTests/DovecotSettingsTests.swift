@@ -73,6 +73,10 @@ struct DovecotSettingsTests {
           quota_rule3 = Sent:storage=+10M
           quota_warning = storage=95%% quota-warning 95 %u
         }
+        namespace inbox {
+          inbox = yes
+          separator = /
+        }
         protocol imap {
           mail_plugins = " quota imap_quota"
         }

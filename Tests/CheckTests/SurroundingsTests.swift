@@ -107,7 +107,15 @@ struct SurroundingsTests {
     let findings = CourierCheck(settings: settings, directory: sandbox("courier")).findings()
     let found = findings.filter { $0.evidence.hasPrefix("IMAP_TRASHFOLDERNAME") }
     #expect(found.count == (isWrong ? 1 : 0), "\(findings.lines)")
-    if isWrong { #expect(found.first?.remedy == .advice("IMAP_TRASHFOLDERNAME=Trash")) }
+    guard isWrong else { return }
+    guard case .append(let lines, let file, _)? = found.first?.remedy else {
+      Issue.record("no lines")
+      return
+    }
+    try TestSupport.Command.check(["sh", "-ec", Command.line(appending: lines, to: file)])
+    try TestSupport.Command.check(["touch", "-d", "-1 hour", sandbox("courier/imapd")])
+    let again = CourierCheck(settings: settings, directory: sandbox("courier")).findings()
+    #expect(!again.contains { $0.evidence.hasPrefix("IMAP_TRASHFOLDERNAME") })
   }
 
   @Test("On a local file system locks work and directories are synced")

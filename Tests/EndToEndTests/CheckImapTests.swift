@@ -72,6 +72,74 @@ final class CheckImapTests: CheckFixture {
     #expect(try check("--dovecot=\(host.sandbox("dovecot.conf"))").output.contains("doveconf -n: "))
   }
 
+  /// Runs every remedy about the IMAP server, in the order of the report, and returns what is found then.
+  private func cured(_ file: String, _ configuration: String = "") throws -> [[String: String]] {
+    func found() throws -> [[String: String]] {
+      let ending = try check("--dovecot=\(file)")
+      #expect(!ending.output.contains("doveconf -n:"), "\(ending)")
+      return try ending.records.filter { $0["area"] == "imap" && $0["kind"] != "not-checked" }
+    }
+    try configure(configuration)
+    #expect(try !found().isEmpty)
+    // A quota driver that begins to work may show what else is wrong.
+    for _ in 0..<2 {
+      for finding in try found() {
+        // No Dovecot runs that could read it.
+        let command = try #require(finding["remedy"]?.components(separatedBy: " && doveadm reload").first)
+        try Command.check(["sh", "-ec", command])
+      }
+      try Command.check(["touch", "-d", "1 hour ago", host.sandbox("ullage.cf"), file])
+    }
+    return try found()
+  }
+
+  @Test(
+    "Dovecot: what is printed can be pasted, and the real doveconf shows that it cures",
+    arguments: [
+      ("", ""), ("mail_plugins = quota\n", ""), ("mail_plugins = quota\nplugin {\n  quota = count:User quota\n}\n", ""),
+      (right + "}\n", ""), (right + "  quota_rule = *:storage=1G\n}\n", "virtual_trash_name = .Trash, .Spam"),
+      (right + "  quota_rule2 = Trash:ignore\n}\n", ""), (right + "  quota_rule3 = Spam:ignore\n}\n", ""),
+      (right + "  quota_rule = Trash:ignore\n  quota_rule2 = Spam:ignore\n  quota_rule3 = Junk:ignore\n}\n", ""),
+      (right + "  quota_rule = Trash:ignore\n  quota_rule2 = Trash.*:ignore\n}\n", ""),
+      (right + "  quota_rule = Trash:ignore\n}\n", "maildir_count_profile = courier"),
+    ])
+  func cures(settings: String, configuration: String) throws {
+    let file = host.sandbox("dovecot.conf")
+    try host.sandbox.write(
+      "dovecot.conf", "ssl = no\nprotocols = imap\nmail_location = maildir:~/Maildir\n" + settings, mode: 0o644)
+    #expect(try cured(file, configuration) == [], "\(host.sandbox.text("dovecot.conf") ?? "")")
+  }
+
+  private static let right = "mail_plugins = quota\nplugin {\n  quota = maildir:User quota\n"
+
+  @Test(
+    "Dovecot: after the cure the real Dovecot counts as Ullage does, with prefixes, separators and names that are not ASCII",
+    arguments: [
+      ("separator = .", [".Trash"]), ("separator = /", [".Trash", ".Archive.Old"]),
+      ("prefix = INBOX.\n  separator = .", [".Trash", ".Gel&APY-scht"]), ("separator = .", [".Gel&APY-scht.R&-D"]),
+    ])
+  func sameCount(namespace: String, folders: [String]) throws {
+    let dovecot = try Dovecot(host)
+    let file = host.sandbox("dovecot.conf")
+    let text = try #require(host.sandbox.text("dovecot.conf"))
+    try host.sandbox.write(
+      "dovecot.conf", "protocols = imap\n" + text.replacing("separator = .", with: namespace), mode: 0o644)
+    let names = "virtual_trash_name = \(folders.joined(separator: ", "))"
+    #expect(try cured(file, names) == [], "\(host.sandbox.text("dovecot.conf") ?? "")")
+    try host.makeMaildir()
+    try host.store("a,S=100:2,S", bytes: 100)
+    for folder in folders + [".Kept"] {
+      try host.sandbox.makeMaildir("\(host.maildir)/\(folder)")
+      try host.sandbox.write("\(host.maildir)/\(folder)/maildirfolder", "")
+      try host.store("b,S=30:2,S", bytes: 30, folder: folder)
+    }
+    try dovecot.recalculate("example.org/you")
+    let own = try host.ullage(
+      "recompute", "--dry-run", "--maildir", host.sandbox(host.maildir), "--format=jsonl", asMailUser: false)
+    #expect(
+      try own.records.first?["counted_bytes"] == "130" && host.ledgerTotal == [130, 2], "\(own) \(host.ledger ?? "")")
+  }
+
   @Test("Courier: trash folder, build option (shown by its own maildirmake) and counting profile")
   func courier() throws {
     let right = "IMAP_TRASHFOLDERNAME=Trash\nIMAP_EMPTYTRASH=Trash:7\n"
