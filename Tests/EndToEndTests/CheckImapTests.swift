@@ -113,7 +113,7 @@ final class CheckImapTests: CheckFixture {
   private static let right = "mail_plugins = quota\nplugin {\n  quota = maildir:User quota\n"
 
   @Test(
-    "Dovecot: after the cure the real Dovecot counts as Ullage does, with prefixes, separators and names that are not ASCII",
+    "Dovecot: after the cure both count alike, with prefixes, separators and names that are not ASCII",
     arguments: [
       ("separator = .", [".Trash"]), ("separator = /", [".Trash", ".Archive.Old"]),
       ("prefix = INBOX.\n  separator = .", [".Trash", ".Gel&APY-scht"]), ("separator = .", [".Gel&APY-scht.R&-D"]),
