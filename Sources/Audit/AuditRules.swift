@@ -177,7 +177,7 @@ private struct MailboxFinder {
     case .unlimited:
       return finding(
         .warning, .limitNotEnforced, "maildirsize says there is no limit, but it is \(Self.text(row.limit))",
-        reason: "VDA wrote it when there was no limit, or the IMAP server has none", remedy: recompute,
+        reason: "it was written when there was no limit, or the IMAP server has none", remedy: recompute,
         isRepaired: isRepaired)
     case .unreadable where !report.rightsFaults.isEmpty: return nil
     // Its files are named `S=0`, so a count yields this total.

@@ -80,7 +80,7 @@ package final class AuditRun {
       self.state.address = visit.position?.address
     }
     guard Interruption.received == 0 else { return }
-    try walk?.advance(to: nil) { try self.note(self.orphan($0), listener) }
+    try walk?.advance(to: nil) { try self.note(orphan: $0, listener) }
     for problem in walk?.problems ?? [] { try note(notAudited: problem, listener) }
   }
 
@@ -91,7 +91,7 @@ package final class AuditRun {
       if path == state.directory {
         try note(.sharedPath(visit.row, with: lastName), listener)
       } else if state.directory.lexicographicallyPrecedes(path) {
-        try walk?.advance(to: path) { try self.note(self.orphan($0), listener) }
+        try walk?.advance(to: path) { try self.note(orphan: $0, listener) }
         state.directory = path
         lastName = visit.row.name
       }
@@ -101,10 +101,16 @@ package final class AuditRun {
     if case .failed(let text) = visit.report.state { try note(notAudited: "\(visit.row.name): \(text)", listener) }
   }
 
+  /// The Maildir of a mailbox that is switched off, of someone on leave for instance, is no orphan.
+  private func note(orphan path: [UInt8], _ listener: Listener) throws {
+    guard !sweep.isInactive(path: path) else { return }
+    try note(orphan(path), listener)
+  }
+
   /// A Maildir to which no row of the list leads. Its removal is advised only if nothing shows that it is used.
   private func orphan(_ path: [UInt8]) -> Finding {
     let name = displayText(path)
-    var (reason, advice) = ("its mailbox was removed, or is not active", "remove it if it is no longer needed")
+    var (reason, advice) = ("its mailbox was removed from the list", "remove it if it is no longer needed")
     if repeatsBase {
       reason = "paths in the list begin with virtual_mailbox_base, so this may be where a listed mailbox should be"
       advice = "keep it, and correct those paths"

@@ -256,6 +256,14 @@ struct MailboxCheck {
         strangers.map { Command("chown", "-R", user.name, $0.path.text) }))
   }
 
+  /// One command for all mailboxes with a finding.
+  private static func forAll(_ remedy: Remedy?) -> Remedy? {
+    switch remedy {
+    case .recompute?, .recomputeAgain?, .recomputeAndAlign?: .run(Command("ullage", "recompute", "--all"))
+    default: remedy
+    }
+  }
+
   /// What an audit would find, as far as it concerns the setup: one finding per kind.
   private mutating func add(_ findings: [Finding], of seen: Int) {
     let kinds: [(FindingKind, FindingKind, String)] = [
@@ -281,7 +289,8 @@ struct MailboxCheck {
       let others = some.count > 1 ? " (and \(some.count - 1) more of \(seen) mailboxes)" : ""
       found.add(
         worst.severity, ownKind, worst.evidence + others, at: worst.subject.name,
-        reason: worst.reason.isEmpty ? reason : "\(reason). Likely: \(worst.reason)", remedy: worst.remedy)
+        reason: worst.reason.isEmpty ? reason : "\(reason). Likely: \(worst.reason)",
+        remedy: some.count > 1 ? Self.forAll(worst.remedy) : worst.remedy)
     }
   }
 }

@@ -66,7 +66,12 @@ struct TableCheck {
     } else {
       ask(table, parameter)
     }
-    if !found.hasTrouble(since: count) { found.good("\(table.text) answers for \(parameter.rawValue)") }
+    if !found.hasTrouble(since: count) { found.good("\(table.text) answers for \(parameter.rawValue)\(asWhom)") }
+  }
+
+  /// Root may read what the mail user may not.
+  private var asWhom: String {
+    site.user == nil && CurrentProcess.effectiveUser == 0 ? ", asked as root: the mail user is not known yet" : ""
   }
 
   private func open(_ table: TableReference) throws(TableError) {
@@ -267,6 +272,19 @@ struct TableCheck {
 
   private static let startService = Command.enable("ullaged-lookup.socket", "ullaged-lookup.service")
 
+  /// A service that still has an older ullage.cf gives no answer to a parameter that was set since.
+  private mutating func checkService(_ parameter: Parameter, _ lookup: AddressLookup) {
+    do {
+      let query = AddressQuery(Self.sample, until: Deadline(secondsFromNow: Self.timeLimit))
+      _ = try site.actingAsUser { () throws(TableError) in try lookup.value(of: parameter, for: query) }
+    } catch {
+      guard error.isAnswer, error.kind == .configuration, lookup.serviceFailure == nil else { return }
+      found.add(
+        .error, .lookupService, error.shown, at: parameter.rawValue, reason: "the service has an older ullage.cf",
+        remedy: .run(Command("systemctl", "reload", "ullaged-lookup")))
+    }
+  }
+
   /// The package's units know the usual socket and configuration only.
   private func isPackaged(_ socket: [UInt8]) -> Bool {
     socket == Array("/run/ullage/lookup".utf8) && site.configurationFile == Ullage.configurationFile
@@ -296,6 +314,9 @@ struct TableCheck {
       return found.add(
         .error, .lookupService, error.shown, at: "lookup_socket", reason: "mail is deferred until it answers",
         remedy: serviceRemedy(error, socket))
+    }
+    for parameter in Parameter.tables where parameter != .virtual_mailbox_maps {
+      if !settings.tables(parameter).isEmpty { checkService(parameter, lookup) }
     }
     if let failure = lookup.serviceFailure {
       found.add(

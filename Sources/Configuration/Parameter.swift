@@ -59,6 +59,8 @@ package enum Parameter: String, CaseIterable, Sendable {
   case mailbox_list_database
   /// The query for all mailboxes: address, path, limit in bytes and, optionally, largest number of messages.
   case mailbox_list_query
+  /// Lists the mailboxes that are switched off: two columns, the address and the path.
+  case mailbox_inactive_query
   /// The socket of the lookup service; if empty, the tables are queried directly.
   case lookup_socket
   /// Whether the tables are queried directly while the lookup service does not answer.
@@ -137,6 +139,7 @@ package enum Parameter: String, CaseIterable, Sendable {
     case .mailbox_base_may_be_empty: Definition(.yesNo, "no")
     case .mailbox_list_database: Definition(.text, "")
     case .mailbox_list_query: Definition(.text, "SELECT username, maildir, quota FROM mailbox WHERE active")
+    case .mailbox_inactive_query: Definition(.text, "")
     case .lookup_socket: Definition(.path, "")
     case .lookup_fallback: Definition(.yesNo, "no")
     case .lookup_connections: Definition(.integer(1...100), "4")

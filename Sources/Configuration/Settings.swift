@@ -25,6 +25,8 @@ package struct Settings: Sendable {
   /// The table whose database has the list of mailboxes, nil if no table is in PostgreSQL.
   package let listDatabase: TableReference?
   package let listQuery: [UInt8]
+  /// Lists the mailboxes that are switched off; empty if that is unknown.
+  package let inactiveQuery: [UInt8]
   package let lookupService: LookupServiceSettings
   /// Seconds.
   package let deliveryTimeLimit: Int64
@@ -65,6 +67,7 @@ package struct Settings: Sendable {
     setsRecipientDelimiter = file.line(of: .recipient_delimiter) != nil
     listDatabase = try Self.listDatabase(file, tables[.virtual_mailbox_maps] ?? [])
     listQuery = try file.value(of: .mailbox_list_query)
+    inactiveQuery = try Self.inactiveQuery(file, listQuery)
     lookupService = try LookupServiceSettings(file)
     deliveryTimeLimit = try file.seconds(.delivery_time_limit)
     recountTimeLimit = try file.seconds(.recount_time_limit)
@@ -110,6 +113,15 @@ package struct Settings: Sendable {
       }
     }
     return folders.filter { !$0.isEmpty }
+  }
+
+  /// By default that of PostfixAdmin, if the list is its own, too.
+  private static func inactiveQuery(
+    _ file: ConfigurationFile, _ listQuery: [UInt8]
+  ) throws(ConfigurationError) -> [UInt8] {
+    let query = try file.value(of: .mailbox_inactive_query)
+    let isUsual = listQuery.elementsEqual(Parameter.mailbox_list_query.definition.defaultText.utf8)
+    return query.isEmpty && isUsual ? Array("SELECT username, maildir FROM mailbox WHERE NOT active".utf8) : query
   }
 
   private static func listDatabase(

@@ -10,6 +10,8 @@ package enum DriftCause: Equatable, Sendable {
   case trashedMessages
   /// The difference is exactly the messages in the trash.
   case trash
+  /// The difference is exactly the messages without a size in their names.
+  case unsized
   /// Lines that are torn or in another format.
   case damaged(LedgerFault)
   /// Another program or a backup put the file there: entries of writers with the old one open are lost.
@@ -22,6 +24,7 @@ package enum DriftCause: Equatable, Sendable {
     case .profile(let profile): "profile:\(profile.rawValue)"
     case .trashedMessages: "trashed-messages"
     case .trash: "trash"
+    case .unsized: "unsized-messages"
     case .damaged: "damaged-lines"
     case .replaced: "replaced-file"
     case .unknown: "unknown"
@@ -34,6 +37,7 @@ package enum DriftCause: Equatable, Sendable {
     case .profile(let profile): "exactly what \(profile.rawValue) counts; see maildir_count_profile"
     case .trashedMessages: "exactly the messages with flag T, which Courier leaves out"
     case .trash: "exactly the messages in the trash; see virtual_trash_count"
+    case .unsized: "exactly the messages without a size in their names: virtual(8) or another program delivered them"
     case .damaged(let fault): "maildirsize was \(fault.phrase)"
     case .replaced:
       "entries are missing: another program or a backup replaced maildirsize, or virtual(8) delivered"
@@ -69,7 +73,9 @@ extension CountingRule {
     trashed.countsTrashed.toggle()
     var trash = self
     trash.uncountedFolders = uncountedFolders.isEmpty ? [Array(".Trash".utf8)] : []
-    var found: [(CountingRule, DriftCause)] = [(trashed, .trashedMessages), (trash, .trash)]
+    var sized = self
+    sized.countsUnsized = false
+    var found: [(CountingRule, DriftCause)] = [(trashed, .trashedMessages), (trash, .trash), (sized, .unsized)]
     for profile in CountingProfile.allCases where profile != self.profile {
       for folders in [uncountedFolders, trash.uncountedFolders] {
         let rule = CountingRule(

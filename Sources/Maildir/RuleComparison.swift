@@ -112,6 +112,7 @@ extension CountingRule {
     guard profile.countsEveryKind || kind == .regular || kind == .unknown || kind == .symlink && profile == .vda
     else { return nil }
     let bytes = profile.size(in: name)
+    guard bytes != nil || countsUnsized else { return nil }
     if let bytes, kind != .unknown || profile.countsEveryKind { return bytes }
     guard let status = try status(profile.followsSymlinks) else { return nil }
     guard profile.countsEveryKind || status.kind == .regular else { return nil }

@@ -42,7 +42,7 @@ package struct StatusPrinter {
     var table = TextTable(
       [
         ("MAILBOX", .left), ("USED", .right), ("LIMIT", .right), ("", .left), ("%", .right), ("MESSAGES", .right),
-        ("LIMIT FROM", .left), ("LAST CHANGE", .right), ("", .left),
+        ("LIMIT FROM", .left), ("LAST CHANGE", .right), ("REMARK", .left),
       ], style: style)
     for line in lines { try output.write(table.add(cells(line))) }
     try output.write(table.flush())

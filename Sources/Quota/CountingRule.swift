@@ -9,6 +9,8 @@ package struct CountingRule: Equatable, Sendable {
   package var leavesOutSubfolders: Bool
   /// Whether messages with the flag T count.
   package var countsTrashed: Bool
+  /// Whether messages without a size in their names count.
+  package var countsUnsized = true
   /// Whether only `new/` and `cur/` of the Maildir itself count.
   package let inboxOnly: Bool
 

@@ -13,7 +13,8 @@ package enum LedgerFault: String, Error, Sendable, CaseIterable {
   case badHeader = "bad-header"
   case badEntry = "bad-entry"
   case lopsided = "bytes-without-messages"
-  /// The header says "no limit" although there is one: VDA invented the totals of such files.
+  /// The header says "no limit" although there is one: VDA invents the totals of such files, and others may not keep
+  /// them.
   case unlimited = "headed-unlimited"
 
   /// The phrase that follows "maildirsize is" in a report.
@@ -33,7 +34,7 @@ package enum LedgerFault: String, Error, Sendable, CaseIterable {
     case .overflow: "broken, with numbers that are too large"
     case .negative: "broken, with a negative total"
     case .lopsided: "broken, with bytes but no messages or the other way round"
-    case .unlimited: "headed as unlimited, with totals that VDA made up"
+    case .unlimited: "headed as unlimited, with totals that were not kept"
     }
   }
 }

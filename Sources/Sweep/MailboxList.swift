@@ -103,6 +103,23 @@ package final class MailboxList {
     return !rows.isEmpty
   }
 
+  /// The mailbox that is switched off and has this path, or this address; nil if there is none, or that is unknown.
+  ///
+  /// - Parameter path: relative to the base, with the suffix and with a slash at its end.
+  package func inactiveMailbox(path: [UInt8]? = nil, address: [UInt8]? = nil) throws(TableError) -> [UInt8]? {
+    guard !settings.inactiveQuery.isEmpty else { return nil }
+    let rows = try ask { connection throws(PostgresError) in
+      var conditions: [SQLText] = []
+      if let path { conditions.append("\(try order(connection)) = \(try SQLText.quoted(path, for: connection))") }
+      if let address {
+        conditions.append("lower(address::text) = lower(\(try SQLText.quoted(address, for: connection)))")
+      }
+      return Self.statement(
+        "SELECT address", from: settings.inactiveQuery, "(address, path)", where: conditions, "LIMIT 1")
+    }
+    return rows.first.map { $0.first.flatMap { $0 } ?? [] }
+  }
+
   private func ask(
     _ statement: (PostgresConnection) throws(PostgresError) -> SQLText
   ) throws(TableError) -> PostgresConnection.Rows {
@@ -137,10 +154,16 @@ package final class MailboxList {
   }
 
   private func statement(_ select: SQLText, where conditions: [SQLText], _ rest: SQLText) -> SQLText {
-    var query = settings.listQuery
+    Self.statement(select, from: settings.listQuery, "(address, path, quota)", where: conditions, rest)
+  }
+
+  private static func statement(
+    _ select: SQLText, from query: [UInt8], _ columns: SQLText, where conditions: [SQLText], _ rest: SQLText
+  ) -> SQLText {
+    var query = query
     while let last = query.last, last == UInt8(ascii: ";") || last == UInt8(ascii: " ") { query.removeLast() }
     let condition = conditions.reduce(SQLText("")) { $0.bytes.isEmpty ? "WHERE \($1)" : "\($0) AND \($1)" }
-    return "\(select) FROM (\(SQLText(query))) AS list (address, path, quota) \(condition) \(rest)"
+    return "\(select) FROM (\(SQLText(query))) AS list \(columns) \(condition) \(rest)"
   }
 
   private func conditions(_ connection: PostgresConnection) throws(PostgresError) -> [SQLText] {

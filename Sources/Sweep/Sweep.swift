@@ -50,6 +50,8 @@ package final class Sweep {
 
   /// Addresses that have no mailbox.
   package private(set) var unknownAddresses: [String] = []
+  /// Those among them that belong to a mailbox that is switched off.
+  package private(set) var inactiveAddresses: Set<String> = []
   /// Why the lookup service was skipped, nil when it was not.
   package private(set) var serviceFailure: String?
 
@@ -90,6 +92,11 @@ package final class Sweep {
   /// The addresses that are listed more than once, at most a thousand.
   package func repeatedAddresses() throws -> [(address: [UInt8], count: Int64)] {
     try list?.repeatedAddresses() ?? []
+  }
+
+  /// Whether a Maildir that no listed mailbox has belongs to one that is switched off. False if that is unknown.
+  package func isInactive(path: [UInt8]) -> Bool {
+    do { return try list?.inactiveMailbox(path: path) != nil } catch { return false }
   }
 
   /// Whether paths in the list begin with the base, to which they should be relative.
@@ -137,6 +144,7 @@ package final class Sweep {
       do throws(MailboxError) {
         let query = AddressQuery(bytes, until: Deadline(secondsFromNow: 20))
         guard let mailbox = try lookup.mailbox(of: query, for: nil) else {
+          if Self.isInactive(bytes, settings) { inactiveAddresses.insert(address) }
           unknownAddresses.append(address)
           continue
         }
@@ -151,6 +159,13 @@ package final class Sweep {
       }
     }
     serviceFailure = lookup.serviceFailure
+  }
+
+  private static func isInactive(_ address: [UInt8], _ settings: Settings) -> Bool {
+    guard settings.listDatabase != nil else { return false }
+    do { return try MailboxList(settings, waiting: nil).inactiveMailbox(address: address) != nil } catch {
+      return false
+    }
   }
 
   private static func job(

@@ -188,6 +188,7 @@ extension DriftCause: WireValue {
     case .damaged(let fault):
       wire.write(5)
       wire.write(fault)
+    case .unsized: wire.write(6)
     }
   }
 
@@ -198,6 +199,7 @@ extension DriftCause: WireValue {
     case 3: self = .replaced
     case 4: self = .profile(wire.value())
     case 5: self = .damaged(wire.value())
+    case 6: self = .unsized
     default: self = .unknown
     }
   }

@@ -188,7 +188,9 @@ struct AuditCommand: ParsableCommand {
       say("\(state ?? "") is from another version of ullage; starting a new audit")
       return nil
     case .interrupted(let begun):
-      say("continuing the audit that was interrupted after \(begun.mailboxes) mailboxes; see \(state ?? "")")
+      if begun.mailboxes > 0 {
+        say("continuing the audit that was interrupted after \(begun.mailboxes) mailboxes; see \(state ?? "")")
+      }
       return begun
     }
   }

@@ -40,7 +40,10 @@ extension ParsableCommand {
       StandardStream.writeError("ullage: warning: queried without the lookup service: \(failure)\n")
     }
     for address in sweep.unknownAddresses {
-      say("\(address): no such mailbox; ullage map shows which table was queried")
+      say(
+        sweep.inactiveAddresses.contains(address)
+          ? "\(address): its mailbox is switched off, and receives no mail"
+          : "\(address): no such mailbox; ullage map shows which table was queried")
     }
   }
 }

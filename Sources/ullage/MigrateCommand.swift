@@ -15,14 +15,14 @@ struct MigrateCommand: ParsableCommand {
     commandName: "migrate",
     abstract: "Make ullage.cf from a Postfix that was configured for VDA.",
     usage: """
-      ullage migrate --from DIR [--to FILE] [--dry-run] [OPTIONS]
+      ullage migrate [--from DIR] [--to FILE] [--dry-run] [OPTIONS]
       """,
     discussion: """
       Writes the configuration file, and prints what changed on the way, what will be different, and the commands for \
       Postfix with the way back. Postfix's own files are read and never written.
 
       EXAMPLES:
-        ullage migrate --from /etc/postfix --dry-run
+        ullage migrate --dry-run
         ullage migrate --from /etc/postfix
 
       EXIT STATUS: 0 done, 1 done, but something has to be solved before mail can flow, 64 usage error, 78 nothing was \
@@ -30,7 +30,7 @@ struct MigrateCommand: ParsableCommand {
       """)
 
   @Option(help: ArgumentHelp("The directory with main.cf and master.cf.", valueName: "dir"))
-  var from: String
+  var from = PostfixDirectory.usual
 
   @Option(
     name: .customLong("to"),
@@ -58,7 +58,6 @@ struct MigrateCommand: ParsableCommand {
 
   func run() throws {
     try perform {
-      // Root's environment does not apply to deliveries.
       let plan: MigrationPlan
       do {
         let postfix = try PostfixDirectory(from)

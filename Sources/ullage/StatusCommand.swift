@@ -15,13 +15,16 @@ struct StatusCommand: ParsableCommand {
     commandName: "status",
     abstract: "Show how full mailboxes are.",
     usage: """
-      ullage status ADDRESS... [OPTIONS]
+      ullage status [ADDRESS...] [OPTIONS]
       ullage status --domain DOMAIN | --all [--over PERCENT] [--top NUMBER] [OPTIONS]
       """,
     discussion: """
       The usage is what maildirsize says; nothing is counted and nothing is written. "ullage recompute" counts.
 
+      Without a selection, the fullest twenty are shown.
+
       EXAMPLES:
+        ullage status
         ullage status you@example.org
         ullage status --all --over 90
         ullage status --domain example.org --top 20 --sort messages
@@ -53,17 +56,15 @@ struct StatusCommand: ParsableCommand {
   func validate() throws {
     if let over, !(0...1000).contains(over) { throw ValidationError("--over must be from 0 to 1000") }
     if let top, top < 1 { throw ValidationError("--top must be at least 1") }
-    guard !selection.isEmpty || over != nil || top != nil else {
-      throw ValidationError("give addresses, --domain, --all, --over or --top")
-    }
   }
 
   func run() throws {
     try perform {
       let settings = try configurationOption.settingsWithLedger()
+      let isUnselected = selection.isEmpty && over == nil && top == nil
       let sweep = try Sweep(settings, selection.selection, Sweep.Workload(batchSize: 128), waiting: sayThatItWaits)
       reportLookups(of: sweep)
-      let (lines, seen, unknown) = try collect(sweep)
+      let (lines, seen, unknown) = try collect(sweep, top: isUnselected ? 20 : top)
       if seen == 0, let domain = selection.domain { throw CommandError.noMailboxes(in: domain) }
       let printer = StatusPrinter(to: .standard(), style: .standardOutput, now: Timestamp.now.seconds)
       try printer.write(lines, as: format)
@@ -74,7 +75,7 @@ struct StatusCommand: ParsableCommand {
   }
 
   /// - Returns: the lines to show, how many mailboxes there were, and how many of them could not be examined.
-  private func collect(_ sweep: Sweep) throws -> (lines: [StatusLine], seen: Int, unknown: Int) {
+  private func collect(_ sweep: Sweep, top: Int?) throws -> (lines: [StatusLine], seen: Int, unknown: Int) {
     let meter = ProgressMeter("mailboxes") { nil }
     var lines: [StatusLine] = []
     var unknown = 0

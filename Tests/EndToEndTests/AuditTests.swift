@@ -131,6 +131,46 @@ struct AuditTests {
     #expect(seen.sorted() == (0..<40).map { "drift u\($0)@example.org" }.sorted())
   }
 
+  @Test("A mailbox that is switched off in the panel is no orphan, and status says so (PostfixAdmin)")
+  func inactive() throws {
+    let cluster = try PostgresCluster()
+    try cluster.makePostfixAdmin(quota: 1_000_000)
+    try cluster.sql(
+      """
+      INSERT INTO mailbox (username, maildir, quota, domain, active)
+      VALUES ('leave@example.org', 'example.org/leave/', 1000000, 'example.org', false);
+      """)
+    let host = try MailHost()
+    try host.sandbox.write("mailboxes.cf", cluster.tableFile(PostgresCluster.pathQuery))
+    try host.sandbox.write("limits.cf", cluster.tableFile(PostgresCluster.limitQuery))
+    func configure(_ lines: String) throws {
+      try host.configure(
+        "virtual_mailbox_limit_maps = pgsql:\(host.sandbox("limits.cf"))\n\(lines)",
+        maps: "pgsql:\(host.sandbox("mailboxes.cf"))")
+    }
+    try configure("")
+    for name in ["you", "leave", "gone"] {
+      try host.sandbox.makeMaildir("base/example.org/\(name)")
+      try host.sandbox.write("base/example.org/\(name)/maildirsize", "1000000S\n 0 0\n")
+    }
+    func orphans() throws -> [String] {
+      let ending = try Command.run(
+        MailUser.drop + FakeClock.words(ahead: "1h") + host.toolArguments(["audit", "--format=jsonl", "--level=0"]))
+      return try ending.records.filter { $0["kind"] == "maildir-without-mailbox" }.compactMap { $0["mailbox"] }
+    }
+    #expect(try orphans() == ["example.org/gone/"])
+    let status = try host.ullage("status", "leave@example.org", "none@example.org")
+    #expect(status.status == 67 && status.errors.contains("leave@example.org: its mailbox is switched off"))
+    #expect(status.errors.contains("none@example.org: no such mailbox"), "\(status)")
+    // Of a list of its own it is unknown, unless a query says it.
+    try configure("mailbox_list_query = SELECT username, maildir, quota FROM mailbox WHERE active = true")
+    #expect(try orphans() == ["example.org/gone/", "example.org/leave/"])
+    try configure(
+      "mailbox_list_query = SELECT username, maildir, quota FROM mailbox WHERE active = true\n"
+        + "mailbox_inactive_query = SELECT username, maildir FROM mailbox WHERE active = false")
+    #expect(try orphans() == ["example.org/gone/"])
+  }
+
   @Test("Stale files in tmp/ are found when a mailbox is counted, and removed with --clean-tmp; younger ones stay")
   func staleFiles() throws {
     let site = try AuditSite()

@@ -413,6 +413,26 @@ struct LookupServiceTests {
     #expect(daemon.memory - memory < 2000, "\(memory) KiB, then \(daemon.memory) KiB")
   }
 
+  @Test("check finds a service that still has an older ullage.cf, and the reload that it prints mends it")
+  func olderConfiguration() throws {
+    let daemon = try start()
+    let texts = host.sandbox("texts")
+    try host.sandbox.write("texts", "you@example.org x\n", mode: 0o644)
+    try configure("virtual_maildir_limit_message_maps = texthash:\(texts)")
+    func found() throws -> [[String: String]] {
+      try host.ullage("check", "--format=jsonl", "--postfix=/nowhere", "--user=nobody", asMailUser: false).records
+        .filter { $0["kind"] == "lookup-service" }
+    }
+    let finding = try #require(try found().first)
+    #expect(
+      finding["place"] == "virtual_maildir_limit_message_maps"
+        && finding["remedy"] == "systemctl reload ullaged-lookup",
+      "\(finding)")
+    // What the unit's ExecReload= does.
+    daemon.command.kill(SIGHUP)
+    try waitUntil("the reload") { try found().isEmpty ? () : nil }
+  }
+
   // MARK: life cycle
 
   @Test("SIGHUP rereads everything; an invalid configuration is logged and changes nothing")

@@ -5,6 +5,17 @@ import Testing
 
 /// `ullage status`, and mistakes on the command line that all commands share.
 struct StatusTests {
+  @Test("Without a selection the fullest twenty are shown")
+  func fullest() throws {
+    let site = try AuditSite()
+    for number in 1...22 {
+      try site.add("m\(number)", ledger: "1000000S\n \(number * 40_000) 1\n")
+    }
+    let ending = try site.host.ullage("status", "--format=jsonl")
+    let addresses = try ending.records.compactMap { $0["address"] }
+    #expect(addresses.count == 20 && addresses.first == "m22@example.org" && addresses.last == "m3@example.org")
+  }
+
   @Test("The administrator's environment changes nothing: what a command says of a table holds for deliveries")
   func environment() throws {
     let site = try AuditSite()

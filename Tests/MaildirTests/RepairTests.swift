@@ -144,6 +144,10 @@ struct RepairTests {
     arguments: [
       (DriftCause.profile(.courier), "profile:courier", "exactly what courier counts; see maildir_count_profile"),
       (.trash, "trash", "exactly the messages in the trash; see virtual_trash_count"),
+      (
+        .unsized, "unsized-messages",
+        "exactly the messages without a size in their names: virtual(8) or another program delivered them"
+      ),
       (.trashedMessages, "trashed-messages", "exactly the messages with flag T, which Courier leaves out"),
       (.damaged(.torn), "damaged-lines", "maildirsize was torn, with an incomplete last line"),
       (.unknown, "unknown", "cause unknown"),

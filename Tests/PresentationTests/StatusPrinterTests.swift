@@ -47,7 +47,7 @@ struct StatusPrinterTests {
     let table = try text(.table)
     #expect(
       table == """
-        MAILBOX                USED   LIMIT                  %  MESSAGES  LIMIT FROM    LAST CHANGE
+        MAILBOX                USED   LIMIT                  %  MESSAGES  LIMIT FROM    LAST CHANGE  REMARK
         over@example.org     1001 B  1000 B  ▕██████████▏  100         3  table                 5 s
         full@example.org     1000 B  1000 B  ▕██████████▏  100         1  table               2 min
         near@example.org      800 B  1000 B  ▕████████··▏   80         2  table                 2 h

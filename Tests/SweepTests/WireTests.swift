@@ -102,7 +102,8 @@ struct Random {
 
   mutating func cause() -> DriftCause {
     element([
-      .unknown, .trashedMessages, .trash, .replaced, .profile(element(CountingProfile.allCases)), .damaged(fault()),
+      .unknown, .trashedMessages, .trash, .replaced, .unsized, .profile(element(CountingProfile.allCases)),
+      .damaged(fault()),
     ])
   }
 

@@ -110,6 +110,13 @@ struct RecomputeTests {
     #expect(record["cause"] == cause && record["counted_bytes"] == "500", "\(record)")
   }
 
+  @Test("Messages that virtual(8) has delivered without updating maildirsize are named as the cause")
+  func unsized() throws {
+    let host = try host("1000000S\n 500 1\n")
+    try host.store("1700000000.V1I1.mail", bytes: 7)
+    #expect(try recompute(host, "--dry-run")["cause"] == "unsized-messages")
+  }
+
   @Test("Explaining a drift lists each directory once more, and not once for each way of counting")
   func cost() throws {
     func listings(_ ledger: String) throws -> Int {
