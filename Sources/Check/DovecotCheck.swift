@@ -53,6 +53,12 @@ struct DovecotCheck {
         reason: "each counts what the other leaves out, so the usage jumps",
         remedy: .set("maildir_count_profile", "dovecot"))
     }
+    if settings.countingRule.profile == .dovecot, !dovecot.listsByIndex {
+      found.add(
+        .notice, .countProfile, "mailbox_list_index is no: Dovecot does not count folders that are symlinks", at: name,
+        reason: "maildir_count_profile = dovecot counts them, as Dovecot does by default",
+        remedy: .set("maildir_count_profile", "maildir++"))
+    }
     if !found.hasTrouble(), dovecot.rulesBehindGap.isEmpty {
       found.good("Dovecot keeps maildirsize as Ullage does (\(name))")
     }

@@ -95,6 +95,10 @@ package struct DovecotSettings {
     allUncounted.filter { $0.hasSuffix(".*") }.map { String($0.dropLast(2)) }
   }
 
+  /// Whether Dovecot lists mailboxes from its index, as 2.3 and 2.4 do by default: then its recount includes folders
+  /// that are symlinks.
+  var listsByIndex: Bool { self["mailbox_list_index"] != "no" }
+
   /// The directories of the folders that do not count: `.Trash`.
   package var uncountedFolders: [String] { allUncounted.filter { !$0.contains("*") } }
 

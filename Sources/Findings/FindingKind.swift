@@ -85,7 +85,7 @@ package enum FindingKind: String, Sendable, Codable, CaseIterable {
   package static let ofCheck = allCases.filter { $0.command == .check || shared.contains($0) }
 
   private static let shared: Set<FindingKind> = [
-    .repeatedBase, .badLimit, .nullInList, .headerLimit, .limitNotEnforced,
+    .repeatedBase, .badLimit, .nullInList, .headerLimit, .limitNotEnforced, .linkedFolder,
   ]
 
   private enum Command {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Check
+import Foundation
 import Testing
 
 /// Output of `doveconf -n`, also from Dovecot 2.4, which is not installed here; its names differ from 2.3.
@@ -58,6 +59,15 @@ struct DovecotSettingsTests {
     #expect(settings.quotaDrivers == ["count"])
     #expect(settings.controlDirectory == "/var/control/%{user}" && settings.layout == "fs")
     #expect(!DovecotSettings(parsing: Self.new.replacing("quota = yes", with: "acl = yes")).hasQuota)
+  }
+
+  @Test("Dovecot 2.4: the example of the package has the maildir driver, and leaves out the trash")
+  func example24() throws {
+    let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent().appendingPathComponent("scripts/package.d/examples/dovecot-2.4.conf")
+    let settings = DovecotSettings(parsing: try String(contentsOf: file, encoding: .utf8))
+    #expect(settings.hasQuota && settings.quotaDrivers == ["maildir"] && settings.mailFormat == "maildir")
+    #expect(settings.uncountedFolders == [".Trash"] && settings.controlDirectory == nil && settings.layout == nil)
   }
 
   @Test("Dovecot 2.3: several roots, a plugin for one protocol only, a folder below another")

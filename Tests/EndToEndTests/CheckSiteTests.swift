@@ -278,6 +278,26 @@ final class CheckSiteTests: CheckFixture {
     #expect(try found() == [])
   }
 
+  @Test("A folder that is a symlink is a notice; with Dovecot that lists without its index, so is its profile")
+  func linkedFolder() throws {
+    try host.sandbox.makeMaildir("pool")
+    try Command.check(["ln", "-s", host.sandbox("pool"), host.sandbox("base/example.org/a/.Shared")])
+    let linked = try #require(try check().records.first { $0["kind"] == "symlinked-folder" })
+    #expect(
+      linked["severity"] == "notice" && linked["finding"] == ".Shared is a symlink and is not counted", "\(linked)")
+    try host.sandbox.write(
+      "dovecot.conf",
+      "ssl = no\nprotocols = imap\nmail_location = maildir:~/Maildir\nmailbox_list_index = no\nmail_plugins = quota\n"
+        + "plugin {\n  quota = maildir:User quota\n  quota_rule = Trash:ignore\n}\n", mode: 0o644)
+    try configure("maildir_count_profile = dovecot")
+    let profile = try #require(
+      try check("--dovecot=\(host.sandbox("dovecot.conf"))").records.first { $0["kind"] == "count-profile" })
+    #expect(profile["finding"]?.hasPrefix("mailbox_list_index is no") == true)
+    try Command.check(["sh", "-ec", try #require(profile["remedy"])])
+    try Command.check(["touch", "-d", "1 hour ago", host.sandbox("ullage.cf")])
+    #expect(try !check("--dovecot=\(host.sandbox("dovecot.conf"))").output.contains("count-profile"))
+  }
+
   @Test("A query without the address gives one answer to all, and is an error")
   func constantQuery() throws {
     try host.sandbox.write("list.cf", site.cluster.tableFile("SELECT path FROM \(site.table)"))

@@ -22,7 +22,7 @@ struct FindingKindTests {
   func shared() {
     #expect(
       Set(FindingKind.ofAudit).intersection(FindingKind.ofCheck) == [
-        .repeatedBase, .badLimit, .nullInList, .headerLimit, .limitNotEnforced,
+        .repeatedBase, .badLimit, .nullInList, .headerLimit, .limitNotEnforced, .linkedFolder,
       ])
     let others = Set(FindingKind.allCases).subtracting(FindingKind.ofAudit).subtracting(FindingKind.ofCheck)
     #expect(others == [.obstacle, .changed, .different])
