@@ -2,7 +2,9 @@
 package import Configuration
 package import Findings
 import Mailboxes
+import Maildir
 import Posix
+import Quota
 import Sweep
 package import Tables
 import Text
@@ -70,7 +72,12 @@ package final class AuditRun {
       for (address, count) in try sweep.repeatedAddresses() { try note(.repeated(address, count), listener) }
       state.hasAskedForRepeated = true
     }
-    if walk != nil { repeatsBase = try sweep.repeatsBase() }
+    if walk != nil {
+      repeatsBase = try sweep.repeatsBase()
+      if sweep.inactive.contains(path: []) == nil, let failure = sweep.inactive.failure {
+        try note(notAudited: "which mailboxes are switched off: \(failure)", listener)
+      }
+    }
     let (options, night) = (options, state.night)
     try sweep.run(
       { options.work(for: $0, night: night) }, suspectTime: state.suspectTime, idle: { try listener.idle(self.state) }
@@ -97,23 +104,35 @@ package final class AuditRun {
       }
     }
     state.note(audited: visit.report)
+    if state.suspectTime != nil, mayStayTooLow(visit.report) { state.noteUnmended() }
     for finding in rules.findings(visit.row, visit.report) { try note(finding, listener) }
     if case .failed(let text) = visit.report.state { try note(notAudited: "\(visit.row.name): \(text)", listener) }
   }
 
+  /// After a power cut: it could not be counted, or was found too low and not mended.
+  private func mayStayTooLow(_ report: MailboxReport) -> Bool {
+    if case .failed = report.state { return true }
+    guard report.isSuspect, !options.repairs, let drift = report.repair?.drift else { return false }
+    return drift.bytes < 0 || drift.messages < 0
+  }
+
   /// The Maildir of a mailbox that is switched off, of someone on leave for instance, is no orphan.
   private func note(orphan path: [UInt8], _ listener: Listener) throws {
-    guard !sweep.isInactive(path: path) else { return }
-    try note(orphan(path), listener)
+    let isInactive = sweep.inactive.contains(path: path)
+    guard isInactive != true else { return }
+    try note(orphan(path, mayBeInactive: isInactive == nil), listener)
   }
 
   /// A Maildir to which no row of the list leads. Its removal is advised only if nothing shows that it is used.
-  private func orphan(_ path: [UInt8]) -> Finding {
+  private func orphan(_ path: [UInt8], mayBeInactive: Bool) -> Finding {
     let name = displayText(path)
     var (reason, advice) = ("its mailbox was removed from the list", "remove it if it is no longer needed")
     if repeatsBase {
       reason = "paths in the list begin with virtual_mailbox_base, so this may be where a listed mailbox should be"
       advice = "keep it, and correct those paths"
+    } else if mayBeInactive {
+      reason = "which mailboxes are switched off is unknown"
+      advice = "keep it, and correct mailbox_inactive_query"
     } else if isInUse(path) {
       reason = "it was used in the last \(Self.recentDays) days"
       advice = "keep it, and find out which address leads there (ullage map ADDRESS virtual_mailbox_maps)"

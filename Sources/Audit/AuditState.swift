@@ -21,12 +21,12 @@ package struct AuditState: Sendable, Codable, Equatable {
   package var directory: [UInt8] = []
   /// The list has been searched for repeated addresses.
   package var hasAskedForRepeated = false
-  /// When the audit began; nil if it makes no clean point. Noted after the whole list only.
+  /// Becomes the clean point once the whole list is done; nil if this audit makes none.
   package private(set) var begin: CleanPoint?
   /// See `MailboxTask.suspectTime`.
   package private(set) var suspectTime: Int64?
-  /// Mailboxes that were counted because of it.
-  package private(set) var suspects: Int?
+  /// Mailboxes that may still be too low because of it: not counted, or not mended.
+  package private(set) var unmended: Int?
   package private(set) var mailboxes = 0
   /// Mailboxes whose messages were counted.
   package private(set) var counted = 0
@@ -64,9 +64,10 @@ package struct AuditState: Sendable, Codable, Equatable {
   mutating func note(audited report: MailboxReport) {
     mailboxes += 1
     if report.repair != nil { counted += 1 }
-    if report.repair != nil, report.isSuspect { suspects = (suspects ?? 0) + 1 }
     if !report.isSynchronized { begin = nil }
   }
+
+  mutating func noteUnmended() { unmended = (unmended ?? 0) + 1 }
 
   mutating func note(notAudited text: String) {
     notAuditedCount += 1

@@ -38,8 +38,8 @@ package struct CleanPoint: Sendable, Codable, Equatable {
   ) -> Int64? {
     guard isForced || !isRemote && last != nil && now != nil && last?.boot != now?.boot else { return nil }
     guard let last else { return .min }
-    // A clock that was set back says nothing about the order of changes.
-    if let now, now.time < last.time { return .min }
+    // A clock that was set back says nothing about the order of changes, nor does a time that no clock had.
+    if last.time < 0 || now.map({ $0.time < last.time }) == true { return .min }
     // A time stamp is taken before the bytes are written, and may be a tick old.
     return last.time - 1
   }

@@ -10,7 +10,7 @@ package struct DeliveredToHeader: Sendable, Equatable {
   /// With its line end.
   let line: [UInt8]
 
-  /// - Parameter recipient: the address as pipe(8) passes it: its local part without quotes, nothing in lower case.
+  /// - Parameter recipient: the address as pipe(8) passes it: its local part without quotes.
   package init(_ recipient: [UInt8]) {
     let at = recipient.lastIndex(of: UInt8(ascii: "@")) ?? recipient.endIndex
     let address = quotedLocalPart(recipient[..<at]) + recipient[at...]
@@ -30,8 +30,10 @@ package struct DeliveredToHeader: Sendable, Equatable {
       case .undecided where !isWhole: return nil
       case .undecided: continue
       case .yes:
-        guard let end = start[place...].firstIndex(of: UInt8(ascii: "\n")) else { return isWhole ? start + line : nil }
-        place = end + 1
+        guard let end = Self.end(of: start, from: place, isWhole: isWhole) else {
+          return isWhole ? start[..<place] + line + start[place...] : nil
+        }
+        place = end
       }
     }
     switch Self.match(line, start[place...]) {
@@ -39,6 +41,17 @@ package struct DeliveredToHeader: Sendable, Equatable {
     case .undecided where !isWhole: return nil
     case .undecided, .no: return start[..<place] + line + start[place...]
     }
+  }
+
+  /// Behind the line end of a header, with the lines that continue it; nil if there is none yet.
+  private static func end(of start: [UInt8], from place: Int, isWhole: Bool) -> Int? {
+    var place = place
+    while let end = start[place...].firstIndex(of: UInt8(ascii: "\n")) {
+      place = end + 1
+      guard place < start.count else { return isWhole ? place : nil }
+      guard start[place] == UInt8(ascii: " ") || start[place] == UInt8(ascii: "\t") else { return place }
+    }
+    return nil
   }
 
   private enum Match { case yes, no, undecided }

@@ -71,11 +71,24 @@ package struct RecipientDelivery {
       if let error = UnsplitExtension(of: recipient.address, passed: recipient.addressExtension, settings) {
         throw .unsplitExtension(error)
       }
+      if try isUnsplitByService(recipient, lookup, until: deadline) { throw .unsplitExtension(.unknownToService) }
       log.write(.noSuchMailbox, recipient, .refused, warnings: Self.warnings(lookup))
       return .noSuchMailbox
     }
     let outcome = try agent.deliver(from: &source, through: &buffer, to: mailbox, until: deadline)
     return conclude(outcome, mailbox, recipient, lookup)
+  }
+
+  /// The service splits addresses by the ullage.cf that it has read, which may be an older one.
+  private func isUnsplitByService(
+    _ recipient: Recipient, _ lookup: MailboxLookup, until deadline: Deadline
+  ) throws(DeliveryError) -> Bool {
+    guard settings.lookupService.socket != nil,
+      let plain = UnsplitExtension.plainAddress(of: recipient.address, settings)
+    else { return false }
+    do {
+      return try lookup.mailbox(of: AddressQuery(plain, until: deadline.slice(seconds: 20)), for: nil) != nil
+    } catch { throw .mailbox(error) }
   }
 
   private func conclude(

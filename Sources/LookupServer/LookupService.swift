@@ -71,12 +71,13 @@ package final class LookupService: Sendable {
     }
   }
 
-  /// Forgets what the maps gave for an address, with or without an extension: a limit was changed, and must apply at
-  /// once (`ullage recompute`).
+  /// Forgets what the maps gave for an address, with or without an extension, or for all if it is empty: limits were
+  /// changed, and must apply at once (`ullage recompute`).
   private func forget(_ address: [UInt8]) -> SocketmapReply {
+    let address = foldCase(address)
     state.withLock { state in
       let tables = state.tables
-      state.cache.forget { tables.looksUp(address, for: $0) }
+      state.cache.forget { address.isEmpty || tables.looksUp(address, for: $0) }
       // An answer that is on its way may be older than the change.
       state.generation += 1
     }

@@ -41,15 +41,13 @@ struct AddressKeys: Equatable {
 
   /// The part before the first delimiter and the part after it, nil without one. The user must not be empty, though
   /// the extension may be. Addresses that mail systems use themselves are never split (Postfix, split_addr).
-  ///
-  /// - Parameter local: a local part in lower case.
   static func split(_ local: ArraySlice<UInt8>, at delimiters: [UInt8])
     -> (user: ArraySlice<UInt8>, extension: ArraySlice<UInt8>)?
   {
     let user = local.prefix { !delimiters.contains($0) }
     guard !user.isEmpty, user.count < local.count else { return nil }
     let text = local.text
-    guard !["postmaster", "mailer-daemon", "double-bounce"].contains(text) else { return nil }
+    guard !["postmaster", "mailer-daemon", "double-bounce"].contains(text.lowercased()) else { return nil }
     if delimiters.contains(UInt8(ascii: "-")), text.hasPrefix("owner-") || text.hasSuffix("-request") { return nil }
     return (user, local[(user.endIndex + 1)...])
   }

@@ -14,14 +14,21 @@ package struct AddressTables: Sendable {
     self.tables = tables
   }
 
-  /// The addresses of mailboxes to which mail for `address` may go: the same, and without its extension.
-  package func mailboxes(of address: [UInt8]) -> [[UInt8]] {
+  /// The keys by which mail for `address` finds a mailbox: the address, also without its extension, and `@domain`.
+  package func lookupKeys(of address: [UInt8]) -> [[UInt8]] {
     (AddressKeys(address, delimiters: delimiters)?.keys ?? []).map(\.text)
   }
 
-  /// Whether a lookup of `key` may give the value of `address`: it is that address, perhaps with an extension.
+  /// Whether a lookup of `key` may give the value of `address`, which is in lower case: it is that address, perhaps with
+  /// an extension.
   package func looksUp(_ address: [UInt8], for key: [UInt8]) -> Bool {
-    mailboxes(of: key).contains(foldCase(address))
+    let domain = address.lastIndex(of: UInt8(ascii: "@")).map { address[$0...] } ?? []
+    // Of many keys most have another domain; that is seen at once.
+    guard key.count >= address.count,
+      key.suffix(domain.count).elementsEqual(domain) || key.contains(where: { $0 >= 0x80 })
+        || key.contains(where: { (65...90).contains($0) })
+    else { return false }
+    return lookupKeys(of: key).contains(address)
   }
 
   /// The value of the first key of the address that one of `references` has, or nil if none has any.

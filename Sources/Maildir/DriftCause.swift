@@ -75,7 +75,9 @@ extension CountingRule {
     trash.uncountedFolders = uncountedFolders.isEmpty ? [Array(".Trash".utf8)] : []
     var sized = self
     sized.countsUnsized = false
-    var found: [(CountingRule, DriftCause)] = [(trashed, .trashedMessages), (trash, .trash), (sized, .unsized)]
+    var found: [(CountingRule, DriftCause)] = [(trashed, .trashedMessages), (trash, .trash)]
+    // VDA takes no size from a name.
+    if profile != .vda { found.append((sized, .unsized)) }
     for profile in CountingProfile.allCases where profile != self.profile {
       for folders in [uncountedFolders, trash.uncountedFolders] {
         let rule = CountingRule(

@@ -52,7 +52,7 @@ struct MaildirWalk: ~Copyable {
       default: throw .system(error)
       }
     }
-    do { return try File(openat: place, name, flags) } catch { throw .system(error) }
+    do { return try File(openat: place, name, flags.union(.noFollow)) } catch { throw .system(error) }
   }
 
   private func create(_ name: Path) throws(MaildirError) {

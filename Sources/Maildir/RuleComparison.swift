@@ -30,6 +30,7 @@ struct RuleComparison: ~Copyable {
   private mutating func visit(_ folder: Path, _ members: [Int]) throws(MaildirError) {
     if deadline.hasPassed { throw .countUnfinished }
     let isInbox = folder == "."
+    let members = unvisited(folder, members)
     for part in [Path("new"), "cur", "tmp"] {
       let counting = members.filter { rules[$0].profile.holdsMessages(part.bytes.span) }
       do throws(SystemError) { try count(isInbox ? part : folder.appending(part), counting, isInbox: isInbox) } catch {
@@ -43,11 +44,19 @@ struct RuleComparison: ~Copyable {
     for (path, members) in found { try visit(path, members) }
   }
 
+  /// The members for which this is no way back to where they have been; only those that nest can come back.
+  private mutating func unvisited(_ folder: Path, _ members: [Int]) -> [Int] {
+    let status: FileStatus?
+    // Where it leads is what counts.
+    do { status = try maildir.directory.fstatatIfThere(folder, following: true) } catch { return members }
+    guard let identity = status?.identity else { return members }
+    return members.filter { !rules[$0].profile.nests || searched[$0].insert(identity).inserted }
+  }
+
   private mutating func folders(in folder: Path, _ members: [Int]) throws(SystemError) -> [(Path, [Int])] {
     guard !members.isEmpty else { return [] }
     let directory = try File(openat: maildir.directory, folder, [.directory])
     let status = try directory.fstat(folder)
-    let members = members.filter { searched[$0].insert(status.identity).inserted }
     let rules = rules
     var names: [Path] = []
     try listing.forEach(in: directory, size: status.size) { name, kind in

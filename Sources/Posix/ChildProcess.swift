@@ -33,8 +33,14 @@ package enum ChildProcess {
       throw error
     }
     return Ending(
-      status: try child.wait(until: deadline), output: try output.pread(upTo: limit),
-      errors: try errors.pread(upTo: limit))
+      status: try child.wait(until: deadline), output: try content(of: output, limit),
+      errors: try content(of: errors, limit))
+  }
+
+  /// Reserves no more memory than there is to read.
+  private static func content(of file: borrowing File, _ limit: Int) throws(SystemError) -> [UInt8] {
+    let size = Int(clamping: try file.fstat().size)
+    return size == 0 ? [] : try file.pread(upTo: min(limit, size))
   }
 
   /// An unnamed file: it takes output of any size, and the child never blocks on a full pipe.

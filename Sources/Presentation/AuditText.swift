@@ -31,9 +31,6 @@ struct AuditText: AuditPrinter {
     try output.write(style(title, .bold) + "\n")
     if !isComplete { try output.write(style("Incomplete: it was interrupted.", .red) + "\n") }
     try output.write(summary(state) + "\n")
-    if isComplete, state.counted == 0, state.mailboxes > 0 {
-      try output.write("No mailbox was due to be counted, and none looked odd; --share 1 counts all.\n")
-    }
     let findings = state.sortedFindings()
     let kinds = findings.compactMap(\.kind).reduce(into: [FindingKind]()) { if !$0.contains($1) { $0.append($1) } }
     for kind in kinds { try write(kind, findings.filter { $0.kind == kind }, of: state.count(kind)) }

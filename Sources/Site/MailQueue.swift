@@ -62,16 +62,16 @@ package struct MailQueue: Sendable {
   private static func postqueue(_ arguments: Path...) throws(Failure) -> [UInt8] {
     var failure: SystemError?
     for program in [Path("/usr/sbin/postqueue"), "/usr/local/sbin/postqueue"] {
+      let ending: ChildProcess.Ending
       do {
-        let ending = try ChildProcess.run(
-          program, arguments, limit: longestOutput, until: Deadline(secondsFromNow: 60))
-        guard ending.status != 0 else { return ending.output }
-        throw Failure(sentence: Array("postqueue \(arguments[0].text): ".utf8) + ending.errors.trimmed)
-      } catch let error as SystemError {
+        ending = try ChildProcess.run(program, arguments, limit: longestOutput, until: Deadline(secondsFromNow: 60))
+      } catch {
         failure = failure ?? error
-      } catch let error as Failure {
-        throw error
-      } catch { preconditionFailure("an error that ChildProcess does not throw: \(error)") }
+        continue
+      }
+      guard ending.status != 0 else { return ending.output }
+      let reason = ending.errors.isEmpty ? Array("ended by a signal".utf8) : Array(ending.errors.trimmed)
+      throw Failure(sentence: Array("postqueue \(arguments[0].text): ".utf8) + reason)
     }
     throw Failure(sentence: failure?.sentence ?? [])
   }

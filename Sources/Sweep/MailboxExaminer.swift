@@ -9,9 +9,6 @@ struct MailboxExaminer: ~Copyable {
   private let rule: CountingRule
   private let names: UniqueName
   private var finder = MaildirFinder()
-  /// The file systems that have been synced.
-  private var synchronized: Set<UInt64> = []
-
   init(rule: CountingRule, names: UniqueName) {
     self.rule = rule
     self.names = names
@@ -48,7 +45,9 @@ struct MailboxExaminer: ~Copyable {
     let inspection = try MaildirInspection.look(
       &finder, base: task.base, components: task.components, owner: owner, limit: task.limit ?? .none)
     report.note(inspection)
-    if task.work.contains(.synchronize) { try synchronize(inspection.device, task, &report) }
+    if task.work.contains(.synchronize), !task.synchronized.contains(inspection.device) {
+      synchronize(inspection.device, task, &report)
+    }
     if let time = task.suspectTime { report.isSuspect = inspection.lastChange.seconds >= time }
     let limit = task.limit ?? inspection.ledger.headerLimit
     guard limit != nil || !task.work.contains(.count) else {
@@ -68,15 +67,12 @@ struct MailboxExaminer: ~Copyable {
     if task.work.contains(.cleanTmp) { report.removedFiles = try stale.remove(from: maildir) }
   }
 
-  private mutating func synchronize(
-    _ device: UInt64, _ task: MailboxTask, _ report: inout MailboxReport
-  ) throws(MaildirError) {
-    guard !synchronized.contains(device) else { return }
-    report.isSynchronized = false
-    let directory = try finder.open(base: task.base, components: task.components)
-    do { try directory.syncfs() } catch { throw .system(error) }
-    report.isSynchronized = true
-    synchronized.insert(device)
+  /// Without it there is no clean point; the mailbox is examined all the same.
+  private mutating func synchronize(_ device: UInt64, _ task: MailboxTask, _ report: inout MailboxReport) {
+    do {
+      try finder.open(base: task.base, components: task.components).syncfs()
+      report.synchronizedDevice = device
+    } catch { report.isSynchronized = false }
   }
 
   private func count(

@@ -107,12 +107,16 @@ package final class MailboxList {
   ///
   /// - Parameter path: relative to the base, with the suffix and with a slash at its end.
   package func inactiveMailbox(path: [UInt8]? = nil, address: [UInt8]? = nil) throws(TableError) -> [UInt8]? {
-    guard !settings.inactiveQuery.isEmpty else { return nil }
+    // No name that PostgreSQL would refuse.
+    guard !settings.inactiveQuery.isEmpty, String(validating: path ?? address ?? [], as: UTF8.self) != nil else {
+      return nil
+    }
     let rows = try ask { connection throws(PostgresError) in
       var conditions: [SQLText] = []
       if let path { conditions.append("\(try order(connection)) = \(try SQLText.quoted(path, for: connection))") }
       if let address {
-        conditions.append("lower(address::text) = lower(\(try SQLText.quoted(address, for: connection)))")
+        let text = try SQLText.quoted(foldCase(address), for: connection)
+        conditions.append("lower(address::text COLLATE \"C\") = \(text)")
       }
       return Self.statement(
         "SELECT address", from: settings.inactiveQuery, "(address, path)", where: conditions, "LIMIT 1")

@@ -31,6 +31,8 @@ package struct MailboxReport: Sendable, Equatable {
   package var isSuspect = false
   /// The file system of the Maildir has been synced, if the task wanted that.
   package var isSynchronized = true
+  /// The file system that was synced for this task; nil if none was.
+  package var synchronizedDevice: UInt64?
   /// Seconds since 1970, nil without a ledger.
   package var ledgerModified: Int64?
   package var rightsFaults: [RightsFault] = []

@@ -22,7 +22,7 @@ package struct MailboxTask: Sendable, Equatable {
     package static let countIfOdd = Work(rawValue: 32)
     /// With `repair`: also corrects the limit in another program's ledger that is less than an hour old.
     package static let limitAtOnce = Work(rawValue: 64)
-    /// Syncs the file system of the Maildir, once for each worker process.
+    /// Syncs the file system of the Maildir, unless it is one of `synchronized`.
     package static let synchronize = Work(rawValue: 128)
   }
 
@@ -34,6 +34,8 @@ package struct MailboxTask: Sendable, Equatable {
   package internal(set) var work: Work
   /// Counts if the mailbox was changed at this time or later (seconds since 1970); nil for no such reason.
   package internal(set) var suspectTime: Int64?
+  /// The file systems that this run has synced.
+  package internal(set) var synchronized: [UInt64] = []
 
   package init(base: Path, components: [Path], limit: QuotaLimit?, work: Work = [], suspectTime: Int64? = nil) {
     self.base = base

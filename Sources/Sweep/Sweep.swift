@@ -48,6 +48,7 @@ package final class Sweep {
   private var maker: JobMaker?
   private var jobs: ArraySlice<MailboxJob> = []
 
+  package let inactive: InactiveMailboxes
   /// Addresses that have no mailbox.
   package private(set) var unknownAddresses: [String] = []
   /// Those among them that belong to a mailbox that is switched off.
@@ -62,6 +63,7 @@ package final class Sweep {
     _ settings: Settings, _ selection: MailboxSelection, _ workload: Workload, waiting: ((TableError) -> Void)? = nil
   ) throws {
     rule = settings.countingRule
+    inactive = InactiveMailboxes(settings)
     self.workload = workload
     func makeList(_ domain: String?, after position: MailboxList.Position?) throws -> MailboxList {
       try MailboxList(settings, domain: domain.map { Array($0.utf8) }, after: position, waiting: waiting)
@@ -94,11 +96,6 @@ package final class Sweep {
     try list?.repeatedAddresses() ?? []
   }
 
-  /// Whether a Maildir that no listed mailbox has belongs to one that is switched off. False if that is unknown.
-  package func isInactive(path: [UInt8]) -> Bool {
-    do { return try list?.inactiveMailbox(path: path) != nil } catch { return false }
-  }
-
   /// Whether paths in the list begin with the base, to which they should be relative.
   package func repeatsBase() throws -> Bool { try list?.repeatsBase() ?? false }
 
@@ -114,15 +111,18 @@ package final class Sweep {
     take: (Visit) throws -> Void
   ) throws {
     Interruption.listen()
+    var synchronized: Set<UInt64> = []
     let pool = WorkerPool(workers: workload.workers, batchSize: workload.batchSize, rule: rule, rate: workload.rate)
     try pool.run(
       next: {
         guard var job = try next() else { return nil }
         job.task.work = work(job.row)
         job.task.suspectTime = suspectTime
+        job.task.synchronized = Array(synchronized)
         return job
       },
       take: { job, report in
+        if let device = report.synchronizedDevice { synchronized.insert(device) }
         try take(
           Visit(row: job.row, task: job.task, owner: job.owner, report: report, position: job.position))
       }, idle: idle)
@@ -144,7 +144,7 @@ package final class Sweep {
       do throws(MailboxError) {
         let query = AddressQuery(bytes, until: Deadline(secondsFromNow: 20))
         guard let mailbox = try lookup.mailbox(of: query, for: nil) else {
-          if Self.isInactive(bytes, settings) { inactiveAddresses.insert(address) }
+          if inactive.contains(address: bytes) == true { inactiveAddresses.insert(address) }
           unknownAddresses.append(address)
           continue
         }
@@ -159,13 +159,6 @@ package final class Sweep {
       }
     }
     serviceFailure = lookup.serviceFailure
-  }
-
-  private static func isInactive(_ address: [UInt8], _ settings: Settings) -> Bool {
-    guard settings.listDatabase != nil else { return false }
-    do { return try MailboxList(settings, waiting: nil).inactiveMailbox(address: address) != nil } catch {
-      return false
-    }
   }
 
   private static func job(

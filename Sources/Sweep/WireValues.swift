@@ -41,6 +41,8 @@ extension MailboxTask: WireValue {
     wire.write(work.rawValue)
     wire.write(suspectTime != nil)
     wire.write(suspectTime ?? 0)
+    wire.write(synchronized.count)
+    for device in synchronized { wire.write(Int64(bitPattern: device)) }
   }
 
   init(from wire: inout WireReader) {
@@ -51,6 +53,7 @@ extension MailboxTask: WireValue {
     let isSuspect = wire.flag()
     let time = wire.number()
     suspectTime = isSuspect ? time : nil
+    synchronized = (0..<wire.int()).map { _ in UInt64(bitPattern: wire.number()) }
   }
 }
 
@@ -64,6 +67,8 @@ extension MailboxReport: WireValue {
     wire.write(isOurs)
     wire.write(isSuspect)
     wire.write(isSynchronized)
+    wire.write(synchronizedDevice != nil)
+    wire.write(Int64(bitPattern: synchronizedDevice ?? 0))
     wire.write(ledgerModified ?? -1)
     wire.write(rightsFaults)
     wire.write(hasFolderMark)
@@ -86,6 +91,9 @@ extension MailboxReport: WireValue {
     isOurs = wire.flag()
     isSuspect = wire.flag()
     isSynchronized = wire.flag()
+    let hasDevice = wire.flag()
+    let device = UInt64(bitPattern: wire.number())
+    synchronizedDevice = hasDevice ? device : nil
     let modified = wire.number()
     ledgerModified = modified < 0 ? nil : modified
     rightsFaults = wire.values()

@@ -34,7 +34,7 @@ struct PgsqlFile: Sendable {
       }
       values[name.text] = (value, line.number)
     }
-    try Self.checkIndentation(values)
+    try Self.checkIndentation(text, values)
     connection = try ConnectionSettings(
       hosts: values["hosts"]?.value ?? [], user: values["user"]?.value ?? [], password: values["password"]?.value ?? [],
       database: values["dbname"]?.value ?? [], encoding: values["encoding"]?.value ?? Array("UTF8".utf8))
@@ -52,23 +52,24 @@ struct PgsqlFile: Sendable {
 
   private typealias Value = (value: [UInt8], line: Int)
 
-  /// A setting that is indented continues the one before, and is missing then.
-  private static func checkIndentation(_ values: [String: Value]) throws(ConfigurationError) {
-    for name in ["dbname", "query", "user", "password", "hosts"] where values[name] == nil {
-      for (other, value) in values where other != "query" {
-        let words = value.value.split(whereSeparator: \.isWhiteSpace)
-        guard
-          words.indices.contains(where: {
-            let word = words[$0].text
-            return word.hasPrefix("\(name)=")
-              || word == name && words.indices.contains($0 + 1) && words[$0 + 1].first == UInt8(ascii: "=")
-          })
-        else { continue }
-        throw ConfigurationError(
-          line: value.line,
-          "\(name) stands on a line that begins with a blank, and so continues \(other); a setting begins at the start"
-            + " of its line")
+  /// A setting that is indented continues the one before, and is missing then. In SQL such a line means something else.
+  private static func checkIndentation(_ text: [UInt8], _ values: [String: Value]) throws(ConfigurationError) {
+    let sql = ["query", "select_function", "table", "select_field", "where_field", "additional_conditions"]
+    var current = ""
+    for (index, line) in text.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).enumerated() {
+      guard let name = splitAssignment(Array(line.trimmed))?.name.text, line.trimmed.first != UInt8(ascii: "#") else {
+        continue
       }
+      guard line.first?.isWhiteSpace == true else {
+        current = name
+        continue
+      }
+      guard ["dbname", "query", "user", "password", "hosts"].contains(name), values[name] == nil, !sql.contains(current)
+      else { continue }
+      throw ConfigurationError(
+        line: index + 1,
+        "\(name) stands on a line that begins with a blank, and so continues \(current); a setting begins at the start"
+          + " of its line")
     }
   }
 

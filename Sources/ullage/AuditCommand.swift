@@ -49,7 +49,7 @@ struct AuditCommand: ParsableCommand {
 
   @Flag(
     name: .customLong("after-crash"),
-    help: "Count what was changed since the last audit, as after a boot: for storage of its own.")
+    help: "Count what was changed since the last audit began: for storage whose crashes this host does not see.")
   var isAfterCrash = false
 
   @Option(
@@ -153,8 +153,8 @@ struct AuditCommand: ParsableCommand {
       since: try file?.cleanPoint(), now: now, isForced: isAfterCrash, isRemote: AuditRun.isRemote(settings))
     state.note(begin: options.makesCleanPoint ? now : nil, suspectTime: time)
     guard time != nil, !quiet else { return }
-    let reason = isAfterCrash ? "as after a crash" : "the machine was started since the last audit"
-    say("\(reason): every mailbox that was changed since that audit began is counted")
+    let reason = isAfterCrash ? "--after-crash" : "the machine was started since the last audit"
+    say("\(reason): every mailbox \(time == .min ? "" : "that was changed since the last audit began ")is counted")
   }
 
   private var auditOptions: AuditOptions {
@@ -246,8 +246,8 @@ struct AuditCommand: ParsableCommand {
   }
 
   private func complete(_ state: AuditState, _ file: AuditStateFile?) throws {
-    // What was found too low and not mended has to be found again.
-    if let begin = state.begin, state.suspectTime == nil || repair { try file?.save(begin) }
+    // What may still be too low has to be looked at again.
+    if let begin = state.begin, (state.unmended ?? 0) == 0 { try file?.save(begin) }
     try file?.remove()
   }
 

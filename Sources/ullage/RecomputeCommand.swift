@@ -122,7 +122,9 @@ struct RecomputeCommand: ParsableCommand {
 
   /// Otherwise deliveries would write the old limit again for `lookup_cache_time`.
   private func makeServiceForget(_ settings: Settings) {
-    for address in selection.addresses {
+    guard maildirs.isEmpty else { return }
+    // The empty address stands for all.
+    for address in selection.addresses.isEmpty ? [""] : selection.addresses {
       do throws(TableError) {
         try MailboxLookup.forget(AddressQuery(Array(address.utf8), until: Deadline(secondsFromNow: 5)), settings)
       } catch {
@@ -135,14 +137,14 @@ struct RecomputeCommand: ParsableCommand {
   /// Nil if Postfix's queue cannot be read: the mailboxes are recomputed all the same.
   private func mailQueue(_ settings: Settings) -> WaitingMail? {
     do { return try WaitingMail(settings) } catch {
-      say("waiting mail is not tried again: \(error.shown); see authorized_mailq_users in postconf(5)")
+      say("waiting mail is not tried again: \(error.shown)")
       return nil
     }
   }
 
   private func retry(_ waiting: WaitingMail?) {
     do { if let text = try waiting?.retry() { say(text) } } catch {
-      say("waiting mail is not tried again: \(error.shown); see authorized_flush_users in postconf(5)")
+      say("not all waiting mail is tried again: \(error.shown)")
     }
   }
 

@@ -21,7 +21,7 @@ struct StatusCommand: ParsableCommand {
     discussion: """
       The usage is what maildirsize says; nothing is counted and nothing is written. "ullage recompute" counts.
 
-      Without a selection, the fullest twenty are shown.
+      Without a selection, the fullest twenty are shown, or the first twenty in the order of --sort.
 
       EXAMPLES:
         ullage status
@@ -68,6 +68,7 @@ struct StatusCommand: ParsableCommand {
       if seen == 0, let domain = selection.domain { throw CommandError.noMailboxes(in: domain) }
       let printer = StatusPrinter(to: .standard(), style: .standardOutput, now: Timestamp.now.seconds)
       try printer.write(lines, as: format)
+      if isUnselected, seen > lines.count { say("these are the first 20 of \(seen) mailboxes; --all shows all") }
       if Interruption.received != 0 { return ExitStatus.signal(Interruption.received) }
       if !sweep.unknownAddresses.isEmpty { return ExitStatus.noUser }
       return unknown > 0 ? ExitStatus.incomplete : ExitStatus.done

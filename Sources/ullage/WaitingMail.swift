@@ -2,6 +2,7 @@
 import Configuration
 import Mailboxes
 import Maildir
+import Posix
 import Quota
 import Site
 import Sweep
@@ -22,7 +23,7 @@ struct WaitingMail {
     let tables = AddressTables(delimiters: settings.recipientDelimiter, TableSet())
     for message in try MailQueue().deferred {
       for recipient in message.recipients {
-        for mailbox in tables.mailboxes(of: recipient) { messages[mailbox, default: []].append(message) }
+        for mailbox in tables.lookupKeys(of: recipient) { messages[mailbox, default: []].append(message) }
       }
     }
   }
@@ -42,7 +43,7 @@ struct WaitingMail {
   /// - Returns: a sentence on how many there were, nil if there was none.
   func retry() throws(MailQueue.Failure) -> String? {
     var tried: Set<String> = []
-    for id in due where tried.count < Self.limit {
+    for id in due where tried.count < Self.limit && Interruption.received == 0 {
       if tried.insert(id).inserted { try MailQueue.retry(id) }
     }
     guard !tried.isEmpty else { return nil }

@@ -29,6 +29,7 @@ struct DeliveredToHeaderTests {
       ("Return-Path: <a@b>\nX-Original-To: Info@d\n", "Received: x\n"), ("Return-Path: <>\n", "Received: by\n\nbody\n"),
       ("", "Received: from a\n"), ("", "\nbody without headers\n"), ("X-Original-To: a\n", "Return-Path: <x>\n\n"),
       ("Return-Path: <a>\nX-Original-To: b\n", "X-Original-To: of the message itself\n"),
+      ("Return-Path: <a>\n folded\n\tmore\nX-Original-To: b\n", "Subject: x\n"),
       ("From me@d  Mon Jan  1 00:00:00 2024\nReturn-Path: <me@d>\n", "Subject: x\n"),
       ("Return-Path: <a>\nX-Original-To: b\n", "Delivered-To: someone.else@example.org\n"),
     ])
@@ -44,6 +45,13 @@ struct DeliveredToHeaderTests {
     #expect(Self.inserted(text) == text)
     #expect(Self.inserted("Delivered-To: a?b@d\nx", "a\tb@d") == "Delivered-To: \"a?b\"@d\nDelivered-To: a?b@d\nx")
     #expect(Self.inserted("Delivered-To: \"a\tb\"@d\nx", "a\tb@d") == "Delivered-To: \"a\tb\"@d\nx")
+  }
+
+  @Test("A first line without an end, as no pipe(8) writes it, is not cut")
+  func endless() {
+    let text = "Return-Path: <\(String(repeating: "x", count: 100))"
+    #expect(Self.inserted(text) == nil)
+    #expect(Self.inserted(text, isWhole: true) == "Delivered-To: You@d\n" + text)
   }
 
   @Test("In whatever pieces a message comes, the result is the same, and no byte of it is lost")

@@ -169,6 +169,12 @@ struct AuditTests {
       "mailbox_list_query = SELECT username, maildir, quota FROM mailbox WHERE active = true\n"
         + "mailbox_inactive_query = SELECT username, maildir FROM mailbox WHERE active = false")
     #expect(try orphans() == ["example.org/gone/"])
+    // A query that fails is named, and no Maildir is called superfluous.
+    try configure("mailbox_inactive_query = SELECT nothing")
+    let failing = try Command.run(
+      MailUser.drop + FakeClock.words(ahead: "300h") + host.toolArguments(["audit", "--level=0"]))
+    #expect(failing.status == 2 && failing.output.contains("which mailboxes are switched off: "), "\(failing)")
+    #expect(failing.output.contains("keep it, and correct mailbox_inactive_query"), "\(failing)")
   }
 
   @Test("Stale files in tmp/ are found when a mailbox is counted, and removed with --clean-tmp; younger ones stay")

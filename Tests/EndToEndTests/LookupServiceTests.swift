@@ -413,6 +413,22 @@ struct LookupServiceTests {
     #expect(daemon.memory - memory < 2000, "\(memory) KiB, then \(daemon.memory) KiB")
   }
 
+  @Test("A service that has an older recipient_delimiter defers mail, and bounces none")
+  func olderDelimiter() throws {
+    let daemon = try start()
+    func deliver(_ address: String) throws -> MailHost.Delivery {
+      let arguments = host.arguments.map { $0.hasPrefix("--recipient=") ? "--recipient=\(address)" : $0 }
+      return try host.deliver(MailHost.message(10), arguments: arguments + ["--extension=x"])
+    }
+    // As the log says, the delimiter is set; the service does not know yet.
+    try configure("recipient_delimiter = +")
+    let deferred = try deliver("you+x@example.org")
+    #expect(deferred.output.hasPrefix("4.3.5 ") && deferred.warning.contains("systemctl reload ullaged-lookup"))
+    #expect(try deliver("none+x@example.org").output.hasPrefix("5.1.1 "))
+    daemon.command.kill(SIGHUP)
+    try waitUntil("the reload") { try deliver("you+x@example.org").status == 0 ? () : nil }
+  }
+
   @Test("check finds a service that still has an older ullage.cf, and the reload that it prints mends it")
   func olderConfiguration() throws {
     let daemon = try start()

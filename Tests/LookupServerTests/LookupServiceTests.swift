@@ -68,6 +68,10 @@ struct LookupServiceTests {
       }
       #expect(kept == [false, false, true, true, true])
     }
+    // The empty address stands for all.
+    _ = ask(service, "forget", "")
+    let request = SocketmapRequest(map: Array("virtual_mailbox_maps".utf8), key: Array("v@d".utf8))
+    #expect(service.cachedReply(to: request) == nil)
   }
 
   @Test("A map is a parameter that takes tables and is set; any other name is a permanent error, never not found")

@@ -58,7 +58,9 @@ struct MailboxExaminerTests {
     try sandbox.write("m/maildirsize", "1000S\n500 2\n")
     let now = Timestamp.now.seconds
     let report = try report(.synchronize, suspectTime: now - 60)
-    #expect(report.isSuspect && report.isSynchronized && report.repair?.counted == QuotaUsage(bytes: 500, messages: 2))
+    #expect(
+      report.isSuspect && report.isSynchronized && report.synchronizedDevice != nil
+        && report.repair?.counted == QuotaUsage(bytes: 500, messages: 2))
     let other = try self.report(.synchronize, suspectTime: now + 60)
     #expect(!other.isSuspect && other.repair == nil)
     #expect(try !self.report([]).isSuspect)

@@ -132,6 +132,7 @@ struct Random {
     report.isOurs = flag()
     report.isSuspect = flag()
     report.isSynchronized = flag()
+    report.synchronizedDevice = optional { UInt64(bitPattern: $0.number()) }
     report.ledgerModified = optional { $0.number() & .max }
     report.rightsFaults = list { $0.rightsFault() }
     report.hasFolderMark = flag()

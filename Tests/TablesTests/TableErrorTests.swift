@@ -94,11 +94,11 @@ struct TableErrorTests {
       (" hosts = h\n dbname = d\n query = SELECT '%s'\n", "line 1: the line begins with a blank"),
       (
         "hosts = h\n dbname = d\n query = SELECT '%s'\n",
-        "line 1: dbname stands on a line that begins with a blank, and so continues hosts"
+        "line 2: dbname stands on a line that begins with a blank, and so continues hosts"
       ),
       (
         "dbname = d\n password = s3cret\n query=SELECT '%s'\n",
-        "line 1: query stands on a line that begins with a blank, and so continues dbname"
+        "line 2: password stands on a line that begins with a blank, and so continues dbname"
       ),
       ("dbname = d\nquery = SELECT '%s'\ndomain = !\n", "line 3: domain: a name is missing after !"),
     ])
@@ -107,6 +107,18 @@ struct TableErrorTests {
     let error = try Self.error("pgsql:\(sandbox("t.cf"))")
     #expect(error?.shown.hasPrefix("pgsql:\(sandbox("t.cf")): \(sentence)") == true, "\(error?.shown ?? "")")
     #expect(error?.kind == .configuration && error?.shown.contains("s3cret") == false)
+  }
+
+  @Test(
+    "A connection string in dbname, and SQL of several lines, are no indented settings",
+    arguments: [
+      "dbname = host=/run/pg user=vmail password=x dbname=mail\nquery = SELECT '%s'\n",
+      "hosts = /nonexistent\ndbname = d\nquery = SELECT 1 FROM t\n  WHERE\n  user = '%s'\n",
+      "dbname = d\ntable = t\nselect_field = f\nwhere_field = a\nadditional_conditions =\n AND\n user = 'x'\n",
+    ])
+  func noIndentation(text: String) throws {
+    try sandbox.write("t.cf", text, mode: 0o644)
+    #expect(try Self.error("pgsql:\(sandbox("t.cf"))")?.kind == .temporary)
   }
 
   @Test("A database that is not there may be there later")
