@@ -6,6 +6,7 @@ import Posix
 import Quota
 import Site
 import Sweep
+import Tables
 import Text
 
 /// Mailboxes that several addresses reach, with different limits: an alias domain that only virtual_mailbox_maps
@@ -31,7 +32,8 @@ struct AddressLimitCheck {
       }
       for domain in domains.prefix(Self.maxDomains) {
         let address = row.address[...at] + Array(domain.utf8)
-        guard let other = mailbox(lookup, Array(address)), other.components == own.components,
+        guard !isAlias(Array(address), postfix), let other = mailbox(lookup, Array(address)),
+          other.components == own.components,
           other.quota.limit != own.quota.limit
         else { continue }
         found.add(
@@ -57,6 +59,16 @@ struct AddressLimitCheck {
   static let aliasDomainQuery =
     "SELECT quota FROM mailbox, alias_domain WHERE alias_domain.alias_domain = '%d' AND mailbox.username = '%u' || '@'"
     + " || alias_domain.target_domain AND mailbox.active AND alias_domain.active"
+
+  /// cleanup(8) replaces it, so no delivery has it.
+  private func isAlias(_ address: [UInt8], _ postfix: PostfixDirectory) -> Bool {
+    do {
+      let tables = splitList(Array((try postfix.value(of: "virtual_alias_maps") ?? "").utf8))
+        .compactMap { TableReference($0)?.behindProxy }
+      let keys = AddressTables(delimiters: settings.recipientDelimiter, TableSet())
+      return try keys.value(of: nil, in: tables, for: AddressQuery(address, until: Deadline(secondsFromNow: 10))) != nil
+    } catch { return false }
+  }
 
   /// Nil as well if a table does not answer, which other checks report.
   private func mailbox(_ lookup: MailboxLookup, _ address: [UInt8]) -> Mailbox? {

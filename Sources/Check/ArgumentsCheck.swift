@@ -110,7 +110,7 @@ struct ArgumentsCheck {
         severity, .arguments, "--\(name) is \(given.text), not \(macro)", at: entry.place, reason: reason,
         remedy: entry.correction)
     }
-    if request.configurationFile != Array(entry.site.configurationFile.utf8) {
+    if usageError == nil, request.configurationFile != Array(entry.site.configurationFile.utf8) {
       found.add(
         .warning, .arguments,
         "the entry reads \(request.configurationFile.text), but this check \(entry.site.configurationFile)",

@@ -124,7 +124,9 @@ struct ConfigurationCheck {
       found.add(
         .warning, .configurationRights, "it belongs to \(user.name)", at: name,
         reason: "a compromised program of that user could turn the quotas off",
-        remedy: .run(rights))
+        // Whoever else reads it shall go on.
+        remedy: .run(
+          status.permissions & 0o044 != 0 ? [.chown("root", name), .chmod("go-w", name)] : rights))
     }
   }
 }

@@ -56,7 +56,7 @@ struct CourierCheck {
     found.add(
       .warning, .trash, "IMAP_TRASHFOLDERNAME is \(folder), but Courier leaves out only .Trash", at: name,
       reason: "deleted messages count, and moving messages to the trash does not empty a full mailbox",
-      remedy: .append(["IMAP_TRASHFOLDERNAME=Trash"], file: name, [Command("systemctl", "restart", "courier-imap")]))
+      remedy: .append(["IMAP_TRASHFOLDERNAME=Trash"], file: name, []))
   }
 
   private mutating func checkBuild(_ name: String) throws(SystemError) {

@@ -19,6 +19,9 @@ struct Entry {
   /// and its user where that can be right. One command mends every mistake in it, so it can be run for any of them.
   var correction: Remedy { .run(commands(running: service.program.first ?? MasterEntry.program)) }
 
+  private static let makeUser = Command(
+    "useradd", "--system", "--user-group", "--home-dir", "/nonexistent", "--shell", "/usr/sbin/nologin", "vmail")
+
   /// The commands of `correction`, with another program.
   func commands(running program: String) -> [Command] {
     let file = EntryCheck.configurationFile(of: service)
@@ -26,14 +29,25 @@ struct Entry {
     let words =
       [program]
       + (file == Ullage.configurationFile ? [] : ["--config=\(file)"]) + MasterEntry.arguments
-    let line = service.commandLine(setting: attributes, running: words)
-    return [postfix.postconf("-F", "\(service.name)/\(service.type)/command=\(line)"), postfix.reload]
+    let line = service.commandLine(setting: attributes, dropping: shortTimes, running: words)
+    let makeUser = User(named: "vmail") == nil && rightUser == "vmail" ? [Self.makeUser] : []
+    return makeUser + [postfix.postconf("-F", "\(service.name)/\(service.type)/command=\(line)"), postfix.reload]
+  }
+
+  /// The time limits among the entry's options that are too short, or no time.
+  var shortTimes: Set<String> {
+    Set(
+      ["\(service.name)_time_limit", "command_time_limit"].filter { name in
+        guard let value = service.overrides[name], let settings = site.settings else { return false }
+        return postfixSeconds(value).map { $0 < settings.deliveryTimeLimit + EntryCheck.margin } ?? true
+      })
   }
 
   /// The user of the entry if Postfix and ullage.cf let it deliver, else the owner of the Maildirs.
-  private var rightUser: String {
+  var rightUser: String {
     let least = max(1, site.settings?.minimumUser ?? 100)
     if let name = service.attributes["user"], let user = User(ofEntry: name), Int64(user.id) >= least { return name }
+    if let user = site.user, Int64(user.id) >= least { return user.name }
     guard let base = Path(site.settings?.mailboxBase ?? []) else { return "vmail" }
     do throws(SystemError) {
       let owner = try stat(base).owner

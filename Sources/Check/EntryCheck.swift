@@ -27,7 +27,14 @@ struct EntryCheck {
   static func configurationFile(of entry: MasterService) -> String {
     var request = DeliveryRequest()
     // Errors in the other arguments are reported by `ArgumentsCheck`.
-    do { try request.parse(entry.program.dropFirst().map { Array($0.utf8) }) } catch {}
+    do { try request.parse(entry.program.dropFirst().map { Array($0.utf8) }) } catch {
+      // As it was meant, most likely.
+      if let index = entry.program.firstIndex(where: { ["--config", "-c"].contains($0) }),
+        entry.program.indices.contains(index + 1)
+      {
+        return entry.program[index + 1]
+      }
+    }
     return request.configurationFile.text
   }
 
@@ -130,7 +137,7 @@ struct EntryCheck {
   private static func processes(of connections: Int64) -> String { "\(max(1, min(20, connections / 2)))" }
 
   /// Seconds that a delivery may need to end after its time limit.
-  private static let margin: Int64 = 30
+  static let margin: Int64 = 30
 
   private mutating func checkTime() {
     guard let settings = entry.site.settings else { return }
@@ -141,8 +148,7 @@ struct EntryCheck {
     // The entry's -o overrides main.cf. A value that is no time must itself be mended: pipe(8) reads both.
     let wrong = postfixSeconds(text) == nil ? name : own
     let remedy =
-      entry.service.overrides[wrong] == nil
-      ? entry.change("-e", "\(wrong)=1000s") : entry.change("-P", "\(entry.service.name)/unix/\(wrong)=1000s")
+      entry.shortTimes.isEmpty ? entry.change("-e", "\(wrong)=1000s") : entry.correction
     guard let limit = postfixSeconds(text) else {
       return found.add(
         .error, .timeLimit, "\(name) is \"\(text)\", which is not a time", at: entry.place,

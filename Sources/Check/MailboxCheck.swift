@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Audit
 import Configuration
+import Database
 import Findings
 import Mailboxes
 import Maildir
@@ -67,16 +68,27 @@ struct MailboxCheck {
   /// local user by name.
   private func listRemedy(for error: TableError) -> Remedy {
     guard error.kind == .configuration else { return .advice("give that user access to the database, or start it") }
-    guard let table = settings.listDatabase, let user = site.user, TableFiles.exists(table.name.text) else {
+    guard let table = settings.listDatabase, let user = site.user else {
       return .advice("set mailbox_list_query and mailbox_list_database; see ullage.cf(5)")
     }
+    let commands = TableFiles.commands(toLet: user, read: [table.name.text])
+    guard !commands.isEmpty else { return .advice("correct mailbox_list_query, as the message says; see ullage.cf(5)") }
+    guard isLocal(table) else { return .run(commands) }
     let isUsual = settings.listQuery == Array(Parameter.mailbox_list_query.definition.defaultText.utf8)
     let tables = isUsual ? "(username, maildir, quota, active) ON mailbox" : "ON the tables of mailbox_list_query"
     return .advise(
       "let \(user.name) read the list, and nothing else, as \"The list without a password\" in ullage.cf(5) shows, with"
         + " this SQL: CREATE ROLE \"\(user.name)\" LOGIN; GRANT SELECT \(tables) TO \"\(user.name)\"; or let that user"
         + " read the table's file, password included",
-      TableFiles.commands(toLet: user, read: [table.name.text]))
+      commands)
+  }
+
+  /// PostgreSQL admits a user by name only over a socket of the same host.
+  private func isLocal(_ table: TableReference) -> Bool {
+    do {
+      let hosts = try TableDatabase(table, until: Deadline(secondsFromNow: 5)).connection.hosts
+      return hosts.allSatisfy { $0.contains { $0.name == "host" && $0.value.first == UInt8(ascii: "/") } }
+    } catch { return false }
   }
 
   /// How many mailboxes are looked up in the tables.
@@ -186,21 +198,27 @@ struct MailboxCheck {
       found.add(
         .warning, .base, "\(site.userName) may not write to \(name)", at: "virtual_mailbox_base",
         reason: "mail for a new domain is deferred, because its directory cannot be created",
-        remedy: settings.mailboxBase == Array("/".utf8)
-          ? .advice("create the directories of new domains yourself, and give them to \(site.userName)")
-          : .run(baseCommands))
+        remedy: baseRemedy)
       return true
     }
     found.good("\(name) exists")
     return true
   }
 
-  /// Lets the mail user enter the base, and write to it.
-  private var baseCommands: [Command] {
-    let name = settings.mailboxBase.text
+  /// Lets the mail user enter the base, and write to it. The base may have another mail user, too, and what is directly
+  /// below the root belongs to others.
+  private var baseRemedy: Remedy {
+    let name = PostfixDirectory.absolute(settings.mailboxBase.text)
+    let parts = name.split(separator: "/").filter { $0 != "." }
+    guard parts.count > 1, !parts.contains("..") else {
+      return .advice("create the directories of new domains yourself, and give them to \(site.userName)")
+    }
     let directories = site.user.map { TableFiles.closedDirectories(above: name, to: $0) } ?? []
-    return Command.grant(site.userName, files: [], directories: directories)
-      + [.chown(site.userName, name), .chmod("u+rwx", name)]
+    var isOwn = false
+    do { isOwn = try Path(name.utf8).map { try stat($0).owner } == site.user?.id } catch {}
+    return .run(
+      Command.grant(site.userName, files: [], directories: directories)
+        + [isOwn ? .chmod("u+rwx", name) : Command("setfacl", "-m", "u:\(site.userName):rwx", name)])
   }
 
   private func remedy(for error: MaildirError) -> Remedy {
@@ -208,7 +226,7 @@ struct MailboxCheck {
     case .baseMissing: .advice("mount its volume, or create it as a directory of the mail user")
     case .baseEmpty: .advice("mount its volume; on a new server, set mailbox_base_may_be_empty = yes")
     case .system(let error) where error.number == Errno.EACCES:
-      .run(baseCommands)
+      baseRemedy
     default: .advice("correct virtual_mailbox_base, or what is in its place")
     }
   }
@@ -259,14 +277,15 @@ struct MailboxCheck {
       .error, .mailboxRights, "\(many) to \(owner), but deliveries run as \(user.name)",
       at: first.mailbox, reason: "mail to them is deferred",
       remedy: .advise(
-        "give them to \(user.name), or make an entry in master.cf with user=\(owner) for them",
-        strangers.map { Command("chown", "-R", user.name, $0.path.text) }))
+        "unless they are to have an entry in master.cf with a user of their own, give them to \(user.name)",
+        strangers.map { Command("chown", "-RH", user.name, $0.path.text) }))
   }
 
   /// One command for all mailboxes with a finding.
   private static func forAll(_ remedy: Remedy?) -> Remedy? {
     switch remedy {
-    case .recompute?, .recomputeAgain?, .recomputeAndAlign?: .run(Command("ullage", "recompute", "--all"))
+    case .recompute?, .recomputeAgain?: .run(Command("ullage", "recompute", "--all"))
+    case .recomputeAndAlign?: .advise(Remedy.align, [Command("ullage", "recompute", "--all")])
     default: remedy
     }
   }

@@ -37,9 +37,11 @@ struct PostfixCheck {
     guard !entries.isEmpty else {
       return found.add(
         .error, .noEntry, "no entry runs ullage-deliver", at: "\(directory)/master.cf", reason: "no mail arrives here",
-        remedy: .run(
-          postfix.postconf("-M", "ullage/unix=\(MasterEntry.line(user: site.userName, site.configurationFile))"),
-          postfix.postconf("-e", "ullage_destination_recipient_limit=1"), postfix.reload))
+        remedy: postfix.master.transport("ullage") != nil
+          ? .advice("the entry ullage runs another program; let it run ullage-deliver itself: ullage-deliver(8)")
+          : .run(
+            postfix.postconf("-M", "ullage/unix=\(MasterEntry.line(user: site.userName, site.configurationFile))"),
+            postfix.postconf("-e", "ullage_destination_recipient_limit=1"), postfix.reload))
     }
     for service in entries { check(Entry(site: site, postfix: postfix, service: service)) }
     for other in others {
@@ -132,7 +134,7 @@ struct PostfixCheck {
       ),
       (
         .recipient_delimiter, settings.recipientDelimiter.text,
-        "mail to user+extension is refused as for an unknown mailbox, or goes to another one"
+        "mail to user+extension is deferred or refused, or goes to another mailbox"
       ),
     ]
     for (parameter, ours, reason) in shared {

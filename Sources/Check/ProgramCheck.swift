@@ -39,12 +39,16 @@ struct ProgramCheck {
       found.add(
         .warning, .program, "users other than root may write to \(stranger)", at: entry.place,
         reason: "they could replace the program that gets all mail",
-        remedy: stranger == name || stranger == target
+        remedy: stranger == name || stranger == target || Self.place.hasPrefix(stranger + "/")
           ? .run(.chown("root", stranger), .chmod("go-w", stranger)) : installed(target))
     }
     // Without the mail user it is not known how pipe(8) would start it; its absence is reported.
-    guard CurrentProcess.effectiveUser != 0 || user != nil && user?.id != 0 else { return }
-    guard let version = Self.version(of: path, as: CurrentProcess.effectiveUser == 0 ? user : nil) else {
+    let isRoot = CurrentProcess.effectiveUser == 0
+    guard !isRoot || user.map({ $0.id != 0 && $0.credentials.canAct }) == true else { return }
+    guard !isRoot || isAllowed(.execution, to: Self.setpriv) else {
+      return found.skip("whether \(name) starts", because: "there is no \(Self.setpriv.text)")
+    }
+    guard let version = Self.version(of: path, as: isRoot ? user : nil) else {
       return found.add(
         .error, .program, "\(name) does not start", at: entry.place,
         reason: "a program that lacks a library ends with 127, and pipe(8) bounces the message",
@@ -57,10 +61,13 @@ struct ProgramCheck {
     }
   }
 
+  private static let setpriv: Path = "/usr/bin/setpriv"
+
+  private static let place = "/usr/local/libexec/ullage/ullage-deliver"
+
   /// A copy where only root may write, instead of the rights of somebody's home.
   private func installed(_ program: String) -> Remedy {
-    let place = "/usr/local/libexec/ullage/ullage-deliver"
-    return .run([Command("install", "-D", "-m", "755", program, place)] + entry.commands(running: place))
+    .run([Command("install", "-D", "-m", "755", program, Self.place)] + entry.commands(running: Self.place))
   }
 
   /// The program, or a directory above it, if users other than root may change it; nil if there is none.
@@ -86,7 +93,7 @@ struct ProgramCheck {
     var words: [Path] = [program, "--version"]
     if let user {
       let ids = ["--reuid=\(user.id)", "--regid=\(user.group)"].compactMap { Path($0.utf8) }
-      words = ["/usr/bin/setpriv"] + ids + ["--clear-groups", "--no-new-privs"] + words
+      words = [setpriv] + ids + ["--clear-groups", "--no-new-privs"] + words
     }
     let ending: ChildProcess.Ending
     do {

@@ -13,11 +13,13 @@ import Text
 struct TableCheck {
   private let site: Site
   private let settings: Settings
+  private let runsSystemd: Bool
   private(set) var found = FindingList(.tables)
 
-  init(site: Site, settings: Settings) {
+  init(site: Site, settings: Settings, runsSystemd: Bool = TableFiles.exists("/run/systemd/system")) {
     self.site = site
     self.settings = settings
+    self.runsSystemd = runsSystemd
   }
 
   /// Seconds for each table.
@@ -123,7 +125,8 @@ struct TableCheck {
         // The service reads it as a member of group postfix.
         remedy: isAskedByService
           ? .run(Self.postfixOnly(name))
-          : .run(Self.postfixOnly(name) + (site.user.map { Command.grant($0.name, files: [name]) } ?? [])))
+          // Access is given before it is taken.
+          : .run((site.user.map { Command.grant($0.name, files: [name]) } ?? []) + Self.postfixOnly(name)))
     }
     if status.permissions & 0o002 != 0 {
       found.add(
@@ -273,7 +276,7 @@ struct TableCheck {
   private static let startService = Command.enable("ullaged-lookup.socket", "ullaged-lookup.service")
 
   /// A service that still has an older ullage.cf gives no answer to a parameter that was set since.
-  private mutating func checkService(_ parameter: Parameter, _ lookup: AddressLookup) {
+  private mutating func checkAnswer(_ parameter: Parameter, _ lookup: AddressLookup) {
     do {
       let query = AddressQuery(Self.sample, until: Deadline(secondsFromNow: Self.timeLimit))
       _ = try site.actingAsUser { () throws(TableError) in try lookup.value(of: parameter, for: query) }
@@ -281,13 +284,14 @@ struct TableCheck {
       guard error.isAnswer, error.kind == .configuration, lookup.serviceFailure == nil else { return }
       found.add(
         .error, .lookupService, error.shown, at: parameter.rawValue, reason: "the service has an older ullage.cf",
-        remedy: .run(Command("systemctl", "reload", "ullaged-lookup")))
+        remedy: runsSystemd
+          ? .run(Command("systemctl", "reload", "ullaged-lookup")) : .advice("send the service SIGHUP"))
     }
   }
 
   /// The package's units know the usual socket and configuration only.
   private func isPackaged(_ socket: [UInt8]) -> Bool {
-    socket == Array("/run/ullage/lookup".utf8) && site.configurationFile == Ullage.configurationFile
+    runsSystemd && socket == Array("/run/ullage/lookup".utf8) && site.configurationFile == Ullage.configurationFile
   }
 
   private var startByHand: Remedy {
@@ -316,7 +320,7 @@ struct TableCheck {
         remedy: serviceRemedy(error, socket))
     }
     for parameter in Parameter.tables where parameter != .virtual_mailbox_maps {
-      if !settings.tables(parameter).isEmpty { checkService(parameter, lookup) }
+      if !settings.tables(parameter).isEmpty { checkAnswer(parameter, lookup) }
     }
     if let failure = lookup.serviceFailure {
       found.add(

@@ -35,6 +35,9 @@ package enum Remedy: Sendable, Equatable, Codable {
     }
   }
 
+  /// Why a limit in maildirsize may come back.
+  package static let align = "if it comes back, make the IMAP server read the limit from the same database"
+
   package static func run(_ commands: Command...) -> Remedy { .run(commands) }
   package static func set(_ name: String, _ value: String) -> Remedy { .set([Setting(name, value)]) }
 
@@ -75,7 +78,9 @@ package struct Command: Sendable, Equatable, Codable {
   }
 
   /// A line for a shell that appends lines to a file.
+  ///
+  /// The file's last line may have no end, so an empty one comes first.
   package static func line(appending lines: [String], to file: String) -> String {
-    "printf '%s\\n' \(lines.map { shellWord($0) }.joined(separator: " ")) >> \(shellWord(file))"
+    "printf '%s\\n' '' \(lines.map { shellWord($0) }.joined(separator: " ")) >> \(shellWord(file))"
   }
 }

@@ -128,11 +128,13 @@ extension Migration {
     let entries = postfix.main.entries
     let overrides = postfix.master.services.flatMap { $0.overrides.values.map { Array($0.utf8) } }
     var unused = Set(entries.keys).intersection(Self.namesOfVDA)
+    // $myhostname, for instance, is no macro, whoever else refers to it.
+    let macros = macroNames.filter { entries[$0] != nil && !survey.isPostfixParameter($0) }
     // A macro may be the only one that refers to another.
     while true {
       let used = entries.filter { !unused.contains($0.key) }.map(\.value.value) + overrides
       let names = used.reduce(into: Set<String>()) { $0.formUnion(Macro.names(in: $1)) }
-      let rest = macroNames.filter { entries[$0] != nil && !names.contains($0) && !unused.contains($0) }
+      let rest = macros.filter { !names.contains($0) && !unused.contains($0) }
       guard !rest.isEmpty else { break }
       unused.formUnion(rest)
     }

@@ -17,9 +17,9 @@ package struct RemedyText: Sendable {
     case .recompute(let mailbox): recompute(mailbox, placeholder)
     case .recomputeAgain(let mailbox): "it was in use; try again: \(recompute(mailbox, placeholder))"
     case .recomputeAndAlign(let mailbox):
-      "\(recompute(mailbox, placeholder)); if it comes back, make the IMAP server read the limit from the same database"
+      "\(Remedy.align): \(recompute(mailbox, placeholder))"
     case .run(let commands): line(commands)
-    case .runOrSet(let commands, let setting): "\(line(commands)), or \(set([setting]))"
+    case .runOrSet(let commands, let setting): "start it, or set \(setting.name) = \(setting.value): \(line(commands))"
     case .set(let settings): set(settings)
     case .append(let lines, let file, let commands):
       ([Command.line(appending: lines, to: file)] + commands.map(\.line)).joined(separator: " && ")

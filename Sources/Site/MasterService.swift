@@ -37,9 +37,13 @@ package struct MasterService: Sendable, Equatable {
 
   /// The command line with attributes of pipe(8) set, and with another program and arguments, for
   /// `postconf -F NAME/TYPE/command=`. Its options, `-o`, stay.
-  package func commandLine(setting attributes: [(name: String, value: String)], running program: [String]) -> String {
+  ///
+  /// - Parameter dropped: the names of options that do not stay.
+  package func commandLine(
+    setting attributes: [(name: String, value: String)], dropping dropped: Set<String> = [], running program: [String]
+  ) -> String {
     // Everything after argv= belongs to the program.
-    var words = Array(commandLine.prefix { !$0.hasPrefix("argv=") })
+    var words = Self.without(dropped, commandLine.prefix { !$0.hasPrefix("argv=") })
     for (name, value) in attributes {
       let places = words.indices.filter { words[$0].hasPrefix("\(name)=") }
       // Of an attribute that is there twice, nothing may stay: pipe(8) takes the last one, or all flags together.
@@ -47,6 +51,20 @@ package struct MasterService: Sendable, Equatable {
       words.insert("\(name)=\(value)", at: places.first ?? words.endIndex)
     }
     return (words + ["argv=\(program[0])"] + program.dropFirst().map(Self.word)).joined(separator: " ")
+  }
+
+  private static func without(_ names: Set<String>, _ words: ArraySlice<String>) -> [String] {
+    var (kept, rest) = ([String](), words)
+    while let word = rest.popFirst() {
+      let assignment = word == "-o" ? rest.first ?? "" : word.hasPrefix("-o") ? String(word.dropFirst(2)) : ""
+      let plain = assignment.hasPrefix("{") ? assignment.dropFirst().dropLast() : assignment[...]
+      if let name = splitAssignment(Array(plain.utf8))?.name.text, names.contains(name) {
+        if word == "-o" { _ = rest.popFirst() }
+      } else {
+        kept.append(word)
+      }
+    }
+    return kept
   }
 
   /// A word of master.cf: with blanks it needs braces (master(5)).

@@ -31,6 +31,19 @@ package struct Survey: Sendable {
     return nil
   }
 
+  /// Whether Postfix itself has a parameter of this name; true where its programs do not say.
+  package func isPostfixParameter(_ name: String) -> Bool {
+    guard let directory = Path(directory.utf8), let path = Path(name.utf8) else { return true }
+    for program in [Path("/usr/sbin/postconf"), "/usr/local/sbin/postconf"] {
+      do {
+        let ending = try ChildProcess.run(
+          program, ["-c", directory, "-d", path], limit: 65536, until: Deadline(secondsFromNow: 10))
+        return !ending.errors.text.contains("\(name): unknown parameter")
+      } catch { continue }
+    }
+    return true
+  }
+
   /// The rows that the database of `table` returns for a query, as text, or why there are none.
   package func ask(_ table: TableReference, _ sql: String) -> Result<[[String]], Failure> {
     let deadline = Deadline(secondsFromNow: 10)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Configuration
 package import Findings
+import Foundation
 package import Posix
 import Text
 
@@ -43,10 +44,17 @@ package enum TableFiles {
     return (files, directories.reduce(into: []) { if !$0.contains($1) { $0.append($1) } })
   }
 
-  /// The directories above `name` that `user` may not enter. Below the first one that is so for certain, what not
-  /// everybody may enter counts, too.
+  /// The directories above `name` that `user` may not enter. Below the first one, where that cannot be tried, all that
+  /// are not open to everybody are included.
   package static func closedDirectories(above name: String, to user: User) -> [String] {
     guard CurrentProcess.effectiveUser == 0, user.credentials.canAct else { return [] }
+    // A symlink on the way leads below other directories.
+    let target = URL(fileURLWithPath: name).resolvingSymlinksInPath().path
+    let own = closed(above: name, to: user)
+    return own + (target == name ? [] : closed(above: target, to: user)).filter { !own.contains($0) }
+  }
+
+  private static func closed(above name: String, to user: User) -> [String] {
     let parts = name.split(separator: "/").dropLast()
     let all = parts.indices.map { "/" + parts.prefix($0 + 1).joined(separator: "/") }
     let closed = user.credentials.acting {

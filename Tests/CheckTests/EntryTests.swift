@@ -43,7 +43,9 @@ struct EntryTests {
 
   /// The entry after the command of a remedy has been run on it.
   private static func remedied(_ finding: Finding?) throws -> MasterService? {
-    guard case .run(let commands)? = finding?.remedy, let command = commands.first else { return nil }
+    guard case .run(let commands)? = finding?.remedy,
+      let command = commands.first(where: { $0.words.first == "postconf" })
+    else { return nil }
     let directory = try #require(command.words.dropFirst(2).first)
     let change = try #require(command.words.last)
     let line = try #require(change.split(separator: "=", maxSplits: 1).last)

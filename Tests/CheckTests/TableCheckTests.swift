@@ -16,9 +16,9 @@ struct TableCheckTests {
 
   init() throws { sandbox = try Sandbox() }
 
-  private func check(_ settings: String, user: User? = nobody) throws -> [Finding] {
+  private func check(_ settings: String, user: User? = nobody, runsSystemd: Bool = true) throws -> [Finding] {
     let fixture = try SiteFixture(settings, sandbox: sandbox, user: user)
-    var check = TableCheck(site: fixture.site, settings: try #require(fixture.site.settings))
+    var check = TableCheck(site: fixture.site, settings: try #require(fixture.site.settings), runsSystemd: runsSystemd)
     #expect(check.run() == nil, "no database, so no connections")
     return check.found.findings
   }
@@ -118,6 +118,10 @@ struct TableCheckTests {
         == .runOrSet(
           [Command("systemctl", "enable", "--now", "ullaged-lookup.socket", "ullaged-lookup.service")],
           .init("lookup_fallback", "yes")))
+    let plain = try check("virtual_mailbox_maps = static:x/\nlookup_socket = /run/ullage/lookup", runsSystemd: false)
+    #expect(
+      plain.first { $0.kind == .lookupService }?.remedy
+        == .advice("start it, with --config=/etc/ullage/ullage.cf: ullaged(8)"))
     // With the setting, it is a warning: mail is delivered, at a higher cost.
     let fallback = try check("virtual_mailbox_maps = static:x/\nlookup_socket = \(socket)\nlookup_fallback = yes")
     #expect(fallback.filter(\.isTrouble).map(\.kind) == [.lookupService])

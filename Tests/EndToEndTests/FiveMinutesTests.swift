@@ -200,7 +200,7 @@ final class FiveMinutesTests {
     // The settings are what they were.
     func settings(_ text: String?) -> [String] {
       let lines = (text ?? "").replacing(#/\n[ \t]+/#, with: " ").split(separator: "\n")
-      return lines.filter { $0.contains("virtual_") && !$0.hasPrefix("#") }.map {
+      return lines.filter { !$0.hasPrefix("#") && !$0.hasPrefix("ullage_") }.map {
         String($0.replacing(#/[ \t]+/#, with: " "))
       }
       .sorted()

@@ -64,7 +64,9 @@ struct PowerCutTests {
     }
     #expect(site.host.ledgerTotal == [500, 1])
     let forced = try Self.audit(site, places, boot: "first", "--after-crash")
-    #expect(forced.errors.contains("--after-crash: every mailbox that was changed") && site.host.ledgerTotal == [1000, 2], "\(forced)")
+    #expect(
+      forced.errors.contains("--after-crash: every mailbox that was changed") && site.host.ledgerTotal == [1000, 2],
+      "\(forced)")
   }
 
   @Test(

@@ -40,6 +40,10 @@ struct LinesOfVDATests {
         ["a", "virtual_mailbox_limit_maps"]
       ),
       ("virtual_mailbox_limit = 5\n", []),
+      (
+        "myhostname = mail.example.org\nvirtual_maildir_limit_message = ask postmaster@$myhostname\n",
+        ["virtual_maildir_limit_message"]
+      ),
     ])
   func names(main: String, names: [String]) throws {
     #expect(removed(try plan(main).1) == names)

@@ -17,21 +17,20 @@ struct RemedyTextTests {
       (.recomputeAgain(mailbox: "a@b.org"), "it was in use; try again: ullage recompute a@b.org"),
       (
         .recomputeAndAlign(mailbox: "a@b.org"),
-        "ullage recompute a@b.org; if it comes back, make the IMAP server read the limit from the same database"
+        "if it comes back, make the IMAP server read the limit from the same database: ullage recompute a@b.org"
       ),
       (.run(.chown("vmail", "/m/a b"), .chmod("700", "/m/a b")), "chown vmail '/m/a b' && chmod 700 '/m/a b'"),
       (
         .runOrSet([.enable("ullaged-lookup.service")], .init("lookup_fallback", "yes")),
-        "systemctl enable --now ullaged-lookup.service, or printf '%s\\n' 'lookup_fallback = yes'"
-          + " >> /etc/ullage/ullage.cf"
+        "start it, or set lookup_fallback = yes: systemctl enable --now ullaged-lookup.service"
       ),
       (
         .set([.init("virtual_trash_count", "no"), .init("virtual_trash_name", ".Trash, .Spam")]),
-        "printf '%s\\n' 'virtual_trash_count = no' 'virtual_trash_name = .Trash, .Spam' >> /etc/ullage/ullage.cf"
+        "printf '%s\\n' '' 'virtual_trash_count = no' 'virtual_trash_name = .Trash, .Spam' >> /etc/ullage/ullage.cf"
       ),
       (
         .append(["plugin {", "  a = b's", "}"], file: "/etc/d.conf", [Command("doveadm", "reload")]),
-        "printf '%s\\n' 'plugin {' '  a = b'\\''s' '}' >> /etc/d.conf && doveadm reload"
+        "printf '%s\\n' '' 'plugin {' '  a = b'\\''s' '}' >> /etc/d.conf && doveadm reload"
       ),
       (.sql("CREATE INDEX ON t (a);"), "CREATE INDEX ON t (a);"),
       (.advice("correct the row"), "correct the row"),
@@ -48,7 +47,7 @@ struct RemedyTextTests {
     #expect(
       Self.other.text(.run(Command("ullage", "audit", "--clean-tmp"), Command("postfix", "reload")))
         == "ullage audit '--config=/tmp/my cf' --clean-tmp && postfix reload")
-    #expect(Self.other.text(.set("a", "b")) == "printf '%s\\n' 'a = b' >> '/tmp/my cf'")
+    #expect(Self.other.text(.set("a", "b")) == "printf '%s\\n' '' 'a = b' >> '/tmp/my cf'")
     // It writes the file that --to names.
     #expect(Self.other.text(.run(Command("ullage", "migrate", "--to", "/x"))) == "ullage migrate --to /x")
     #expect(Self.other.text(.run(Command("ullage", "check", "--config=/x"))) == "ullage check --config=/x")
