@@ -69,8 +69,8 @@ private struct MailboxFinder {
         .warning, .limitNotEnforced, "its limit of \(bytes) bytes is below message_size_limit",
         reason: "virtual_mailbox_limit applies instead, as with VDA",
         remedy: .advice(
-          "set virtual_mailbox_limit_override = yes, or raise the limit; if the column is in MB, multiply it in"
-            + " both queries, as quota::bigint * 1048576"))
+          "set virtual_mailbox_limit_override = yes, or raise the limit; if the column is in MB, multiply it in the"
+            + " query for deliveries and in mailbox_list_query, as quota::bigint * 1048576"))
     case .unused(let bytes):
       return finding(
         .warning, .limitNotEnforced, "the list gives it a limit of \(grouped(bytes)) bytes",

@@ -40,10 +40,17 @@ struct DovecotCheck {
     guard let text = output(["-n", "-c", path], name),
       let protocols = output(["-h", "-c", path, "protocols"], name)
     else { return }
+    let words = protocols.split { " \n".contains($0) }
+    let served = ["imap", "pop3"].filter { words.contains($0[...]) }
     // Dovecot may be installed for SASL or LMTP only.
-    guard protocols.contains("imap") || protocols.contains("pop3") else { return }
+    guard !served.isEmpty else { return }
     let dovecot = DovecotSettings(parsing: text)
-    checkDriver(dovecot, name)
+    var withoutPlugin: [String] = []
+    for name in served {
+      guard let isLoaded = loadsPlugin(name, dovecot, path) else { return }
+      if !isLoaded { withoutPlugin.append(name) }
+    }
+    checkDriver(dovecot, withoutPlugin, name)
     checkPlaces(dovecot, name)
     checkTrash(dovecot, name)
     if settings.countingRule.profile == .courier || settings.countingRule.profile == .exim {
@@ -79,20 +86,28 @@ struct DovecotCheck {
     return nil
   }
 
-  private mutating func checkDriver(_ dovecot: DovecotSettings, _ name: String) {
+  /// Whether a protocol's processes load the quota plugin. In 2.3 a block `protocol imap { }` that sets mail_plugins is
+  /// not changed by a later setting outside of it.
+  private mutating func loadsPlugin(_ served: String, _ dovecot: DovecotSettings, _ file: Path) -> Bool? {
+    guard !dovecot.isNew, let filter = Path("protocol=\(served)".utf8) else { return dovecot.hasQuota }
+    return output(["-h", "-f", filter, "-c", file, "mail_plugins"], file.text).map {
+      $0.split { " \"\n".contains($0) }.contains("quota")
+    }
+  }
+
+  private mutating func checkDriver(_ dovecot: DovecotSettings, _ withoutPlugin: [String], _ name: String) {
     let consequence =
       "it never writes maildirsize: messages deleted or moved by IMAP are not subtracted, so the usage is too"
       + " high until the nightly recount"
     let lines =
       dovecot.isNew
       ? ["mail_plugins {", "  quota = yes", "}", "quota \"User quota\" {", "  driver = maildir", "}"]
-      : (dovecot.hasQuota ? [] : ["mail_plugins = $mail_plugins quota"])
-        + ["plugin {", "  quota = maildir:User quota", "}"]
+      : dovecot.pluginLines(for: withoutPlugin) + ["plugin {", "  quota = maildir:User quota", "}"]
     let remedy = append(lines, name)
-    guard dovecot.hasQuota else {
+    guard withoutPlugin.isEmpty else {
       return found.add(
-        .warning, .quotaDriver, "Dovecot runs without its quota plugin", at: name, reason: consequence,
-        remedy: remedy)
+        .warning, .quotaDriver, "Dovecot runs \(withoutPlugin.joined(separator: " and ")) without its quota plugin",
+        at: name, reason: consequence, remedy: remedy)
     }
     guard !dovecot.quotaDrivers.contains("maildir") else { return }
     let drivers = dovecot.quotaDrivers.joined(separator: ", ")
@@ -147,13 +162,15 @@ struct DovecotCheck {
         ]
         : ["plugin {"] + dovecot.rules(ignoring: mailboxes).map { "  " + $0 } + ["}"]
       found.add(
-        .warning, .trash, "\(Self.list(onlyOurs)) not count here, but for Dovecot", at: name, reason: jumps,
+        .warning, .trash, "\(Self.list(onlyOurs)) not count here, but Dovecot counts \(Self.them(onlyOurs))", at: name,
+        reason: jumps,
         remedy: append(lines, name))
     }
     let onlyTheirs = theirs.filter { !ours.contains($0) }
     if !onlyTheirs.isEmpty {
       found.add(
-        .warning, .trash, "\(Self.list(onlyTheirs)) not count for Dovecot, but here", at: name, reason: jumps,
+        .warning, .trash, "\(Self.list(onlyTheirs)) not count for Dovecot, but \(Self.they(onlyTheirs)) here", at: name,
+        reason: jumps,
         remedy: .set([
           .init("virtual_trash_count", "no"),
           .init("virtual_trash_name", (ours + onlyTheirs).joined(separator: ", ")),
@@ -164,14 +181,17 @@ struct DovecotCheck {
         .warning, .trash, "folders below \(parent) count here, but not for Dovecot", at: name, reason: jumps,
         remedy: (ours + theirs).contains(parent)
           ? .set("virtual_trash_subfolders", "yes")
-          : .advice("leave \(parent) itself out in Dovecot, too, or neither: here subfolders follow their folder"))
+          : .advice("let Dovecot leave out \(parent) itself, too, or count both: here subfolders follow their folder"))
     }
   }
 
   /// `.Trash does`, `.Trash and .Spam do`
   private static func list(_ folders: [String]) -> String {
-    "\(folders.joined(separator: " and ")) \(folders.count == 1 ? "does" : "do")"
+    "\(folders.joined(separator: " and ")) \(they(folders))"
   }
+
+  private static func them(_ folders: [String]) -> String { folders.count == 1 ? "it" : "them" }
+  private static func they(_ folders: [String]) -> String { folders.count == 1 ? "does" : "do" }
 
   /// Lines at the end of Dovecot's main file: the last setting of a name applies.
   private func append(_ lines: [String], _ name: String) -> Remedy {

@@ -39,6 +39,15 @@ package struct DovecotSettings {
     }
   }
 
+  /// Lines that make 2.3 load the quota plugin for protocols: for all, and in blocks that have plugins of their own.
+  func pluginLines(for protocols: [String]) -> [String] {
+    guard !protocols.isEmpty else { return [] }
+    let isGlobal = self["mail_plugins"].map { $0.replacing("\"", with: "").split(separator: " ").contains("quota") }
+    let blocks = protocols.filter { self["protocol \($0)/mail_plugins"] != nil || isGlobal == true }
+    return (isGlobal == true ? [] : ["mail_plugins = $mail_plugins quota"])
+      + blocks.flatMap { ["protocol \($0) {", "  mail_plugins = $mail_plugins quota", "}"] }
+  }
+
   /// The quota drivers: `maildir`, `count` and so on; empty if 2.3's plugin has no root and so does nothing.
   package var quotaDrivers: [String] {
     let old = values { $0 == "plugin/quota" || $0.wholeMatch(of: #/plugin/quota[0-9]+/#) != nil }

@@ -155,7 +155,8 @@ struct MailboxCheck {
       at: smallest.name,
       reason: "a limit is in bytes: if the column is in MB or kB, ordinary mail is refused",
       remedy: .advice(
-        "if it is in MB, multiply in both queries, as bigint, since an integer overflows: quota::bigint * 1048576"))
+        "if it is in MB, multiply it, in mailbox_list_query too, as bigint, since an integer overflows:"
+          + " quota::bigint * 1048576"))
   }
 
   private func difference(_ row: MailboxRow, _ mailbox: Mailbox?) -> String? {

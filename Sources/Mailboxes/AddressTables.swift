@@ -19,8 +19,8 @@ package struct AddressTables: Sendable {
     (AddressKeys(address, delimiters: delimiters)?.keys ?? []).map(\.text)
   }
 
-  /// Whether a lookup of `key` may give the value of `address`, which is in lower case: it is that address, perhaps with
-  /// an extension.
+  /// Whether a lookup of `key` may give the value of `address`, which is in lower case: it is that address, perhaps
+  /// with an extension.
   package func looksUp(_ address: [UInt8], for key: [UInt8]) -> Bool {
     let domain = address.lastIndex(of: UInt8(ascii: "@")).map { address[$0...] } ?? []
     // Of many keys most have another domain; that is seen at once.

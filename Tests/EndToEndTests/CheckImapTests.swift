@@ -102,11 +102,14 @@ final class CheckImapTests: CheckFixture {
       (right + "  quota_rule = Trash:ignore\n  quota_rule2 = Spam:ignore\n  quota_rule3 = Junk:ignore\n}\n", ""),
       (right + "  quota_rule = Trash:ignore\n  quota_rule2 = Trash.*:ignore\n}\n", ""),
       (right + "  quota_rule = Trash:ignore\n}\n", "maildir_count_profile = courier"),
+      // The block keeps its plugins, whatever is set outside of it later.
+      ("protocol imap {\n  mail_plugins = $mail_plugins imap_sieve\n}\n", ""),
+      ("protocol pop3 {\n  mail_plugins = x\n}\n" + right + "  quota_rule = Trash:ignore\n}\n", ""),
     ])
   func cures(settings: String, configuration: String) throws {
     let file = host.sandbox("dovecot.conf")
     try host.sandbox.write(
-      "dovecot.conf", "ssl = no\nprotocols = imap\nmail_location = maildir:~/Maildir\n" + settings, mode: 0o644)
+      "dovecot.conf", "ssl = no\nprotocols = imap pop3\nmail_location = maildir:~/Maildir\n" + settings, mode: 0o644)
     #expect(try cured(file, configuration) == [], "\(host.sandbox.text("dovecot.conf") ?? "")")
   }
 
