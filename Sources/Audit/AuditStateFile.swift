@@ -71,7 +71,7 @@ package final class AuditStateFile {
     return try File(open: name, [.readWrite, .noFollow, .nonBlocking])
   }
 
-  /// Whom the files belong to if we are root: the owner of the directory. Nil for ourselves.
+  /// The owner of the directory, to whom root gives the files; nil where the process is not root.
   private func owner() throws(SystemError) -> Credentials? {
     guard CurrentProcess.effectiveUser == 0 else { return nil }
     let slash = path.bytes.lastIndex(of: UInt8(ascii: "/"))

@@ -143,24 +143,21 @@ struct DovecotCheck {
 
   private mutating func checkTrash(_ dovecot: DovecotSettings, _ name: String) {
     guard dovecot.hasQuota, dovecot.quotaDrivers.contains("maildir") else { return }
+    let theirs = dovecot.uncountedFolders
+    let ours = settings.countingRule.uncountedFolders.map { String(decoding: $0, as: UTF8.self) }
+    let onlyOurs = ours.filter { !theirs.contains($0) }
+    let mailboxes = onlyOurs.map { dovecot.mailbox(inDirectory: $0) }
+    let rules = ["plugin {"] + dovecot.rules(ignoring: mailboxes).map { "  " + $0 } + ["}"]
     for rule in dovecot.rulesBehindGap.prefix(1) {
       found.add(
         .notice, .trash, "\(rule) applies only where the userdb sets \(dovecot.firstMissingRule)", at: name,
         reason: "Dovecot 2.3 reads quota_rule, quota_rule2 and so on, and stops at the first that is missing",
-        remedy: append(["plugin {"] + dovecot.rulesInGap.map { "  " + $0 } + ["}"], name))
+        remedy: append(rules, name))
     }
     let jumps = "the last to count wins, so the usage jumps, and users see a different one than deliveries"
-    let theirs = dovecot.uncountedFolders
-    let ours = settings.countingRule.uncountedFolders.map { String(decoding: $0, as: UTF8.self) }
-    let onlyOurs = ours.filter { !theirs.contains($0) }
     if !onlyOurs.isEmpty {
-      let mailboxes = onlyOurs.map { dovecot.mailbox(inDirectory: $0) }
-      let lines =
-        dovecot.isNew
-        ? ["namespace inbox {"] + mailboxes.flatMap { ["  mailbox \"\($0)\" {", "    quota_ignore = yes", "  }"] } + [
-          "}"
-        ]
-        : ["plugin {"] + dovecot.rules(ignoring: mailboxes).map { "  " + $0 } + ["}"]
+      let blocks = mailboxes.flatMap { ["  mailbox \"\($0)\" {", "    quota_ignore = yes", "  }"] }
+      let lines = dovecot.isNew ? ["\(dovecot.inboxBlock ?? "namespace inbox") {"] + blocks + ["}"] : rules
       found.add(
         .warning, .trash, "\(Self.list(onlyOurs)) not count here, but Dovecot counts \(Self.them(onlyOurs))", at: name,
         reason: jumps,

@@ -149,44 +149,42 @@ package struct DovecotSettings {
     }
   }
 
-  /// A setting of the namespace with the inbox, or of the only one that says anything about it.
+  /// The block of the namespace with the inbox.
+  package var inboxBlock: String? {
+    values { $0.hasPrefix("namespace ") && $0.hasSuffix("/inbox") }.last { $0.value == "yes" }
+      .map { String($0.name.dropLast("/inbox".count)) }
+  }
+
   private func inboxSetting(_ name: String) -> String? {
-    let blocks = values { $0.hasPrefix("namespace ") && $0.hasSuffix("/inbox") }.filter { $0.value == "yes" }
-      .map { $0.name.dropLast("inbox".count) }
-    return values { entry in
-      entry.hasSuffix("/\(name)") && blocks.contains { entry.hasPrefix($0) }
-    }.last { !$0.value.isEmpty }?.value
+    guard let block = inboxBlock else { return nil }
+    return values { $0 == "\(block)/\(name)" }.last { !$0.value.isEmpty }?.value
   }
 
   /// Between the levels of a mailbox's name.
   private var separator: String { inboxSetting("separator") ?? "." }
 
-  /// Dovecot's name for the mailbox in a directory such as `.Trash.Old`: with the namespace's prefix and separator, and
-  /// not in modified UTF-7.
-  func mailbox(inDirectory directory: String) -> String {
+  /// Dovecot's name for the mailbox in a directory such as `.Trash.Old`: with the namespace's separator and, for a rule
+  /// of 2.3, its prefix, and not in modified UTF-7. 2.4 names a mailbox within its namespace.
+  package func mailbox(inDirectory directory: String) -> String {
     let name = directory.dropFirst()
-    return (inboxSetting("prefix") ?? "")
+    return (isNew ? "" : inboxSetting("prefix") ?? "")
       + (ModifiedUTF7.decode(String(name)) ?? String(name)).replacing(".", with: separator)
   }
 
   /// Dovecot 2.4's syntax.
   var isNew: Bool { self["dovecot_config_version"] != nil }
 
-  /// Lines for `plugin { }` of 2.3 that leave `mailboxes` out of the quota, with or without a `quota_rule` from the
-  /// userdb, which takes the place of the first rule.
-  func rules(ignoring mailboxes: [String]) -> [String] {
-    let isFirst = firstMissingNumber == 1
-    var numbers = (1...).lazy.filter { !ruleNumbers.contains($0) }.makeIterator()
-    return (mailboxes + (isFirst ? mailboxes.prefix(1) : [])).map { mailbox in
-      "\(Self.rule(numbers.next() ?? 1)) = \(mailbox):ignore"
+  /// Lines for `plugin { }` of 2.3 that leave `mailboxes` out of the quota, and no rule behind a gap: with or without a
+  /// `quota_rule` from the userdb, which takes the place of the first rule.
+  package func rules(ignoring mailboxes: [String]) -> [String] {
+    var wanted = mailboxes.map { "\($0):ignore" }
+    if firstMissingNumber == 1 { wanted += wanted.prefix(1) }
+    let missing = (ruleNumbers.max() ?? 0) - Set(ruleNumbers).count
+    // A rule may be there twice.
+    if let filling = rulesBehindGap.first.flatMap({ self["plugin/\($0)"] }), missing > wanted.count {
+      wanted += Array(repeating: filling, count: missing - wanted.count)
     }
-  }
-
-  /// Lines that put the rules behind a gap before it, too.
-  var rulesInGap: [String] {
-    let behind = values { name in rulesBehindGap.contains { name == "plugin/\($0)" } }.map(\.value)
-    var numbers = (1...).lazy.filter { !ruleNumbers.contains($0) }.makeIterator()
-    return behind.prefix(1).map { "\(Self.rule(numbers.next() ?? 1)) = \($0)" }
+    return zip((1...).lazy.filter { !ruleNumbers.contains($0) }, wanted).map { "\(Self.rule($0)) = \($1)" }
   }
 }
 

@@ -13,13 +13,15 @@ package enum MasterEntry {
   package static func line(
     _ transport: String = "ullage", options: String = "", user: String, _ configurationFile: String
   ) -> String {
-    let config = "--config=\(configurationFile)"
     let option =
-      configurationFile == Ullage.configurationFile ? "" : config.contains(" ") ? " { \(config) }" : " \(config)"
+      configurationFile == Ullage.configurationFile ? "" : " " + word("--config=\(configurationFile)")
     return
       "\(transport) unix - n n - 20 pipe \(options)flags=\(flags) user=\(user) null_sender= argv=\(program)\(option)"
       + " \(arguments.joined(separator: " "))"
   }
+
+  /// A word of master.cf: with blanks it needs braces (master(5)).
+  package static func word(_ text: String) -> String { text.contains(" ") ? "{ \(text) }" : text }
 
   /// The arguments of `ullage-deliver` but for `--config=`.
   package static let arguments = [

@@ -47,7 +47,7 @@ package enum StandardStream {
           }
         }
       } catch {
-        // A terminal that another program has made non-blocking.
+        // Another program has made the terminal non-blocking.
         guard error.number == EAGAIN else { throw error }
         try poll(STDOUT_FILENO, for: .writing, until: .never)
       }

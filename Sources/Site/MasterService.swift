@@ -31,7 +31,7 @@ package struct MasterService: Sendable, Equatable {
     isChrooted = words[4] == "-" ? nil : words[4] == "y"
     processLimit = Int64(words[6])
     command = words[7]
-    commandLine = words.dropFirst(7).map(Self.word)
+    commandLine = words.dropFirst(7).map(MasterEntry.word)
     read(words[8...])
   }
 
@@ -50,7 +50,7 @@ package struct MasterService: Sendable, Equatable {
       for place in places.reversed() { words.remove(at: place) }
       words.insert("\(name)=\(value)", at: places.first ?? words.endIndex)
     }
-    return (words + ["argv=\(program[0])"] + program.dropFirst().map(Self.word)).joined(separator: " ")
+    return (words + ["argv=\(program[0])"] + program.dropFirst().map(MasterEntry.word)).joined(separator: " ")
   }
 
   private static func without(_ names: Set<String>, _ words: ArraySlice<String>) -> [String] {
@@ -66,9 +66,6 @@ package struct MasterService: Sendable, Equatable {
     }
     return kept
   }
-
-  /// A word of master.cf: with blanks it needs braces (master(5)).
-  package static func word(_ text: String) -> String { text.contains(" ") ? "{ \(text) }" : text }
 
   private mutating func read(_ words: ArraySlice<String>) {
     var rest = words

@@ -42,6 +42,34 @@ struct DovecotSettingsTests {
     #expect(settings.firstMissingRule == first && settings.rulesBehindGap == behind)
   }
 
+  @Test(
+    "Dovecot 2.3: the lines that are printed leave no gap, whether the userdb sets quota_rule or not",
+    arguments: [
+      ([], ["Trash"], ["quota_rule = Trash:ignore", "quota_rule2 = Trash:ignore"]),
+      (["quota_rule"], ["Trash"], ["quota_rule2 = Trash:ignore"]),
+      (["quota_rule2"], ["Trash"], ["quota_rule = Trash:ignore", "quota_rule3 = Trash:ignore"]),
+      (["quota_rule", "quota_rule3"], ["Trash"], ["quota_rule2 = Trash:ignore"]),
+      (["quota_rule", "quota_rule4"], ["Trash"], ["quota_rule2 = Trash:ignore", "quota_rule3 = Spam:ignore"]),
+      (["quota_rule", "quota_rule4"], [], ["quota_rule2 = Spam:ignore", "quota_rule3 = Spam:ignore"]),
+      (["quota_rule", "quota_rule2"], [], []),
+    ] as [([String], [String], [String])])
+  func printedRules(names: [String], missing: [String], lines: [String]) {
+    func settings(_ lines: [String]) -> DovecotSettings {
+      DovecotSettings(parsing: "plugin {\n\(lines.joined(separator: "\n"))\n}\n")
+    }
+    let given = names.map { "\($0) = Spam:ignore" }
+    #expect(settings(given).rules(ignoring: missing) == lines)
+    #expect(settings(given + lines).rulesBehindGap == [])
+  }
+
+  @Test("Dovecot 2.4: a mailbox is named within the namespace of the inbox, which may have any name")
+  func namespace24() {
+    let settings = DovecotSettings(
+      parsing:
+        "dovecot_config_version = 2.4.0\nnamespace other {\n  prefix = INBOX/\n  separator = /\n  inbox = yes\n}\n")
+    #expect(settings.inboxBlock == "namespace other" && settings.mailbox(inDirectory: ".Trash.Old") == "Trash/Old")
+  }
+
   @Test("Dovecot 2.4: driver, trash, plugin")
   func version24() {
     let settings = DovecotSettings(parsing: Self.new)

@@ -54,7 +54,7 @@ struct PowerCutTests {
     #expect(later.status == 0 && later.errors == "" && later.output.contains("0 counted"), "\(later)")
   }
 
-  @Test("Without a boot in between, and on a server's storage, nothing is counted; --after-crash counts", .takesRoot)
+  @Test("Without a boot in between nothing is counted; --after-crash counts", .takesRoot)
   func notAfterBoot() throws {
     let disk = try LoopDisk("mkfs.ext4 -q", megabytes: 16)
     let (site, places) = try Self.makeSite(below: disk)
