@@ -26,15 +26,15 @@ struct AddressLimitCheck {
     // `PostfixCheck` has reported a value that cannot be used.
     do { domains = try postfix.mailboxDomains(Survey(postfix.path)) } catch { return [] }
     let lookup = MailboxLookup(settings)
+    let aliases = AddressTables(delimiters: settings.recipientDelimiter, TableSet())
     for row in rows.filter({ $0.isSound && $0.address.contains(UInt8(ascii: "@")) }).prefix(Self.maxMailboxes) {
       guard let own = mailbox(lookup, row.address), let at = row.address.lastIndex(of: UInt8(ascii: "@")) else {
         continue
       }
       for domain in domains.prefix(Self.maxDomains) {
         let address = row.address[...at] + Array(domain.utf8)
-        guard !isAlias(Array(address), postfix), let other = mailbox(lookup, Array(address)),
-          other.components == own.components,
-          other.quota.limit != own.quota.limit
+        guard let other = mailbox(lookup, Array(address)), other.components == own.components,
+          other.quota.limit != own.quota.limit, !isReplaced(Array(address), aliases, postfix)
         else { continue }
         found.add(
           .warning, .addressLimit,
@@ -60,13 +60,15 @@ struct AddressLimitCheck {
     "SELECT quota FROM mailbox, alias_domain WHERE alias_domain.alias_domain = '%d' AND mailbox.username = '%u' || '@'"
     + " || alias_domain.target_domain AND mailbox.active AND alias_domain.active"
 
-  /// cleanup(8) replaces it, so no delivery has it.
-  private func isAlias(_ address: [UInt8], _ postfix: PostfixDirectory) -> Bool {
+  /// Whether cleanup(8) replaces `address` by others, so that no delivery gets it. PostfixAdmin gives each mailbox an
+  /// alias that names the mailbox itself.
+  private func isReplaced(_ address: [UInt8], _ aliases: AddressTables, _ postfix: PostfixDirectory) -> Bool {
     do {
       let tables = splitList(Array((try postfix.value(of: "virtual_alias_maps") ?? "").utf8))
         .compactMap { TableReference($0)?.behindProxy }
-      let keys = AddressTables(delimiters: settings.recipientDelimiter, TableSet())
-      return try keys.value(of: nil, in: tables, for: AddressQuery(address, until: Deadline(secondsFromNow: 10))) != nil
+      let query = AddressQuery(address, until: Deadline(secondsFromNow: 10))
+      let value = try aliases.value(of: nil, in: tables, for: query)
+      return value.map { !splitList($0).map { $0.text.lowercased() }.contains(address.text.lowercased()) } ?? false
     } catch { return false }
   }
 

@@ -121,12 +121,18 @@ struct ConfigurationCheck {
           rights + Command.grant(user.name, files: [], directories: TableFiles.closedDirectories(above: name, to: user))
         ))
     } else if status.owner == user.id {
+      let isShared = status.permissions & 0o044 != 0
+      let staysReadable =
+        status.permissions & 0o004 != 0 || status.permissions & 0o040 != 0 && status.group == user.group
       found.add(
         .warning, .configurationRights, "it belongs to \(user.name)", at: name,
         reason: "a compromised program of that user could turn the quotas off",
-        // Whoever else reads it shall go on.
+        // Other readers keep their access.
         remedy: .run(
-          status.permissions & 0o044 != 0 ? [.chown("root", name), .chmod("go-w", name)] : rights))
+          !isShared
+            ? rights
+            : (staysReadable ? [] : Command.grant(user.name, files: [name]))
+              + [.chown("root", name), .chmod("go-w", name)]))
     }
   }
 }

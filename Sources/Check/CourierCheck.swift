@@ -3,6 +3,7 @@ import Configuration
 import Findings
 import Posix
 import Quota
+import Site
 import Text
 
 /// Courier IMAP's configuration, and how it was built.
@@ -55,8 +56,12 @@ struct CourierCheck {
     guard folder != "Trash" else { return }
     found.add(
       .warning, .trash, "IMAP_TRASHFOLDERNAME is \(folder), but Courier leaves out only .Trash", at: name,
-      reason: "deleted messages count, and moving messages to the trash does not empty a full mailbox",
-      remedy: .append(["IMAP_TRASHFOLDERNAME=Trash"], file: name, []))
+      reason:
+        "deleted messages count, and moving messages to the trash does not empty a full mailbox. Courier reads the"
+        + " file when it starts",
+      remedy: .append(
+        ["IMAP_TRASHFOLDERNAME=Trash"], file: name,
+        TableFiles.exists("/run/systemd/system") ? [Command("systemctl", "restart", "courier-imap")] : []))
   }
 
   private mutating func checkBuild(_ name: String) throws(SystemError) {

@@ -102,7 +102,9 @@ struct DovecotCheck {
     let lines =
       dovecot.isNew
       ? ["mail_plugins {", "  quota = yes", "}", "quota \"User quota\" {", "  driver = maildir", "}"]
-      : dovecot.pluginLines(for: withoutPlugin) + ["plugin {", "  quota = maildir:User quota", "}"]
+      : dovecot.pluginLines(for: withoutPlugin)
+        // Its name and options stay.
+        + (dovecot.quotaDrivers.contains("maildir") ? [] : ["plugin {", "  quota = maildir:User quota", "}"])
     let remedy = append(lines, name)
     guard withoutPlugin.isEmpty else {
       return found.add(

@@ -39,13 +39,18 @@ package struct DovecotSettings {
     }
   }
 
-  /// Lines that make 2.3 load the quota plugin for protocols: for all, and in blocks that have plugins of their own.
-  func pluginLines(for protocols: [String]) -> [String] {
+  /// Lines that make 2.3 load the quota plugin for protocols: for all, and in blocks that have plugins of their own,
+  /// such as `protocol imap { }` and `protocol !lda { }`.
+  package func pluginLines(for protocols: [String]) -> [String] {
     guard !protocols.isEmpty else { return [] }
-    let isGlobal = self["mail_plugins"].map { $0.replacing("\"", with: "").split(separator: " ").contains("quota") }
-    let blocks = protocols.filter { self["protocol \($0)/mail_plugins"] != nil || isGlobal == true }
-    return (isGlobal == true ? [] : ["mail_plugins = $mail_plugins quota"])
-      + blocks.flatMap { ["protocol \($0) {", "  mail_plugins = $mail_plugins quota", "}"] }
+    let lacking = values { $0 == "mail_plugins" || $0.hasPrefix("protocol ") && $0.hasSuffix("/mail_plugins") }
+      .filter { !$0.value.replacing("\"", with: "").split(separator: " ").contains("quota") }.map(\.name)
+    let blocks = lacking.map { $0.split(separator: "/")[0] }.filter { block in
+      block.hasPrefix("protocol !") || protocols.contains { block == "protocol \($0)" }
+    }
+    return
+      (lacking.contains("mail_plugins") || self["mail_plugins"] == nil ? ["mail_plugins = $mail_plugins quota"] : [])
+      + blocks.flatMap { ["\($0) {", "  mail_plugins = $mail_plugins quota", "}"] }
   }
 
   /// The quota drivers: `maildir`, `count` and so on; empty if 2.3's plugin has no root and so does nothing.
@@ -174,15 +179,17 @@ package struct DovecotSettings {
   /// Dovecot 2.4's syntax.
   var isNew: Bool { self["dovecot_config_version"] != nil }
 
+  private static let maxFilled = 50
+
   /// Lines for `plugin { }` of 2.3 that leave `mailboxes` out of the quota, and no rule behind a gap: with or without a
   /// `quota_rule` from the userdb, which takes the place of the first rule.
   package func rules(ignoring mailboxes: [String]) -> [String] {
     var wanted = mailboxes.map { "\($0):ignore" }
     if firstMissingNumber == 1 { wanted += wanted.prefix(1) }
-    let missing = (ruleNumbers.max() ?? 0) - Set(ruleNumbers).count
-    // A rule may be there twice.
-    if let filling = rulesBehindGap.first.flatMap({ self["plugin/\($0)"] }), missing > wanted.count {
-      wanted += Array(repeating: filling, count: missing - wanted.count)
+    let emptyNumbers = min((ruleNumbers.max() ?? 0) - Set(ruleNumbers).count, Self.maxFilled)
+    // Dovecot accepts a rule that is there several times.
+    if let filling = rulesBehindGap.first.flatMap({ self["plugin/\($0)"] }), emptyNumbers > wanted.count {
+      wanted += Array(repeating: filling, count: emptyNumbers - wanted.count)
     }
     return zip((1...).lazy.filter { !ruleNumbers.contains($0) }, wanted).map { "\(Self.rule($0)) = \($1)" }
   }

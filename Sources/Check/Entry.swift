@@ -19,8 +19,20 @@ struct Entry {
   /// and its user where that can be right. One command mends every mistake in it, so it can be run for any of them.
   var correction: Remedy { .run(commands(running: service.program.first ?? MasterEntry.program)) }
 
-  private static let makeUser = Command(
-    "useradd", "--system", "--user-group", "--home-dir", "/nonexistent", "--shell", "/usr/sbin/nologin", "vmail")
+  /// The same, after the user has been made if there is none. Only one finding may have it: it can be run once.
+  var correctionOfUser: Remedy {
+    let makesUser = rightUser == "vmail" && User(named: "vmail") == nil
+    return .run((makesUser ? [makeUser] : []) + commands(running: service.program.first ?? MasterEntry.program))
+  }
+
+  /// useradd(8) gives a system user an id from 100 to 999.
+  private var makeUser: Command {
+    let least = site.settings?.minimumUser ?? 100
+    return Command(
+      words: ["useradd"] + (least <= 100 ? ["--system"] : ["--key", "UID_MIN=\(least)"])
+        + (Group.id(of: "vmail") == nil ? ["--user-group"] : ["--gid", "vmail"])
+        + ["--home-dir", "/nonexistent", "--shell", "/usr/sbin/nologin", "vmail"])
+  }
 
   /// The commands of `correction`, with another program.
   func commands(running program: String) -> [Command] {
@@ -29,21 +41,24 @@ struct Entry {
     let words =
       [program]
       + (file == Ullage.configurationFile ? [] : ["--config=\(file)"]) + MasterEntry.arguments
-    let line = service.commandLine(setting: attributes, dropping: shortTimes, running: words)
-    let makeUser = User(named: "vmail") == nil && rightUser == "vmail" ? [Self.makeUser] : []
-    return makeUser + [postfix.postconf("-F", "\(service.name)/\(service.type)/command=\(line)"), postfix.reload]
+    let times = Dictionary(uniqueKeysWithValues: shortTimes.map { ($0, EntryCheck.usualTime) })
+    let line = service.commandLine(setting: attributes, options: times, running: words)
+    return [postfix.postconf("-F", "\(service.name)/\(service.type)/command=\(line)"), postfix.reload]
   }
 
   /// The time limits among the entry's options that are too short, or no time.
-  var shortTimes: Set<String> {
-    Set(
-      ["\(service.name)_time_limit", "command_time_limit"].filter { name in
-        guard let value = service.overrides[name], let settings = site.settings else { return false }
+  var shortTimes: [String] {
+    ["\(service.name)_time_limit", "command_time_limit"].filter { name in
+      guard service.overrides[name] != nil, let settings = site.settings else { return false }
+      do {
+        let value = try postfix.value(of: name, for: service) ?? ""
         return postfixSeconds(value).map { $0 < settings.deliveryTimeLimit + EntryCheck.margin } ?? true
-      })
+      } catch { return false }
+    }
   }
 
-  /// The user of the entry if Postfix and ullage.cf let it deliver, else the owner of the Maildirs.
+  /// The user of the entry if Postfix and ullage.cf let it deliver, else the one of the check, else the owner of the
+  /// base.
   var rightUser: String {
     let least = max(1, site.settings?.minimumUser ?? 100)
     if let name = service.attributes["user"], let user = User(ofEntry: name), Int64(user.id) >= least { return name }

@@ -28,11 +28,9 @@ struct EntryCheck {
     var request = DeliveryRequest()
     // Errors in the other arguments are reported by `ArgumentsCheck`.
     do { try request.parse(entry.program.dropFirst().map { Array($0.utf8) }) } catch {
-      // As it was meant, most likely.
-      if let index = entry.program.firstIndex(where: { ["--config", "-c"].contains($0) }),
-        entry.program.indices.contains(index + 1)
-      {
-        return entry.program[index + 1]
+      // `--config FILE` is a mistake for `--config=FILE`.
+      if let file = entry.program.drop(while: { $0 != "--config" }).dropFirst().first, file.hasPrefix("/") {
+        return file
       }
     }
     return request.configurationFile.text
@@ -108,7 +106,7 @@ struct EntryCheck {
     found.add(
       .error, .mailUser, evidence, at: entry.place,
       reason: "\(reason). It must be the user who owns the Maildirs, such as vmail",
-      remedy: entry.correction)
+      remedy: entry.correctionOfUser)
   }
 
   private mutating func checkProcesses() {
@@ -139,6 +137,9 @@ struct EntryCheck {
   /// Seconds that a delivery may need to end after its time limit.
   static let margin: Int64 = 30
 
+  /// Postfix's default for command_time_limit.
+  static let usualTime = "1000s"
+
   private mutating func checkTime() {
     guard let settings = entry.site.settings else { return }
     let own = "\(entry.service.name)_time_limit"
@@ -148,7 +149,7 @@ struct EntryCheck {
     // The entry's -o overrides main.cf. A value that is no time must itself be mended: pipe(8) reads both.
     let wrong = postfixSeconds(text) == nil ? name : own
     let remedy =
-      entry.shortTimes.isEmpty ? entry.change("-e", "\(wrong)=1000s") : entry.correction
+      entry.shortTimes.contains(name) ? entry.correction : entry.change("-e", "\(wrong)=\(Self.usualTime)")
     guard let limit = postfixSeconds(text) else {
       return found.add(
         .error, .timeLimit, "\(name) is \"\(text)\", which is not a time", at: entry.place,

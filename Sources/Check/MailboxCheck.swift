@@ -68,11 +68,15 @@ struct MailboxCheck {
   /// local user by name.
   private func listRemedy(for error: TableError) -> Remedy {
     guard error.kind == .configuration else { return .advice("give that user access to the database, or start it") }
-    guard let table = settings.listDatabase, let user = site.user else {
-      return .advice("set mailbox_list_query and mailbox_list_database; see ullage.cf(5)")
-    }
+    guard let table = settings.listDatabase, let user = site.user, let file = Path(table.name),
+      TableFiles.exists(table.name.text)
+    else { return .advice("set mailbox_list_query and mailbox_list_database; see ullage.cf(5)") }
+    guard CurrentProcess.effectiveUser == 0 || isAllowed(.reading, to: file) else { return .runAsRoot }
     let commands = TableFiles.commands(toLet: user, read: [table.name.text])
-    guard !commands.isEmpty else { return .advice("correct mailbox_list_query, as the message says; see ullage.cf(5)") }
+    guard !commands.isEmpty else {
+      return .advice(
+        "correct mailbox_list_query, or grant its role SELECT on the tables, as the message says; see ullage.cf(5)")
+    }
     guard isLocal(table) else { return .run(commands) }
     let isUsual = settings.listQuery == Array(Parameter.mailbox_list_query.definition.defaultText.utf8)
     let tables = isUsual ? "(username, maildir, quota, active) ON mailbox" : "ON the tables of mailbox_list_query"
@@ -206,13 +210,18 @@ struct MailboxCheck {
     return true
   }
 
-  /// Lets the mail user enter the base, and write to it. The base may have another mail user, too, and what is directly
-  /// below the root belongs to others.
+  /// The system's directories directly below the root (hier(7)); an empty one is the root itself.
+  private static let systemDirectories: Set = ["", "etc", "home", "mnt", "opt", "root", "srv", "tmp", "usr", "var"]
+
+  /// Lets the mail user enter the base, and write to it. The base may have another mail user, too.
   private var baseRemedy: Remedy {
     let name = PostfixDirectory.absolute(settings.mailboxBase.text)
     let parts = name.split(separator: "/").filter { $0 != "." }
-    guard parts.count > 1, !parts.contains("..") else {
-      return .advice("create the directories of new domains yourself, and give them to \(site.userName)")
+    guard !parts.contains(".."), parts.count > 1 || !Self.systemDirectories.contains(String(parts.first ?? "")) else {
+      let closed = site.user.map { TableFiles.closedDirectories(above: name + "/.", to: $0) } ?? []
+      return closed.isEmpty
+        ? .advice("create the directories of new domains yourself, and give them to \(site.userName)")
+        : .run(Command.grant(site.userName, files: [], directories: closed))
     }
     let directories = site.user.map { TableFiles.closedDirectories(above: name, to: $0) } ?? []
     var isOwn = false
@@ -226,8 +235,7 @@ struct MailboxCheck {
     switch error {
     case .baseMissing: .advice("mount its volume, or create it as a directory of the mail user")
     case .baseEmpty: .advice("mount its volume; on a new server, set mailbox_base_may_be_empty = yes")
-    case .system(let error) where error.number == Errno.EACCES:
-      baseRemedy
+    case .system(let error) where error.number == Errno.EACCES: baseRemedy
     default: .advice("correct virtual_mailbox_base, or what is in its place")
     }
   }

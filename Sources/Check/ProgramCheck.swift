@@ -39,7 +39,8 @@ struct ProgramCheck {
       found.add(
         .warning, .program, "users other than root may write to \(stranger)", at: entry.place,
         reason: "they could replace the program that gets all mail",
-        remedy: stranger == name || stranger == target || Self.place.hasPrefix(stranger + "/")
+        remedy: stranger == name || stranger == target || stranger == "/"
+          || Self.safePlace.hasPrefix(stranger + "/")
           ? .run(.chown("root", stranger), .chmod("go-w", stranger)) : installed(target))
     }
     // Without the mail user it is not known how pipe(8) would start it; its absence is reported.
@@ -63,11 +64,11 @@ struct ProgramCheck {
 
   private static let setpriv: Path = "/usr/bin/setpriv"
 
-  private static let place = "/usr/local/libexec/ullage/ullage-deliver"
+  private static let safePlace = "/usr/local/libexec/ullage/ullage-deliver"
 
   /// A copy where only root may write, instead of the rights of somebody's home.
   private func installed(_ program: String) -> Remedy {
-    .run([Command("install", "-D", "-m", "755", program, Self.place)] + entry.commands(running: Self.place))
+    .run([Command("install", "-D", "-m", "755", program, Self.safePlace)] + entry.commands(running: Self.safePlace))
   }
 
   /// The program, or a directory above it, if users other than root may change it; nil if there is none.

@@ -306,7 +306,8 @@ struct TableCheck {
       return .advice(
         "let \(site.userName) connect: SocketGroup= in ullaged-lookup.socket must be its group; ullaged(8)")
     }
-    return isPackaged(socket) ? .runOrSet([Self.startService], .init("lookup_fallback", "yes")) : startByHand
+    return isPackaged(socket)
+      ? .advise("start it (or set lookup_fallback = yes in ullage.cf instead)", [Self.startService]) : startByHand
   }
 
   private mutating func checkService(_ socket: [UInt8]) {

@@ -11,8 +11,6 @@ package enum Remedy: Sendable, Equatable, Codable {
   case recomputeAndAlign(mailbox: String)
   /// Commands, one after the other as long as each succeeds.
   case run([Command])
-  /// Commands, or a setting of ullage.cf in their place.
-  case runOrSet([Command], Setting)
   /// Settings of ullage.cf.
   case set([Setting])
   /// Lines for the end of another program's configuration file, and the commands that make it read them.
@@ -35,8 +33,9 @@ package enum Remedy: Sendable, Equatable, Codable {
     }
   }
 
-  /// Why a limit in maildirsize may come back.
-  package static let align = "if it comes back, make the IMAP server read the limit from the same database"
+  /// What comes before the command of `recomputeAndAlign`.
+  package static let align =
+    "recompute it, and if the limit comes back, make the IMAP server read it from the same database"
 
   package static func run(_ commands: Command...) -> Remedy { .run(commands) }
   package static func set(_ name: String, _ value: String) -> Remedy { .set([Setting(name, value)]) }

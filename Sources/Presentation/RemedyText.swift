@@ -16,10 +16,8 @@ package struct RemedyText: Sendable {
     switch remedy {
     case .recompute(let mailbox): recompute(mailbox, placeholder)
     case .recomputeAgain(let mailbox): "it was in use; try again: \(recompute(mailbox, placeholder))"
-    case .recomputeAndAlign(let mailbox):
-      "\(Remedy.align): \(recompute(mailbox, placeholder))"
+    case .recomputeAndAlign(let mailbox): "\(Remedy.align): \(recompute(mailbox, placeholder))"
     case .run(let commands): line(commands)
-    case .runOrSet(let commands, let setting): "start it, or set \(setting.name) = \(setting.value): \(line(commands))"
     case .set(let settings): set(settings)
     case .append(let lines, let file, let commands):
       ([Command.line(appending: lines, to: file)] + commands.map(\.line)).joined(separator: " && ")

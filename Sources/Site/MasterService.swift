@@ -38,12 +38,12 @@ package struct MasterService: Sendable, Equatable {
   /// The command line with attributes of pipe(8) set, and with another program and arguments, for
   /// `postconf -F NAME/TYPE/command=`. Its options, `-o`, stay.
   ///
-  /// - Parameter dropped: the names of options that do not stay.
+  /// - Parameter options: the new values of options that the entry has.
   package func commandLine(
-    setting attributes: [(name: String, value: String)], dropping dropped: Set<String> = [], running program: [String]
+    setting attributes: [(name: String, value: String)], options: [String: String] = [:], running program: [String]
   ) -> String {
     // Everything after argv= belongs to the program.
-    var words = Self.without(dropped, commandLine.prefix { !$0.hasPrefix("argv=") })
+    var words = Self.setting(options, in: commandLine.prefix { !$0.hasPrefix("argv=") })
     for (name, value) in attributes {
       let places = words.indices.filter { words[$0].hasPrefix("\(name)=") }
       // Of an attribute that is there twice, nothing may stay: pipe(8) takes the last one, or all flags together.
@@ -53,13 +53,14 @@ package struct MasterService: Sendable, Equatable {
     return (words + ["argv=\(program[0])"] + program.dropFirst().map(MasterEntry.word)).joined(separator: " ")
   }
 
-  private static func without(_ names: Set<String>, _ words: ArraySlice<String>) -> [String] {
+  private static func setting(_ options: [String: String], in words: ArraySlice<String>) -> [String] {
     var (kept, rest) = ([String](), words)
     while let word = rest.popFirst() {
       let assignment = word == "-o" ? rest.first ?? "" : word.hasPrefix("-o") ? String(word.dropFirst(2)) : ""
       let plain = assignment.hasPrefix("{") ? assignment.dropFirst().dropLast() : assignment[...]
-      if let name = splitAssignment(Array(plain.utf8))?.name.text, names.contains(name) {
+      if let name = splitAssignment(Array(plain.utf8))?.name.text, let value = options[name] {
         if word == "-o" { _ = rest.popFirst() }
+        kept += ["-o", "\(name)=\(value)"]
       } else {
         kept.append(word)
       }

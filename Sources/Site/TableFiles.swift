@@ -44,8 +44,8 @@ package enum TableFiles {
     return (files, directories.reduce(into: []) { if !$0.contains($1) { $0.append($1) } })
   }
 
-  /// The directories above `name` that `user` may not enter. Below the first one, where that cannot be tried, all that
-  /// are not open to everybody are included.
+  /// The directories above `name` that `user` may not enter. What is below the first one cannot be tried; there, each
+  /// directory that not everybody may enter is included.
   package static func closedDirectories(above name: String, to user: User) -> [String] {
     guard CurrentProcess.effectiveUser == 0, user.credentials.canAct else { return [] }
     // A symlink on the way leads below other directories.

@@ -62,6 +62,24 @@ struct DovecotSettingsTests {
     #expect(settings(given + lines).rulesBehindGap == [])
   }
 
+  @Test(
+    "Dovecot 2.3: the quota plugin is loaded for all, and in each block that has plugins of its own",
+    arguments: [
+      ("", ["mail_plugins = $mail_plugins quota"]), ("mail_plugins = \" quota\"", []),
+      (
+        "protocol imap {\nmail_plugins = x\n}\nprotocol lmtp {\nmail_plugins = y\n}\nmail_plugins = quota",
+        ["protocol imap {", "  mail_plugins = $mail_plugins quota", "}"]
+      ),
+      (
+        "protocol !lda {\nmail_plugins = x\n}\nmail_plugins = quota",
+        ["protocol !lda {", "  mail_plugins = $mail_plugins quota", "}"]
+      ),
+    ])
+  func pluginLines(text: String, lines: [String]) {
+    #expect(DovecotSettings(parsing: text).pluginLines(for: ["imap"]) == lines)
+    #expect(DovecotSettings(parsing: text).pluginLines(for: []) == [])
+  }
+
   @Test("Dovecot 2.4: a mailbox is named within the namespace of the inbox, which may have any name")
   func namespace24() {
     let settings = DovecotSettings(

@@ -202,6 +202,34 @@ struct EntryTests {
     #expect(try Self.remedied(found.first)?.attributes["user"] == "vmail")
   }
 
+  @Test(
+    "A time limit that is too short is set where it is",
+    arguments: [
+      ("-o ullage_time_limit=60s ", "", "-F", "ullage_time_limit"),
+      ("-o ullage_time_limit=$short ", "short = 60s\n", "-F", "ullage_time_limit"),
+      ("-o command_time_limit=5s ", "ullage_time_limit = 20s\n", "-e", ""),
+      ("", "ullage_time_limit = 20s\n", "-e", ""),
+    ])
+  func timeLimit(option: String, main: String, way: String, set: String) throws {
+    let entry = try entry(
+      option + Self.attributes, main: Self.main + main, settings: "virtual_minimum_uid = 1\ndelivery_time_limit = 290\n"
+    )
+    let found = EntryCheck(entry, connections: 90).findings()
+    #expect(found.map(\.kind) == [.timeLimit])
+    guard case .run(let commands)? = found.first?.remedy else { return #expect(Bool(false), "\(found)") }
+    let words = try #require(commands.first?.words)
+    #expect(
+      words.dropLast().last == way && (set.isEmpty || words.last?.contains("-o \(set)=1000s ") == true), "\(words)")
+  }
+
+  @Test("A longer time limit in an entry's options stays, whatever else is corrected")
+  func longTimeLimit() throws {
+    let entry = try entry(
+      "-o ullage_time_limit=$long user=nobody null_sender= ", main: Self.main + "long = 3600s\n",
+      settings: "virtual_minimum_uid = 1\n")
+    #expect(entry.commands(running: "/p").first?.words.last?.contains("-o ullage_time_limit=$long ") == true)
+  }
+
   @Test("What is printed as the process limit cures the finding")
   func processLimit() throws {
     for connections: Int64 in [20, 39, 3, 1] {

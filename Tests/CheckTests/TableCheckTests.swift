@@ -115,9 +115,9 @@ struct TableCheckTests {
     let usual = try check("virtual_mailbox_maps = static:x/\nlookup_socket = /run/ullage/lookup")
     #expect(
       usual.first { $0.kind == .lookupService }?.remedy
-        == .runOrSet(
-          [Command("systemctl", "enable", "--now", "ullaged-lookup.socket", "ullaged-lookup.service")],
-          .init("lookup_fallback", "yes")))
+        == .advise(
+          "start it (or set lookup_fallback = yes in ullage.cf instead)",
+          [Command("systemctl", "enable", "--now", "ullaged-lookup.socket", "ullaged-lookup.service")]))
     let plain = try check("virtual_mailbox_maps = static:x/\nlookup_socket = /run/ullage/lookup", runsSystemd: false)
     #expect(
       plain.first { $0.kind == .lookupService }?.remedy

@@ -104,6 +104,7 @@ final class CheckImapTests: CheckFixture {
       (right + "  quota_rule = Trash:ignore\n}\n", "maildir_count_profile = courier"),
       // The block keeps its plugins, whatever is set outside of it later.
       ("protocol imap {\n  mail_plugins = $mail_plugins imap_sieve\n}\n", ""),
+      ("protocol !lda {\n  mail_plugins = x\n}\n" + right + "  quota_rule = Trash:ignore\n}\n", ""),
       ("protocol pop3 {\n  mail_plugins = x\n}\n" + right + "  quota_rule = Trash:ignore\n}\n", ""),
     ])
   func cures(settings: String, configuration: String) throws {

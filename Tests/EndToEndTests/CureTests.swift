@@ -44,6 +44,7 @@ final class CureTests: CheckFixture {
     let file = host.sandbox("ullage.cf")
     for change in [
       "chown root:root \(file); chmod 600 \(file)", "chown nobody \(file); chmod 600 \(file)", "chmod 666 \(file)",
+      "chown nobody:root \(file); chmod 640 \(file)",
     ] {
       try Command.check(["sh", "-ec", change])
       try cure("configuration-rights", change)

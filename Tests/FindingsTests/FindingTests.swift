@@ -35,7 +35,7 @@ struct FindingTests {
   func coding() throws {
     let remedies: [Remedy] = [
       .recompute(mailbox: "a b"), .recomputeAgain(mailbox: "a"), .recomputeAndAlign(mailbox: "a"),
-      .run(.chown("vmail", "/a b"), .chmod("640", "/c")), .runOrSet([.enable("x.service")], .init("n", "v")),
+      .run(.chown("vmail", "/a b"), .chmod("640", "/c")), .advise("start it", [.enable("x.service")]),
       .set("n", "v"), .sql("UPDATE t;"), .advice("think"), .advise("mount it", [.chown("vmail", "/a")]),
     ]
     let findings = remedies.map {

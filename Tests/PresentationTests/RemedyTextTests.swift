@@ -17,13 +17,10 @@ struct RemedyTextTests {
       (.recomputeAgain(mailbox: "a@b.org"), "it was in use; try again: ullage recompute a@b.org"),
       (
         .recomputeAndAlign(mailbox: "a@b.org"),
-        "if it comes back, make the IMAP server read the limit from the same database: ullage recompute a@b.org"
+        "recompute it, and if the limit comes back, make the IMAP server read it from the same database:"
+          + " ullage recompute a@b.org"
       ),
       (.run(.chown("vmail", "/m/a b"), .chmod("700", "/m/a b")), "chown vmail '/m/a b' && chmod 700 '/m/a b'"),
-      (
-        .runOrSet([.enable("ullaged-lookup.service")], .init("lookup_fallback", "yes")),
-        "start it, or set lookup_fallback = yes: systemctl enable --now ullaged-lookup.service"
-      ),
       (
         .set([.init("virtual_trash_count", "no"), .init("virtual_trash_name", ".Trash, .Spam")]),
         "printf '%s\\n' '' 'virtual_trash_count = no' 'virtual_trash_name = .Trash, .Spam' >> /etc/ullage/ullage.cf"

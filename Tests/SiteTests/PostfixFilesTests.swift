@@ -78,6 +78,19 @@ struct MasterFileTests {
         == "pipe user=x flags=O null_sender= argv=/q -z")
   }
 
+  @Test(
+    "An option is set where it stands, and the others stay",
+    arguments: [
+      ("-o t=1", "-o t=9s"), ("-ot=1", "-o t=9s"), ("-o { t = 1 2 }", "-o t=9s"),
+      ("-v -o u=1 -o t=1", "-v -o u=1 -o t=9s"),
+      ("-o u=1", "-o u=1"), ("", ""),
+    ])
+  func option(given: String, written: String) throws {
+    let service = try #require(try services("a unix - n n - - pipe \(given) user=x argv=/p\n").first)
+    let line = service.commandLine(setting: [], options: ["t": "9s"], running: ["/p"])
+    #expect(line == "pipe \(written) user=x argv=/p".replacing("  ", with: " "))
+  }
+
   @Test("Of several services with a name, the last one that takes mail is the transport")
   func transport() throws {
     let file = try MasterFile(
