@@ -276,7 +276,7 @@ struct TableCheck {
   private static let startService = Command.enable("ullaged-lookup.socket", "ullaged-lookup.service")
 
   /// A service that still has an older ullage.cf gives no answer to a parameter that was set since.
-  private mutating func checkAnswer(_ parameter: Parameter, _ lookup: AddressLookup) {
+  private mutating func checkAnswer(_ parameter: Parameter, _ lookup: AddressLookup, _ socket: [UInt8]) {
     do {
       let query = AddressQuery(Self.sample, until: Deadline(secondsFromNow: Self.timeLimit))
       _ = try site.actingAsUser { () throws(TableError) in try lookup.value(of: parameter, for: query) }
@@ -284,8 +284,9 @@ struct TableCheck {
       guard error.isAnswer, error.kind == .configuration, lookup.serviceFailure == nil else { return }
       found.add(
         .error, .lookupService, error.shown, at: parameter.rawValue, reason: "the service has an older ullage.cf",
-        remedy: runsSystemd
-          ? .run(Command("systemctl", "reload", "ullaged-lookup")) : .advice("send the service SIGHUP"))
+        remedy: isPackaged(socket)
+          ? .run(Command("systemctl", "reload", "ullaged-lookup"))
+          : .advice("send SIGHUP to the service that answers on \(socket.text)"))
     }
   }
 
@@ -321,7 +322,7 @@ struct TableCheck {
         remedy: serviceRemedy(error, socket))
     }
     for parameter in Parameter.tables where parameter != .virtual_mailbox_maps {
-      if !settings.tables(parameter).isEmpty { checkAnswer(parameter, lookup) }
+      if !settings.tables(parameter).isEmpty { checkAnswer(parameter, lookup, socket) }
     }
     if let failure = lookup.serviceFailure {
       found.add(
