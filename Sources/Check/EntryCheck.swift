@@ -159,7 +159,8 @@ struct EntryCheck {
     let isBelow = limit <= settings.deliveryTimeLimit
     found.add(
       isBelow ? .error : .warning, .timeLimit,
-      "\(name) is \(limit) s, and delivery_time_limit \(settings.deliveryTimeLimit) s", at: entry.mainFile,
+      "\(name) is \(limit) s, and delivery_time_limit \(settings.deliveryTimeLimit) s",
+      at: entry.shortTimes.contains(name) ? entry.place : entry.mainFile,
       reason: "pipe(8) kills a delivery that takes longer, and bounces the message, before it can defer it itself",
       remedy: remedy)
   }

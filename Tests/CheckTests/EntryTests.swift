@@ -216,6 +216,7 @@ struct EntryTests {
     )
     let found = EntryCheck(entry, connections: 90).findings()
     #expect(found.map(\.kind) == [.timeLimit])
+    #expect(found.first?.subject.name == (way == "-F" ? entry.place : entry.mainFile))
     guard case .run(let commands)? = found.first?.remedy else { return #expect(Bool(false), "\(found)") }
     let words = try #require(commands.first?.words)
     #expect(
