@@ -61,7 +61,7 @@ struct CourierCheck {
         + " file when it starts",
       remedy: .append(
         ["IMAP_TRASHFOLDERNAME=Trash"], file: name,
-        TableFiles.exists("/run/systemd/system") ? [Command("systemctl", "restart", "courier-imap")] : []))
+        TableFiles.runsSystemd ? [Command("systemctl", "restart", "courier-imap")] : []))
   }
 
   private mutating func checkBuild(_ name: String) throws(SystemError) {

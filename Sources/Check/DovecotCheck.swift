@@ -90,9 +90,7 @@ struct DovecotCheck {
   /// not changed by a later setting outside of it.
   private mutating func loadsPlugin(_ served: String, _ dovecot: DovecotSettings, _ file: Path) -> Bool? {
     guard !dovecot.isNew, let filter = Path("protocol=\(served)".utf8) else { return dovecot.hasQuota }
-    return output(["-h", "-f", filter, "-c", file, "mail_plugins"], file.text).map {
-      $0.split { " \"\n".contains($0) }.contains("quota")
-    }
+    return output(["-h", "-f", filter, "-c", file, "mail_plugins"], file.text).map(DovecotSettings.loadsQuota)
   }
 
   private mutating func checkDriver(_ dovecot: DovecotSettings, _ withoutPlugin: [String], _ name: String) {

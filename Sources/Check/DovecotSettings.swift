@@ -34,17 +34,20 @@ package struct DovecotSettings {
   package var hasQuota: Bool {
     values.contains { name, value in
       name.split(separator: "/").last == "mail_plugins"
-        && value.replacing("\"", with: "").split(separator: " ").contains("quota")
+        && Self.loadsQuota(value)
         || name.hasSuffix("mail_plugins/quota") && value == "yes"
     }
   }
+
+  /// Whether the quota plugin is among the words of a value of 2.3's mail_plugins.
+  static func loadsQuota(_ value: String) -> Bool { value.split { " \"\n".contains($0) }.contains("quota") }
 
   /// Lines that make 2.3 load the quota plugin for protocols: for all, and in blocks that have plugins of their own,
   /// such as `protocol imap { }` and `protocol !lda { }`.
   package func pluginLines(for protocols: [String]) -> [String] {
     guard !protocols.isEmpty else { return [] }
     let lacking = values { $0 == "mail_plugins" || $0.hasPrefix("protocol ") && $0.hasSuffix("/mail_plugins") }
-      .filter { !$0.value.replacing("\"", with: "").split(separator: " ").contains("quota") }.map(\.name)
+      .filter { !Self.loadsQuota($0.value) }.map(\.name)
     let blocks = lacking.map { $0.split(separator: "/")[0] }.filter { block in
       block.hasPrefix("protocol !") || protocols.contains { block == "protocol \($0)" }
     }

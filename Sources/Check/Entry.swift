@@ -17,12 +17,14 @@ struct Entry {
 
   /// The entry as the manual gives it, with what is this site's own: its options, its configuration file, its program,
   /// and its user where that can be right. One command mends every mistake in it, so it can be run for any of them.
-  var correction: Remedy { .run(commands(running: service.program.first ?? MasterEntry.program)) }
+  var correction: Remedy { .run(corrections) }
+
+  private var corrections: [Command] { commands(running: service.program.first ?? MasterEntry.program) }
 
   /// The same, after the user has been made if there is none. Only one finding may have it: it can be run once.
   var correctionOfUser: Remedy {
     let makesUser = rightUser == "vmail" && User(named: "vmail") == nil
-    return .run((makesUser ? [makeUser] : []) + commands(running: service.program.first ?? MasterEntry.program))
+    return .run((makesUser ? [makeUser] : []) + corrections)
   }
 
   /// useradd(8) gives a system user an id from 100 to 999.
@@ -59,7 +61,7 @@ struct Entry {
 
   /// The user of the entry if Postfix and ullage.cf let it deliver, else the one of the check, else the owner of the
   /// base.
-  var rightUser: String {
+  private var rightUser: String {
     let least = max(1, site.settings?.minimumUser ?? 100)
     if let name = service.attributes["user"], let user = User(ofEntry: name), Int64(user.id) >= least { return name }
     if let user = site.user, Int64(user.id) >= least { return user.name }

@@ -16,7 +16,7 @@ struct TableCheck {
   private let runsSystemd: Bool
   private(set) var found = FindingList(.tables)
 
-  init(site: Site, settings: Settings, runsSystemd: Bool = TableFiles.exists("/run/systemd/system")) {
+  init(site: Site, settings: Settings, runsSystemd: Bool = TableFiles.runsSystemd) {
     self.site = site
     self.settings = settings
     self.runsSystemd = runsSystemd

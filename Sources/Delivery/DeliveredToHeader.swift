@@ -67,5 +67,5 @@ package struct DeliveredToHeader: Sendable, Equatable {
   }
 
   /// `?` for a control character.
-  private static func masked(_ byte: UInt8) -> UInt8 { byte < 32 || byte == 127 ? UInt8(ascii: "?") : byte }
+  static func masked(_ byte: UInt8) -> UInt8 { byte < 32 || byte == 127 ? UInt8(ascii: "?") : byte }
 }

@@ -55,6 +55,6 @@ package enum Verdict: Equatable, Sendable {
       while end > 396, text[end] & 0xC0 == 0x80 { end -= 1 }
       text.removeSubrange(end...)
     }
-    return text.map { $0 < 32 || $0 == 127 ? UInt8(ascii: "?") : $0 }
+    return text.map(DeliveredToHeader.masked)
   }
 }

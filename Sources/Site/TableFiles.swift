@@ -44,6 +44,9 @@ package enum TableFiles {
     return (files, directories.reduce(into: []) { if !$0.contains($1) { $0.append($1) } })
   }
 
+  /// Whether systemd manages this machine (sd_booted(3)).
+  package static var runsSystemd: Bool { exists("/run/systemd/system") }
+
   /// The directories above `name` that `user` may not enter. What is below the first one cannot be tried; there, each
   /// directory that not everybody may enter is included.
   package static func closedDirectories(above name: String, to user: User) -> [String] {

@@ -9,6 +9,7 @@ struct MailboxExaminer: ~Copyable {
   private let rule: CountingRule
   private let names: UniqueName
   private var finder = MaildirFinder()
+
   init(rule: CountingRule, names: UniqueName) {
     self.rule = rule
     self.names = names
