@@ -250,7 +250,7 @@ struct TableCheck {
   private func hasManyRows(
     _ relation: String, _ connection: PostgresConnection, until deadline: Deadline
   ) throws(PostgresError) -> Bool {
-    let name = "\"\(relation.replacing("\"", with: "\"\""))\""
+    let name = "\"\(relation.replacing(UInt8(ascii: "\""), with: "\"\""))\""
     let sql = "SELECT count(*) > 1000 FROM (SELECT FROM \(name) LIMIT 1001) AS first_rows"
     do { return try connection.query(Array(sql.utf8), until: deadline) == [[Array("t".utf8)]] } catch {
       if case .query = error { return true }

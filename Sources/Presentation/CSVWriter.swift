@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Text
 
 /// Comma-separated values with a line of names first (RFC 4180, except that lines end in LF).
 struct CSVWriter: RecordWriter {
@@ -29,8 +30,8 @@ struct CSVWriter: RecordWriter {
   /// In double quotes where needed. A value that a spreadsheet would take for a formula is prefixed with an apostrophe:
   /// addresses and paths may come from others.
   private static func field(_ text: String) -> String {
-    let text = text.first.map { "=+-@\t\r".contains($0) } == true ? "'" + text : text
-    guard text.contains(where: { $0 == "," || $0 == "\"" || $0.isNewline }) else { return text }
-    return "\"" + text.replacing("\"", with: "\"\"") + "\""
+    let text = text.utf8.first.map { "=+-@\t\r".utf8.contains($0) } == true ? "'" + text : text
+    guard text.utf8.contains(where: { ",\"\r\n".utf8.contains($0) }) else { return text }
+    return "\"" + text.replacing(UInt8(ascii: "\""), with: "\"\"") + "\""
   }
 }

@@ -24,6 +24,11 @@ extension [UInt8] {
   }
 }
 
+extension Collection<UInt8> {
+  /// Whether `text` occurs in these bytes.
+  package func contains(text: String) -> Bool { indices.contains { self[$0...].starts(with: text.utf8) } }
+}
+
 extension BidirectionalCollection<UInt8> {
   /// Without white space at the end.
   package var trimmingEnd: SubSequence {
@@ -33,7 +38,15 @@ extension BidirectionalCollection<UInt8> {
   }
 
   /// Without white space at either end.
-  package var trimmed: SubSequence { self[...].trimmingEnd.drop(while: \.isWhiteSpace) }
+  package var trimmed: SubSequence { self[...].trimmingEnd.drop(while: { $0.isWhiteSpace }) }
+}
+
+extension String {
+  /// A copy with `text` in place of every `byte`, an ASCII character. By bytes: as a `Character`, a quote with an
+  /// accent on it is not a quote.
+  package func replacing(_ byte: UInt8, with text: String) -> String {
+    utf8.split(separator: byte, omittingEmptySubsequences: false).map { $0.text }.joined(separator: text)
+  }
 }
 
 extension Sequence<UInt8> {

@@ -9,5 +9,5 @@ package func shellWord(_ text: String) -> String {
         && (scalar.properties.isAlphabetic || ("0"..."9").contains(scalar)
           || "@%_+=:,./-".unicodeScalars.contains(scalar))
     }
-  return isPlain ? text : "'" + text.replacing("'", with: "'\\''") + "'"
+  return isPlain ? text : "'" + text.replacing(UInt8(ascii: "'"), with: "'\\''") + "'"
 }

@@ -10,6 +10,17 @@ struct BytesTests {
     #expect(Array(" \t\n".utf8).trimmed.isEmpty && Array(text.utf8).trimmingEnd.text.hasSuffix("a b"))
   }
 
+  @Test("A quote with an accent on it is replaced, too: other programs see bytes")
+  func replacing() {
+    #expect("a'b'\u{301}".replacing(UInt8(ascii: "'"), with: "''").utf8.elementsEqual("a''b''\u{301}".utf8))
+    #expect("".replacing(UInt8(ascii: "'"), with: "''") == "")
+  }
+
+  @Test("A text is found wherever it begins", arguments: [("a://b", true), ("://", true), (":/", false), ("", false)])
+  func containing(text: String, found: Bool) {
+    #expect(text.utf8.contains(text: "://") == found)
+  }
+
   @Test("A list is split at commas and white space, but not inside braces")
   func list() {
     #expect(splitList(Array("a, b\tc,,{d e, f} g".utf8)).map(\.text) == ["a", "b", "c", "{d e, f}", "g"])

@@ -6,7 +6,7 @@ import Text
 struct ShellWordTests {
   @Test(
     "A word of a printed command is read back unchanged by a shell",
-    arguments: ["", "a", "a b", "it's", "$(x)", "~", "-n", "a;b", "ä"])
+    arguments: ["", "a", "a b", "it's", "it'\u{301}s", "$(x)", "~", "-n", "a;b", "ä"])
   func shellWords(text: String) throws {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: "/bin/sh")
