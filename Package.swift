@@ -95,7 +95,7 @@ let package = Package(
     .target(name: "Socketmap"),
     .target(name: "Text"),
     .systemLibrary(name: "CLibpq"),
-    .systemLibrary(name: "CPosix"),
+    .target(name: "CPosix", exclude: ["static"], publicHeadersPath: "."),
     .target(name: "TestSupport", dependencies: ["CPosix"], path: "Tests/TestSupport"),
     .testTarget(name: "TextTests", dependencies: ["Text"]),
     .testTarget(name: "QuotaTests", dependencies: ["Quota", "Text"]),

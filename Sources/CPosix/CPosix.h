@@ -1,14 +1,64 @@
 // SPDX-License-Identifier: Apache-2.0
-// The system calls that Swift's Glibc module does not show. A header only: no C file is compiled.
+// The C library as the target Posix sees it, in ordinary and in Embedded Swift, which has no module Glibc: the headers,
+// and what Swift cannot take from them.
 #ifndef CPOSIX_H
 #define CPOSIX_H
 
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <limits.h>
 #include <linux/stat.h>
 #include <linux/types.h>
+#include <netdb.h>
+#include <poll.h>
+#include <pwd.h>
+#include <signal.h>
+#include <spawn.h>
 #include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
+
+// The arguments of main(), those of the program itself included (arguments.c).
+int cposix_argument_count(void);
+const char *cposix_argument(int index);
+
+// errno(3) and environ(7), which are macros or variables of the C library
+static inline int cposix_errno(void) { return errno; }
+extern char **environ;
+static inline char **cposix_environ(void) { return environ; }
+
+// signal(2): casts, which Swift does not import
+static inline __sighandler_t cposix_SIG_DFL(void) { return SIG_DFL; }
+static inline __sighandler_t cposix_SIG_IGN(void) { return SIG_IGN; }
+
+// open(2), fcntl(2) and ioctl(2), which take a varying number of arguments
+static inline int cposix_open(const char *name, int flags, mode_t mode) { return open(name, flags, mode); }
+static inline int cposix_openat(int directory, const char *name, int flags, mode_t mode) {
+  return openat(directory, name, flags, mode);
+}
+static inline int cposix_fcntl(int descriptor, int command, int argument) {
+  return fcntl(descriptor, command, argument);
+}
+static inline int cposix_fcntl_lock(int descriptor, int command, struct flock *lock) {
+  return fcntl(descriptor, command, lock);
+}
+static inline int cposix_window_size(int descriptor, struct winsize *size) {
+  return ioctl(descriptor, TIOCGWINSZ, size);
+}
 
 // renameat2(2)
 #define CPOSIX_RENAME_NOREPLACE 1u

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 import CPosix
-import Glibc
 
 /// Another program as a child of this process. It inherits no descriptor above 2.
 struct ChildHandle {
@@ -21,7 +20,9 @@ struct ChildHandle {
     let vector = unsafe ([program] + arguments).map { path in unsafe path.withCString { unsafe strdup($0) } } + [nil]
     defer { unsafe vector.forEach { unsafe free($0) } }
     var process: pid_t = 0
-    let number = unsafe program.withCString { unsafe posix_spawn(&process, $0, &actions, nil, vector, environ) }
+    let number = unsafe program.withCString {
+      unsafe posix_spawn(&process, $0, &actions, nil, vector, cposix_environ())
+    }
     guard number == 0 else { throw SystemError(.posix_spawn, program.bytes, number) }
     self.process = process
   }
@@ -35,5 +36,5 @@ struct ChildHandle {
     return status & 0x7F == 0 ? status >> 8 & 0xFF : nil
   }
 
-  func kill() { Glibc.kill(process, SIGKILL) }
+  func kill() { CPosix.kill(process, SIGKILL) }
 }

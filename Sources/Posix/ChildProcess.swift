@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 import CPosix
-import Glibc
 
 /// Runs a program for its output: no shell, /dev/null as input, no inherited descriptors.
 package enum ChildProcess {

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 import CPosix
-import Glibc
 
 /// The user and the group whose permissions a process or a thread has (credentials(7)).
 package struct Credentials: Hashable, Sendable {

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 import CPosix
-import Glibc
 
 /// This process, as the kernel sees it.
 package enum CurrentProcess {
-  /// The arguments after the program's name, byte for byte. (`CommandLine.arguments` replaces invalid UTF-8.)
+  /// The arguments after the program's name, byte for byte. (`CommandLine.arguments` replaces invalid UTF-8, and does
+  /// not exist in Embedded Swift.)
   package static var arguments: [[UInt8]] {
     var arguments: [[UInt8]] = []
-    for index in 1..<max(1, Int(CommandLine.argc)) {
-      guard let text = unsafe CommandLine.unsafeArgv[index] else { break }
+    for index in 1..<max(1, Int(cposix_argument_count())) {
+      guard let text = unsafe cposix_argument(Int32(index)) else { break }
       arguments.append(unsafe Array(UnsafeRawBufferPointer(start: text, count: Int(strlen(text)))))
     }
     return arguments
@@ -37,17 +37,17 @@ package enum CurrentProcess {
   /// Removes the variables that `isMeant` selects by name (unsetenv(3)). Only for a single-threaded process.
   package static func removeEnvironment(where isMeant: (String) -> Bool) {
     var names: [String] = []
-    var next = unsafe environ
-    while let entry = unsafe next.pointee {
+    var next = unsafe cposix_environ()
+    while let entry = unsafe next?.pointee {
       names.append(String(unsafe String(cString: entry).prefix { $0 != "=" }))
-      unsafe next += 1
+      unsafe next = next?.advanced(by: 1)
     }
     for name in names where isMeant(name) { unsafe unsetenv(name) }
   }
 
   /// Dies of SIGPIPE, as any filter does when its reader is gone.
   package static func endByBrokenPipe() -> Never {
-    signal(SIGPIPE, SIG_DFL)
+    signal(SIGPIPE, cposix_SIG_DFL())
     kill(getpid(), SIGPIPE)
     _exit(128 + SIGPIPE)
   }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import Glibc
+import CPosix
 
 /// A Unix datagram socket that sends to one path and never blocks.
 package struct DatagramSocket: ~Copyable {

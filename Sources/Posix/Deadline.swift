@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import Glibc
+import CPosix
 
 /// A time on the monotonic clock by which work must be finished.
 package struct Deadline: Sendable, Comparable {

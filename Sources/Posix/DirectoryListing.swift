@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 import CPosix
-import Glibc
 
 /// The names in a directory, read with as few getdents64(2) calls as possible.
 ///

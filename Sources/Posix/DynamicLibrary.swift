@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import Glibc
+import CPosix
 import Text
 
 /// A shared library that is loaded on demand, so that its absence is an ordinary error: a program linked

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #if DEBUG
-  import Glibc
+  import CPosix
   import Synchronization
 
   /// Makes one chosen system call of this process fail, for the fault walks. Not part of a release build.
@@ -21,7 +21,7 @@
 
     private init() {
       let parts = CurrentProcess.environment("ULLAGE_FAULT").split(separator: ":")
-      let isMeant = parts.count == 2 || parts.count == 3 && CommandLine.arguments.dropFirst().first == String(parts[2])
+      let isMeant = parts.count == 2 || parts.count == 3 && CurrentProcess.arguments.first == Array(parts[2].utf8)
       index = isMeant ? Int(parts[0]) ?? -1 : -1
       action = isMeant ? String(parts[1]) : ""
       treatsEveryFileSystemAsNetwork = CurrentProcess.environment("ULLAGE_FILE_SYSTEM") == "nfs"
@@ -49,7 +49,9 @@
 
     private func note(_ call: SystemCall) {
       guard let log = Path(CurrentProcess.environment("ULLAGE_FAULT_LOG").utf8) else { return }
-      let descriptor = unsafe log.withCString { unsafe open($0, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600) }
+      let descriptor = unsafe log.withCString {
+        unsafe cposix_open($0, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
+      }
       guard descriptor >= 0 else { return }
       let line = Array("\(index) \(call.rawValue)\n".utf8)
       _ = unsafe line.withUnsafeBytes { unsafe write(descriptor, $0.baseAddress, $0.count) }

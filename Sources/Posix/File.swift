@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import CPosix
-import Glibc
 
 /// An open file or directory, closed when the value goes out of scope.
 ///
-/// Each method wraps the system call of the same name; see its manual page for the errors.
-package struct File: ~Copyable {
+/// Each method wraps the system call of the same name; see its manual page for the errors. The type is public because
+/// Embedded Swift shows the deinitializer of a package type to no other module.
+public struct File: ~Copyable, Sendable {
   package let descriptor: Int32
 
   /// Flags of open(2); O_CLOEXEC is always added.
@@ -35,7 +35,7 @@ package struct File: ~Copyable {
 
   package init(open path: Path, _ flags: Flags = [], mode: UInt32 = 0) throws(SystemError) {
     descriptor = try systemCall(.open, path) {
-      unsafe path.withCString { unsafe open($0, flags.rawValue | O_CLOEXEC, mode) }
+      unsafe path.withCString { unsafe cposix_open($0, flags.rawValue | O_CLOEXEC, mode) }
     }
   }
 
@@ -49,7 +49,7 @@ package struct File: ~Copyable {
     #endif
     let parent = directory.descriptor
     descriptor = try systemCall(.openat, name) {
-      unsafe name.withCString { unsafe openat(parent, $0, flags.rawValue | O_CLOEXEC, mode) }
+      unsafe name.withCString { unsafe cposix_openat(parent, $0, flags.rawValue | O_CLOEXEC, mode) }
     }
   }
 
@@ -96,7 +96,7 @@ package struct File: ~Copyable {
       try file.write(bytes.span)
       try file.fdatasync(draft)
       _ = try systemCall(.rename, path) {
-        unsafe draft.withCString { draft in unsafe path.withCString { unsafe Glibc.rename(draft, $0) } }
+        unsafe draft.withCString { draft in unsafe path.withCString { unsafe CPosix.rename(draft, $0) } }
       }
     } catch {
       _ = unsafe draft.withCString { unsafe unlink($0) }
@@ -119,19 +119,12 @@ package struct File: ~Copyable {
     close(descriptor)
   }
 
-  /// Hands over the descriptor; the caller must close it.
-  package consuming func release() -> Int32 {
-    let descriptor = descriptor
-    discard self
-    return descriptor
-  }
-
   /// Reads at most `buffer.count` bytes; 0 means end of file.
   package func read(
     into buffer: inout MutableSpan<UInt8>, until deadline: Deadline? = nil
   ) throws(SystemError) -> Int {
     try unsafe buffer.withUnsafeMutableBytes { bytes throws(SystemError) in
-      try systemCall(.read, until: deadline) { unsafe Glibc.read(descriptor, bytes.baseAddress, bytes.count) }
+      try systemCall(.read, until: deadline) { unsafe CPosix.read(descriptor, bytes.baseAddress, bytes.count) }
     }
   }
 
@@ -140,7 +133,7 @@ package struct File: ~Copyable {
     let room = buffer.count - offset
     var span = buffer.mutableSpan
     return try unsafe span.withUnsafeMutableBytes { bytes throws(SystemError) in
-      try systemCall(.read) { unsafe Glibc.read(descriptor, bytes.baseAddress?.advanced(by: offset), room) }
+      try systemCall(.read) { unsafe CPosix.read(descriptor, bytes.baseAddress?.advanced(by: offset), room) }
     }
   }
 
@@ -152,7 +145,7 @@ package struct File: ~Copyable {
       var span = bytes.mutableSpan
       let done = try unsafe span.withUnsafeMutableBytes { buffer throws(SystemError) in
         try systemCall(.pread) {
-          unsafe Glibc.pread(
+          unsafe CPosix.pread(
             descriptor, buffer.baseAddress?.advanced(by: length), count - length, off_t(offset) + length)
         }
       }
@@ -173,7 +166,7 @@ package struct File: ~Copyable {
       #if DEBUG
         if FaultPlan.current.shortensNextCall { count = max(1, count / 2) }
       #endif
-      return try systemCall(.write) { unsafe Glibc.write(descriptor, buffer.baseAddress, count) }
+      return try systemCall(.write) { unsafe CPosix.write(descriptor, buffer.baseAddress, count) }
     }
   }
 
@@ -191,7 +184,7 @@ package struct File: ~Copyable {
     let count = try systemCall(.readlinkat, name) {
       unsafe target.withUnsafeMutableBytes { bytes in
         guard let start = bytes.baseAddress else { return -1 }
-        return unsafe Glibc.readlinkat(descriptor, "", start.assumingMemoryBound(to: CChar.self), bytes.count)
+        return unsafe CPosix.readlinkat(descriptor, "", start.assumingMemoryBound(to: CChar.self), bytes.count)
       }
     }
     return Array(target.prefix(count))
@@ -203,11 +196,11 @@ package struct File: ~Copyable {
   }
 
   package func fsync(_ name: Path? = nil) throws(SystemError) {
-    _ = try systemCall(.fsync, name) { Glibc.fsync(descriptor) }
+    _ = try systemCall(.fsync, name) { CPosix.fsync(descriptor) }
   }
 
   package func fdatasync(_ name: Path? = nil) throws(SystemError) {
-    _ = try systemCall(.fdatasync, name) { Glibc.fdatasync(descriptor) }
+    _ = try systemCall(.fdatasync, name) { CPosix.fdatasync(descriptor) }
   }
 
   /// Makes everything durable that was written to this file's file system before (syncfs(2)).
@@ -216,11 +209,11 @@ package struct File: ~Copyable {
   }
 
   package func fchmod(_ mode: UInt32, _ name: Path? = nil) throws(SystemError) {
-    _ = try systemCall(.fchmod, name) { Glibc.fchmod(descriptor, mode) }
+    _ = try systemCall(.fchmod, name) { CPosix.fchmod(descriptor, mode) }
   }
 
   /// Changes the file's owner and group; nil keeps what it has.
   package func fchown(owner: UInt32? = nil, group: UInt32?) throws(SystemError) {
-    _ = try systemCall(.fchown) { Glibc.fchown(descriptor, owner ?? uid_t.max, group ?? gid_t.max) }
+    _ = try systemCall(.fchown) { CPosix.fchown(descriptor, owner ?? uid_t.max, group ?? gid_t.max) }
   }
 }

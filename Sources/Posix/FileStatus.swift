@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 import CPosix
-import Glibc
 
 /// What fstat(2) reports about a file.
 package struct FileStatus: Sendable {
@@ -43,7 +42,7 @@ package enum FileKind: Sendable {
   case unknown
 
   init(mode: UInt32) {
-    switch mode & S_IFMT {
+    switch Int32(bitPattern: mode) & S_IFMT {
     case S_IFREG: self = .regular
     case S_IFDIR: self = .directory
     case S_IFLNK: self = .symlink
@@ -66,7 +65,7 @@ package enum FileKind: Sendable {
 extension File {
   package func fstat(_ name: Path? = nil) throws(SystemError) -> FileStatus {
     var status = stat()
-    _ = try systemCall(.fstat, name) { unsafe Glibc.fstat(descriptor, &status) }
+    _ = try systemCall(.fstat, name) { unsafe CPosix.fstat(descriptor, &status) }
     return FileStatus(status)
   }
 
@@ -75,7 +74,7 @@ extension File {
     var status = stat()
     _ = try systemCall(.fstatat, name) {
       unsafe name.withCString {
-        unsafe Glibc.fstatat(descriptor, $0, &status, following ? 0 : AT_SYMLINK_NOFOLLOW)
+        unsafe CPosix.fstatat(descriptor, $0, &status, following ? 0 : AT_SYMLINK_NOFOLLOW)
       }
     }
     return FileStatus(status)

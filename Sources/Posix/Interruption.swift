@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import Glibc
+import CPosix
 import Synchronization
 
 /// SIGINT and SIGTERM set a flag, which long loops poll in order to stop cleanly. The second signal of the
@@ -27,7 +27,7 @@ package enum Interruption {
 
   /// For a helper process: the terminal signals its parent as well, and the parent decides.
   package static func ignore() {
-    Glibc.signal(SIGINT, SIG_IGN)
-    Glibc.signal(SIGTERM, SIG_IGN)
+    CPosix.signal(SIGINT, cposix_SIG_IGN())
+    CPosix.signal(SIGTERM, cposix_SIG_IGN())
   }
 }

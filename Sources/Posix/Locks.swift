@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 import CPosix
-import Glibc
 
 /// Locks with a deadline, which work in any thread and need no signal.
 extension File {
@@ -20,7 +19,7 @@ extension File {
     var lock = flock()
     lock.l_type = Int16(F_WRLCK)
     lock.l_whence = Int16(SEEK_SET)
-    try waitForLock(.fcntl, until: deadline) { unsafe fcntl(descriptor, CPOSIX_F_OFD_SETLK, &lock) }
+    try waitForLock(.fcntl, until: deadline) { unsafe cposix_fcntl_lock(descriptor, CPOSIX_F_OFD_SETLK, &lock) }
   }
 
   /// Retries, with pauses that grow from 0.25 ms to 8 ms.

@@ -1,22 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 import CPosix
-import Glibc
 
 /// The calls that create, remove and rename names in a directory.
 extension File {
   package func mkdirat(_ name: Path, mode: UInt32) throws(SystemError) {
-    _ = try systemCall(.mkdirat, name) { unsafe name.withCString { unsafe Glibc.mkdirat(descriptor, $0, mode) } }
+    _ = try systemCall(.mkdirat, name) { unsafe name.withCString { unsafe CPosix.mkdirat(descriptor, $0, mode) } }
   }
 
   package func unlinkat(_ name: Path) throws(SystemError) {
-    _ = try systemCall(.unlinkat, name) { unsafe name.withCString { unsafe Glibc.unlinkat(descriptor, $0, 0) } }
+    _ = try systemCall(.unlinkat, name) { unsafe name.withCString { unsafe CPosix.unlinkat(descriptor, $0, 0) } }
   }
 
   /// Gives the unnamed `file` a name in this directory, through /proc/self/fd (open(2), O_TMPFILE).
   package func linkat(unnamed file: borrowing File, as name: Path) throws(SystemError) {
     let source = "/proc/self/fd/\(file.descriptor)"
     _ = try systemCall(.linkat, name) {
-      unsafe name.withCString { unsafe Glibc.linkat(AT_FDCWD, source, descriptor, $0, AT_SYMLINK_FOLLOW) }
+      unsafe name.withCString { unsafe CPosix.linkat(AT_FDCWD, source, descriptor, $0, AT_SYMLINK_FOLLOW) }
     }
   }
 
@@ -27,7 +26,7 @@ extension File {
   package func linkat(_ name: Path, as other: Path) throws(SystemError) {
     _ = try systemCall(.linkat, other) {
       unsafe name.withCString { source in
-        unsafe other.withCString { unsafe Glibc.linkat(descriptor, source, descriptor, $0, 0) }
+        unsafe other.withCString { unsafe CPosix.linkat(descriptor, source, descriptor, $0, 0) }
       }
     }
   }

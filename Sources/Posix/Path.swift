@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import Glibc
+import CPosix
 import Text
 
 /// A file name or path as the kernel takes it: any bytes except NUL, in no particular encoding.
@@ -39,7 +39,7 @@ package struct Path: Sendable, Hashable {
       return unsafe mkdtemp(start.assumingMemoryBound(to: CChar.self)) != nil
     }
     guard isMade, let path = Path(template.dropLast()) else {
-      throw SystemError(.mkdirat, template.dropLast(), errno)
+      throw SystemError(.mkdirat, template.dropLast(), cposix_errno())
     }
     return path
   }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import Glibc
+import CPosix
 
 /// Sleeps; a signal may cut it short (nanosleep(2)).
 package func pause(milliseconds: Double) {

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 import CPosix
-import Glibc
 
 /// Another process of this program, with a pipe to its standard input and one from its standard output.
 ///
@@ -37,9 +36,9 @@ package final class PipedProcess {
     of processes: [PipedProcess], milliseconds: Int32
   ) throws(SystemError) -> [Int] {
     var requests = processes.map { pollfd(fd: $0.output.descriptor, events: Int16(POLLIN), revents: 0) }
-    let ready = unsafe Glibc.poll(&requests, nfds_t(requests.count), milliseconds)
+    let ready = unsafe CPosix.poll(&requests, nfds_t(requests.count), milliseconds)
     if ready < 0 {
-      guard errno == EINTR else { throw SystemError(.poll, [], errno) }
+      guard cposix_errno() == EINTR else { throw SystemError(.poll, [], cposix_errno()) }
       return []
     }
     return requests.indices.filter { requests[$0].revents != 0 }

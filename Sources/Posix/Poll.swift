@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import Glibc
+import CPosix
 
 /// The operations for which a descriptor is ready without blocking.
 package struct Readiness: OptionSet, Sendable {
@@ -18,7 +18,7 @@ package func poll(
 ) throws(SystemError) -> Readiness {
   var request = pollfd(fd: descriptor, events: readiness.rawValue, revents: 0)
   while true {
-    let ready = try systemCall(.poll, until: deadline) { unsafe Glibc.poll(&request, 1, deadline.milliseconds) }
+    let ready = try systemCall(.poll, until: deadline) { unsafe CPosix.poll(&request, 1, deadline.milliseconds) }
     if ready > 0 { break }
     // A single call waits for an hour at most.
     guard !deadline.hasPassed else { throw SystemError(.poll, [], ETIMEDOUT) }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 import CPosix
-import Glibc
 
 /// A process, by a descriptor that never comes to mean another one (pidfd_open(2)).
 package struct ProcessHandle: ~Copyable {

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 import CPosix
-import Glibc
 
 /// What each of our programs sets up first.
 package enum ProcessStart {
@@ -14,10 +13,10 @@ package enum ProcessStart {
   ///
   /// - Parameter silenced: a descriptor that is replaced even if it is open.
   package static func openStandardStreams(replacing silenced: Int32? = nil) {
-    var null = unsafe open("/dev/null", O_RDWR | O_CLOEXEC)
+    var null = unsafe cposix_open("/dev/null", O_RDWR | O_CLOEXEC, 0)
     // If /dev/null cannot be opened, open `/` with O_PATH: every read or write on it fails.
-    if null < 0 { null = unsafe open("/", CPOSIX_O_PATH | O_CLOEXEC) }
-    for descriptor in Int32(0)...2 where descriptor == silenced || fcntl(descriptor, F_GETFD) < 0 {
+    if null < 0 { null = unsafe cposix_open("/", CPOSIX_O_PATH | O_CLOEXEC, 0) }
+    for descriptor in Int32(0)...2 where descriptor == silenced || cposix_fcntl(descriptor, F_GETFD, 0) < 0 {
       dup2(null, descriptor)
     }
     if null > 2 { close(null) }
@@ -42,8 +41,8 @@ package enum ProcessStart {
 
   /// Turns SIGPIPE and SIGXFSZ into the ordinary errors EPIPE and EFBIG.
   package static func ignoreWriteSignals() {
-    signal(SIGPIPE, SIG_IGN)
-    signal(SIGXFSZ, SIG_IGN)
+    signal(SIGPIPE, cposix_SIG_IGN())
+    signal(SIGXFSZ, cposix_SIG_IGN())
   }
 
   /// Keeps Swift's Dispatch from logging on its own: at each start without the right to raise a thread's priority, a

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import Glibc
+import CPosix
 
 /// Socket activation and sd_notify(3). Without systemd, no socket is passed and notifications go nowhere.
 package enum ServiceManager {
@@ -18,15 +18,16 @@ package enum ServiceManager {
     do throws(SystemError) { try DatagramSocket(to: path).send(Array(state.rawValue.utf8)) } catch {}
   }
 
-  /// The listening socket that a unit passed to this process as `name`, nil without one. Take it only once.
-  package static func takeListeningSocket(named name: String) -> File? {
+  /// The descriptor of the listening socket that a unit passed to this process as `name`, nil without one. It is the
+  /// caller's: take it only once, and close it.
+  package static func takeListeningSocket(named name: String) -> Int32? {
     let sockets = PassedSockets(
       process: CurrentProcess.environment("LISTEN_PID"), count: CurrentProcess.environment("LISTEN_FDS"),
       names: CurrentProcess.environment("LISTEN_FDNAMES"))
     guard let descriptor = sockets.descriptor(named: name, in: CurrentProcess.identifier),
-      fcntl(descriptor, F_SETFD, FD_CLOEXEC) == 0
+      cposix_fcntl(descriptor, F_SETFD, FD_CLOEXEC) == 0
     else { return nil }
-    return File(owning: descriptor)
+    return descriptor
   }
 }
 

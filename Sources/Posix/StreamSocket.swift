@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import Glibc
+import CPosix
 
 /// A connection to a local or remote server. Every wait has a deadline, except that of the resolver.
 package struct StreamSocket: ~Copyable {
@@ -12,7 +12,7 @@ package struct StreamSocket: ~Copyable {
     _ = try systemCall(.connect, path, until: deadline) {
       unsafe withUnsafePointer(to: &address) {
         unsafe $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-          unsafe Glibc.connect(file.descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+          unsafe CPosix.connect(file.descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
         }
       }
     }
@@ -38,7 +38,7 @@ package struct StreamSocket: ~Copyable {
         let share = deadline.slice(seconds: 5)
         let candidate = try Self.open(unsafe entry.pointee.ai_family, until: share)
         _ = try systemCall(.connect, host, until: share) {
-          unsafe Glibc.connect(candidate.descriptor, entry.pointee.ai_addr, entry.pointee.ai_addrlen)
+          unsafe CPosix.connect(candidate.descriptor, entry.pointee.ai_addr, entry.pointee.ai_addrlen)
         }
         self.file = candidate
         return
@@ -55,7 +55,7 @@ package struct StreamSocket: ~Copyable {
       try poll(file.descriptor, for: .writing, until: deadline)
       done += try unsafe bytes.span.extracting(done..<bytes.count).withUnsafeBytes { buffer throws(SystemError) in
         try systemCall(.send) {
-          unsafe Glibc.send(
+          unsafe CPosix.send(
             file.descriptor, buffer.baseAddress, buffer.count, Int32(MSG_DONTWAIT | MSG_NOSIGNAL))
         }
       }

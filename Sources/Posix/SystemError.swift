@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import Glibc
+import CPosix
 import Text
 
 /// A failed system call: what a log line needs, and nothing secret.
@@ -51,7 +51,7 @@ func systemCall<Result: SignedInteger>(
     if number == 0 {
       let result = body()
       if result >= 0 { return result }
-      number = errno
+      number = cposix_errno()
     }
     guard number == EINTR else { throw SystemError(call, name.map { Array($0.bytes) } ?? [], number) }
     if let deadline, deadline.hasPassed { throw SystemError(call, name.map { Array($0.bytes) } ?? [], ETIMEDOUT) }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import Glibc
+import CPosix
 
 /// The terminal from which this process may have been started.
 package enum Terminal {
@@ -15,7 +15,7 @@ package enum Terminal {
   /// The width in columns of the terminal on standard error, 80 if unknown.
   package static var width: Int {
     var size = winsize()
-    let result = unsafe ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size)
+    let result = unsafe cposix_window_size(STDERR_FILENO, &size)
     return result == 0 && size.ws_col > 0 ? Int(size.ws_col) : 80
   }
 }

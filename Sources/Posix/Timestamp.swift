@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import Glibc
+import CPosix
 
 /// A time of the real-time clock, as in file time stamps.
 package struct Timestamp: Sendable, Comparable {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import Glibc
+import CPosix
 
 /// A user in the password database.
 package struct User: Sendable, Equatable {

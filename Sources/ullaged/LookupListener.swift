@@ -79,7 +79,7 @@ struct LookupListener: Service {
   }
 
   private func listen(_ bootstrap: ServerBootstrap) async throws -> (any Channel, String) {
-    if let descriptor = ServiceManager.takeListeningSocket(named: "lookup")?.release() {
+    if let descriptor = ServiceManager.takeListeningSocket(named: "lookup") {
       return (try await bootstrap.withBoundSocket(descriptor).get(), "the service manager's socket")
     }
     guard let socket = settings.lookupService.socket, let path = Path(socket) else { throw Failure.noSocket }

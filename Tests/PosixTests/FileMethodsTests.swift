@@ -168,14 +168,13 @@ struct FileMethodsTests {
     #expect(sandbox.text("f") == "")
   }
 
-  @Test("A released descriptor stays open, and is the caller's")
-  func release() throws {
+  @Test("A file's descriptor is closed with its value, and on exec")
+  func close() throws {
     try sandbox.write("f", "text")
-    let released = try File(open: try path("f")).release()
     // A number that no other test gets meanwhile.
-    let descriptor = fcntl(released, F_DUPFD_CLOEXEC, 900)
-    #expect(close(released) == 0)
-    #expect(fcntl(descriptor, F_GETFD) & FD_CLOEXEC != 0)
+    let file = try File(open: try path("f"))
+    let descriptor = fcntl(file.descriptor, F_DUPFD, 900)
+    #expect(fcntl(file.descriptor, F_GETFD) & FD_CLOEXEC != 0)
     #expect(try File(owning: descriptor).pread(upTo: 10).text == "text")
     #expect(fcntl(descriptor, F_GETFD) == -1, "closed with the value")
   }

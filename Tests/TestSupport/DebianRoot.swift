@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package import Foundation
+import Foundation
 import Synchronization
 
 /// A Debian system in a directory, made by debootstrap(8) from the mirror that apt uses here. It is removed
@@ -105,7 +105,7 @@ package final class DebianRoot {
     return "/root/" + URL(fileURLWithPath: file).lastPathComponent
   }
 
-  package func write(_ name: String, _ text: String, mode: mode_t = 0o644) throws {
+  package func write(_ name: String, _ text: String, mode: UInt32 = 0o644) throws {
     try Command.check(
       ["install", "-D", "-m", String(mode, radix: 8), "/dev/stdin", "\(path)\(name)"], input: .bytes(Array(text.utf8)))
   }
