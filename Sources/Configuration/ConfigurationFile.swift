@@ -38,7 +38,7 @@ package struct ConfigurationFile: Sendable {
       syntaxError = ConfigurationError(line: 1, "the file begins with a byte order mark; remove it")
     }
     for line in LogicalLine.split(text) {
-      if let (name, value) = line.assignment, name.allSatisfy(\.isNameCharacter) {
+      if let (name, value) = line.assignment, name.allSatisfy({ $0.isNameCharacter }) {
         // As in Postfix, the last line with a name applies.
         let plain = Self.unquoted(value)
         entries[name.text] = Entry(value: plain, line: line.number, wasQuoted: plain != value)

@@ -37,7 +37,7 @@ package enum Macro {
         continue
       }
       let open = rest.prefix { $0 == UInt8(ascii: "{") || $0 == UInt8(ascii: "(") || $0.isWhiteSpace }
-      names.insert(rest.dropFirst(open.count).prefix(while: \.isNameCharacter).text)
+      names.insert(rest.dropFirst(open.count).prefix(while: { $0.isNameCharacter }).text)
     }
     return names
   }
@@ -50,7 +50,7 @@ package enum Macro {
     case UInt8(ascii: "{"): return try takeGroup(from: &rest, close: UInt8(ascii: "}"), line: line)
     case UInt8(ascii: "("): return try takeGroup(from: &rest, close: UInt8(ascii: ")"), line: line)
     default:
-      let name = rest.prefix(while: \.isNameCharacter)
+      let name = rest.prefix(while: { $0.isNameCharacter })
       guard !name.isEmpty else {
         throw ConfigurationError(line: line, "a $ without a name; write $$ for a dollar sign")
       }
@@ -79,7 +79,7 @@ package enum Macro {
     of reference: ArraySlice<UInt8>, line: Int, _ lookup: Lookup
   ) throws(ConfigurationError) -> [UInt8] {
     let reference = reference.trimmed
-    let name = reference.prefix(while: \.isNameCharacter)
+    let name = reference.prefix(while: { $0.isNameCharacter })
     let condition = reference.dropFirst(name.count).trimmed
     guard !name.isEmpty else {
       throw ConfigurationError(line: line, "cannot expand ${\(reference.text)}; write its value instead")

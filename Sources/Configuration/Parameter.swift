@@ -127,7 +127,7 @@ package enum Parameter: String, CaseIterable, Sendable {
     case .virtual_trash_count: Definition(.yesNo, "no")
     case .virtual_trash_name: Definition(.text, ".Trash")
     case .virtual_trash_subfolders: Definition(.yesNo, "no")
-    case .maildir_count_profile: Definition(.choice(CountingProfile.allCases.map(\.rawValue)), "maildir++")
+    case .maildir_count_profile: Definition(.choice(CountingProfile.allCases.map { $0.rawValue }), "maildir++")
     case .virtual_uid_maps: Definition(.tables, "")
     case .virtual_gid_maps: Definition(.tables, "")
     case .virtual_minimum_uid: Definition(.integer(1...4_294_967_294), "100")

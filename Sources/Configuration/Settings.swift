@@ -128,7 +128,7 @@ package struct Settings: Sendable {
     _ file: ConfigurationFile, _ mailboxTables: [TableReference]
   ) throws(ConfigurationError) -> TableReference? {
     let value = try file.value(of: .mailbox_list_database)
-    guard !value.isEmpty else { return mailboxTables.lazy.compactMap(\.inPostgres).first }
+    guard !value.isEmpty else { return mailboxTables.lazy.compactMap({ $0.inPostgres }).first }
     guard let table = TableReference(value)?.inPostgres else {
       throw file.bad(.mailbox_list_database, value, "be a pgsql: table, such as pgsql:/etc/file.cf")
     }
@@ -206,7 +206,7 @@ extension ConfigurationFile {
   func integer(_ parameter: Parameter) throws(ConfigurationError) -> Int64 {
     guard case .integer(let range) = parameter.definition.kind else { preconditionFailure("not an integer") }
     let value = try value(of: parameter)
-    guard let number = Int64(value.text), value.allSatisfy(\.isDigit), range.contains(number) else {
+    guard let number = Int64(value.text), value.allSatisfy({ $0.isDigit }), range.contains(number) else {
       throw bad(parameter, value, "be a whole number from \(range.lowerBound) to \(range.upperBound)")
     }
     return number
@@ -220,7 +220,7 @@ extension ConfigurationFile {
     ]
     let unit = value.last.flatMap { units[$0] }
     let digits = unit == nil ? value[...] : value.dropLast()
-    guard let number = Int64(digits.text), digits.allSatisfy(\.isDigit), number <= range.upperBound,
+    guard let number = Int64(digits.text), digits.allSatisfy({ $0.isDigit }), number <= range.upperBound,
       range.contains(number * (unit ?? 1))
     else {
       throw bad(parameter, value, "be a time from \(range.lowerBound) to \(range.upperBound) seconds, such as 90s")

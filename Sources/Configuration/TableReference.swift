@@ -14,7 +14,7 @@ package struct TableReference: Hashable, Sendable {
   /// Parses `type:name`; nil without a type.
   package init?(_ text: [UInt8]) {
     let parts = text.split(separator: UInt8(ascii: ":"), maxSplits: 1, omittingEmptySubsequences: false)
-    guard parts.count == 2, !parts[0].isEmpty, parts[0].allSatisfy(\.isNameCharacter) else { return nil }
+    guard parts.count == 2, !parts[0].isEmpty, parts[0].allSatisfy({ $0.isNameCharacter }) else { return nil }
     self.init(type: parts[0].text, name: Array(parts[1]))
   }
 

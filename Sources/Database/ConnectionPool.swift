@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Posix
 package import Postgres
-import Synchronization
+
+#if !hasFeature(Embedded)
+  import Synchronization
+#endif
 
 /// The connections to databases, kept from one query to the next: at most `limit` in all (not counting
 /// those that are being closed).

@@ -28,7 +28,7 @@ package struct ConnectionSettings: Hashable, Sendable {
         Keyword(name: "client_encoding", value: encoding),
         Keyword(name: "fallback_application_name", value: Array("ullage".utf8)),
       ]
-      if host.indices.contains(where: { host[$0...].starts(with: "://".utf8) }) {
+      if host.contains(text: "://") {
         all.append([Keyword(name: "dbname", value: host)] + common)
         continue
       }

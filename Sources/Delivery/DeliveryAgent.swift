@@ -65,47 +65,44 @@ package struct DeliveryAgent: Sendable {
     from source: inout some MessageSource & ~Copyable, through buffer: inout [UInt8], to mailbox: Mailbox,
     until deadline: Deadline
   ) throws(DeliveryError) -> Outcome {
-    do {
-      return try run(from: &source, through: &buffer, to: mailbox, until: deadline)
-    } catch let error as DeliveryError {
-      throw error
-    } catch let error as MaildirError {
+    let result: Result<Outcome, DeliveryError>
+    do { result = try run(from: &source, through: &buffer, to: mailbox, until: deadline) } catch {
       throw .maildir(error, mailbox.components)
-    } catch {
-      // pipe(8) defers the message if a signal kills us.
-      preconditionFailure("an error that no module throws: \(error)")
     }
+    return try result.get()
   }
 
+  /// - Returns: a failure of the source. What fails in the Maildir is thrown.
   private func run(
     from source: inout some MessageSource & ~Copyable, through buffer: inout [UInt8], to mailbox: Mailbox,
     until deadline: Deadline
-  ) throws -> Outcome {
+  ) throws(MaildirError) -> Result<Outcome, DeliveryError> {
     // S0: nothing exists yet.
-    guard let base = Path(settings.mailboxBase) else { throw MaildirError.baseMissing }
+    guard let base = Path(settings.mailboxBase) else { throw .baseMissing }
     var open = OpenMailbox(
       try Maildir.open(
         base: base, components: mailbox.components, owner: credentials.user,
         absent: settings.baseMayBeEmpty ? .made : .madeUnlessBaseIsEmpty),
       limit: mailbox.quota.limit, rule: settings.countingRule, names: names,
       countTimeLimit: settings.recountTimeLimit, until: deadline)
-    do {
+    do throws(MaildirError) {
       // S1: the bytes are in an unnamed file, or in tmp/.
       let message: MessageFile
       switch try receive(from: &source, through: &buffer, into: &open) {
       case .whole(let file): message = file
-      case .refused(let outcome): return outcome.adding(open.warnings)
+      case .refused(let outcome): return .success(outcome.adding(open.warnings))
+      case .failed(let error): return .failure(error)
       }
 
       // S2: the bytes are durable, and the message is complete.
       try message.synchronize()
-      try source.confirmEnd()
+      do { try source.confirmEnd() } catch { return .failure(error) }
 
       // S3: the message is in the ledger. From the entry on, the deadline is not checked.
       let usage: QuotaUsage?
       switch try open.admit(messageOf: message.size) {
       case .fits(let beside): usage = beside
-      case .overQuota(let usage): return Outcome(.overQuota, message.size, usage).adding(open.warnings)
+      case .overQuota(let usage): return .success(Outcome(.overQuota, message.size, usage).adding(open.warnings))
       }
       try open.enter(messageOf: message.size)
 
@@ -119,28 +116,33 @@ package struct DeliveryAgent: Sendable {
       open.settle(messageOf: message.size)
 
       // S5, the commit: the message stays in new/ even if the machine crashes.
-      return try commit(message.size, name, beside: usage, in: &open)
-    } catch MaildirError.countUnfinished where open.fault == nil && !settings.countingRule.inboxOnly {
+      return .success(try commit(message.size, name, beside: usage, in: &open))
+    } catch .countUnfinished where open.fault == nil && !settings.countingRule.inboxOnly {
       // The ledger is valid, and it says that the mailbox is full.
-      return Outcome(.seemsFull, nil, nil).adding(open.warnings)
+      return .success(Outcome(.seemsFull, nil, nil).adding(open.warnings))
     }
   }
 
   private enum Reception: ~Copyable {
     case whole(MessageFile)
     case refused(Outcome)
+    /// The source has failed.
+    case failed(DeliveryError)
   }
 
   /// Stores the message. Nothing (more) is stored once it exceeds the room and `admit` confirms that. The
   /// input is still read on, because a message larger than the whole limit is refused for good.
   private func receive(
     from source: inout some MessageSource & ~Copyable, through buffer: inout [UInt8], into open: inout OpenMailbox
-  ) throws -> Reception {
+  ) throws(MaildirError) -> Reception {
     var room = try open.promisedRoom() ?? 0
     var size: Int64 = 0
     var file: MessageFile?
     var usageWhenFull: QuotaUsage?
-    while case let count = try read(&buffer, from: &source, until: open.deadline), count > 0 {
+    while true {
+      let count: Int
+      do { count = try read(&buffer, from: &source, until: open.deadline) } catch { return .failed(error) }
+      if count == 0 { break }
       size += Int64(count)
       guard open.limit.admitsAlone(messageOf: size) else { return .refused(Outcome(.largerThanLimit, size, nil)) }
       if usageWhenFull == nil && size > room {
@@ -161,20 +163,20 @@ package struct DeliveryAgent: Sendable {
       try file?.write(buffer.span.extracting(0..<count))
     }
     if let usageWhenFull { return .refused(Outcome(.overQuota, size, usageWhenFull)) }
-    guard let whole = file.take() else { throw DeliveryError.emptyInput }
+    guard let whole = file.take() else { return .failed(.emptyInput) }
     return .whole(whole)
   }
 
   private func read(
     _ buffer: inout [UInt8], from source: inout some MessageSource & ~Copyable, until deadline: Deadline
-  ) throws -> Int {
+  ) throws(DeliveryError) -> Int {
     var span = buffer.mutableSpan
     return try source.read(into: &span, until: deadline)
   }
 
   private func commit(
     _ size: Int64, _ name: Path, beside usage: QuotaUsage?, in open: inout OpenMailbox
-  ) throws -> Outcome {
+  ) throws(MaildirError) -> Outcome {
     let isDurable: Bool
     do { isDurable = try open.maildir.synchronizeNew() } catch {
       // The sync is not repeated: the kernel reports an error only once, so a second success would prove nothing.

@@ -16,7 +16,7 @@ package struct AddressTables: Sendable {
 
   /// The keys by which mail for `address` finds a mailbox: the address, also without its extension, and `@domain`.
   package func lookupKeys(of address: [UInt8]) -> [[UInt8]] {
-    (AddressKeys(address, delimiters: delimiters)?.keys ?? []).map(\.text)
+    (AddressKeys(address, delimiters: delimiters)?.keys ?? []).map { $0.text }
   }
 
   /// Whether a lookup of `key` may give the value of `address`, which is in lower case: it is that address, perhaps

@@ -59,7 +59,7 @@ extension OpenMailbox {
     let alternatives = rule.alternatives
     // A cause that cannot be found in time is unknown.
     do {
-      let counted = try RuleComparison(of: maildir, alternatives.map(\.0), until: deadline)
+      let counted = try RuleComparison(of: maildir, alternatives.map { $0.0 }, until: deadline)
       if let index = counted.usages.firstIndex(of: before) { return alternatives[index].1 }
     } catch {}
     return repair.lostEntries ? .replaced : .unknown

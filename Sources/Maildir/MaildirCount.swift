@@ -69,7 +69,7 @@ struct MaildirCount: ~Copyable {
 
   /// The time after which every stamp seen is settled.
   var settledAt: Timestamp {
-    (parts.compactMap { $0.stamp?.settledAt } + containers.map(\.stamp.settledAt)).reduce(.distantPast, max)
+    (parts.compactMap { $0.stamp?.settledAt } + containers.map { $0.stamp.settledAt }).reduce(.distantPast, max)
   }
 
   /// Counts what is not known, and waits until the stamps are settled.

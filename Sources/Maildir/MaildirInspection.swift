@@ -36,8 +36,8 @@ package struct MaildirInspection: Sendable {
     if let ledgerStatus { faults.append(RightsFault(.ledger, ledgerStatus, owner: owner)) }
     return MaildirInspection(
       ledger: reading, ledgerModified: reading.fault == .unreadable ? nil : ledgerStatus?.modified,
-      lastChange: ([ledgerStatus].compactMap { $0 } + parts.filter { $0.part != .tmp }.map(\.status))
-        .map(\.changed).max() ?? status.changed,
+      lastChange: ([ledgerStatus].compactMap { $0 } + parts.filter { $0.part != .tmp }.map { $0.status })
+        .map { $0.changed }.max() ?? status.changed,
       device: status.identity.device, rightsFaults: faults.compactMap { $0 }, hasFolderMark: hasFolderMark)
   }
 

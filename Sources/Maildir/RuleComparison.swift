@@ -53,7 +53,9 @@ struct RuleComparison: ~Copyable {
     return members.filter { !rules[$0].profile.nests || searched[$0].insert(identity).inserted }
   }
 
-  private mutating func folders(in folder: Path, _ members: [Int]) throws(SystemError) -> [(Path, [Int])] {
+  private mutating func folders(
+    in folder: Path, _ members: [Int]
+  ) throws(SystemError) -> [(path: Path, members: [Int])] {
     guard !members.isEmpty else { return [] }
     let directory = try File(openat: maildir.directory, folder, [.directory])
     let status = try directory.fstat(folder)
@@ -65,7 +67,7 @@ struct RuleComparison: ~Copyable {
       else { return }
       names.append(name)
     }
-    var found: [(Path, [Int])] = []
+    var found: [(path: Path, members: [Int])] = []
     for name in names {
       let path = folder == "." ? name : folder.appending(name)
       guard let kind = try maildir.directory.fstatatIfThere(path)?.kind else { continue }
@@ -74,7 +76,7 @@ struct RuleComparison: ~Copyable {
         return rule.profile.isFolder(name.bytes.span) && !rule.leavesOut(Array(name.bytes))
           && (kind == .directory || kind == .symlink && rule.profile.countsLinkedFolders)
       }
-      if !holders.isEmpty { found.append((path, holders)) }
+      if !holders.isEmpty { found.append((path: path, members: holders)) }
     }
     return found
   }

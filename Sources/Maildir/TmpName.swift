@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import Posix
 
-/// A name in `tmp/`, removed when this value goes out of scope, even if it names another file by then.
-struct TmpName: ~Copyable {
+/// A name in `tmp/`, removed when this value goes out of scope, even if it names another file by then. It is public for
+/// the same reason as `File`.
+public struct TmpName: ~Copyable {
   /// Relative to the Maildir.
   private let path: Path
   private let maildir: Maildir

@@ -58,7 +58,7 @@ package final class PostgresConnection: @unchecked Sendable {
     do { libpq = try Libpq(library) } catch { throw .libraryMissing(error.shown) }
     let start = unsafe libpq.connectStartParams
     let handle = unsafe Self.withCStrings(parameters.map { Array($0.keyword.utf8) }) { keywords in
-      unsafe Self.withCStrings(parameters.map(\.value)) { values in unsafe start(keywords, values, 1) }
+      unsafe Self.withCStrings(parameters.map { $0.value }) { values in unsafe start(keywords, values, 1) }
     }
     guard let handle = unsafe handle else { throw .notConnected("out of memory") }
     unsafe self.handle = handle

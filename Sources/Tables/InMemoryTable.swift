@@ -38,7 +38,7 @@ final class InMemoryTable: LookupTable {
     self.values = values
   }
 
-  func lookup(_ query: TableQuery) throws(TableError) -> [UInt8]? { values[query.key] }
+  func lookup(_ query: TableQuery, among tables: TableSet) throws(TableError) -> [UInt8]? { values[query.key] }
 
   /// If a key occurs twice, the first entry wins, as in Postfix.
   private static func add(_ key: [UInt8], _ value: [UInt8], to values: inout [[UInt8]: [UInt8]]) {

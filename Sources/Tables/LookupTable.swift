@@ -31,7 +31,9 @@ protocol LookupTable: AnyObject, Sendable {
   var takesWholeAddressesOnly: Bool { get }
 
   /// The value of the key, or nil when the table has none.
-  func lookup(_ query: TableQuery) throws(TableError) -> [UInt8]?
+  ///
+  /// - Parameter tables: those that a table's file may refer to by their names.
+  func lookup(_ query: TableQuery, among tables: TableSet) throws(TableError) -> [UInt8]?
 }
 
 extension LookupTable {

@@ -26,7 +26,7 @@ struct PgsqlFile: Sendable {
         throw ConfigurationError(line: line.number, "expected name = value")
       }
       // Most likely a query that goes on without a blank at the start of the line.
-      guard !name.contains(where: \.isWhiteSpace) else {
+      guard !name.contains(where: { $0.isWhiteSpace }) else {
         throw ConfigurationError(
           line: line.number,
           "expected name = value, with a name that is one word; a line that continues the one before must begin with"

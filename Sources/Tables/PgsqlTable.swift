@@ -11,17 +11,14 @@ final class PgsqlTable: LookupTable {
   private let domains: DomainList?
   private let name: String
   private let pool: ConnectionPool
-  /// The tables that `domain` may refer to; they own this one.
-  private unowned let tables: TableSet
   private let observer: TableSet.Observer?
 
   init(
-    _ reference: TableReference, pool: ConnectionPool, tables: TableSet, observer: TableSet.Observer?,
+    _ reference: TableReference, pool: ConnectionPool, observer: TableSet.Observer?,
     until deadline: Deadline
   ) throws(TableError) {
     name = reference.text
     self.pool = pool
-    self.tables = tables
     self.observer = observer
     let text = try TableFile.read(reference, limit: 1 << 20, until: deadline)
     do { file = try PgsqlFile(parsing: text) } catch { throw Self.mistake(error, in: reference) }
@@ -43,8 +40,8 @@ final class PgsqlTable: LookupTable {
     TableError(.configuration, reference.text, (error.line.map { "line \($0): " } ?? "") + error.message)
   }
 
-  func lookup(_ query: TableQuery) throws(TableError) -> [UInt8]? {
-    guard try concerns(query) else { return nil }
+  func lookup(_ query: TableQuery, among tables: TableSet) throws(TableError) -> [UInt8]? {
+    guard try concerns(query, tables) else { return nil }
     let key = query.key
     let result: Result<[UInt8]?, TableError>
     do {
@@ -63,7 +60,7 @@ final class PgsqlTable: LookupTable {
   }
 
   /// Whether the key has the parts that the query and `domain` require; if not, nothing is queried or found.
-  private func concerns(_ query: TableQuery) throws(TableError) -> Bool {
+  private func concerns(_ query: TableQuery, _ tables: TableSet) throws(TableError) -> Bool {
     let key = query.key
     guard !key.isEmpty, file.query.applies(to: key), file.resultFormat.applies(to: key) else { return false }
     guard let domains else { return true }

@@ -25,11 +25,11 @@ final class PostmapTable: LookupTable {
     self.name = name
   }
 
-  func lookup(_ query: TableQuery) throws(TableError) -> [UInt8]? {
+  func lookup(_ query: TableQuery, among tables: TableSet) throws(TableError) -> [UInt8]? {
     // With "-" postmap would read keys from its input. An argument cannot hold NUL.
     guard !query.key.isEmpty, !query.key.elementsEqual("-".utf8), let key = Path(query.key) else { return nil }
     let ending = try run(key, until: query.deadline)
-    let complaints = ending.errors.split(separator: UInt8(ascii: "\n")).filter { !$0.text.contains(": warning: ") }
+    let complaints = ending.errors.split(separator: UInt8(ascii: "\n")).filter { !$0.contains(text: ": warning: ") }
     switch ending.status {
     case 0:
       guard ending.output.count < Self.longestOutput else { throw failed("the result is too long") }
@@ -61,6 +61,6 @@ final class PostmapTable: LookupTable {
     TableError(
       .temporary, reference.text, "postmap -q failed: \(reason)",
       // postmap(1)'s own words, where a package such as postfix-mysql is missing.
-      isUnsupportedType: reason.contains("unsupported dictionary type"))
+      isUnsupportedType: reason.utf8.contains(text: "unsupported dictionary type"))
   }
 }

@@ -2,8 +2,11 @@
 package import Configuration
 import Posix
 import Socketmap
-import Synchronization
 import Text
+
+#if !hasFeature(Embedded)
+  import Synchronization
+#endif
 
 /// `socketmap:unix:/path:name` and `socketmap:inet:host:port:name`: a table served over a socket
 /// (socketmap_table(5)), for instance by our lookup service.
@@ -42,7 +45,7 @@ final class SocketmapTable: LookupTable {
     return .inet(host: host, port: port)
   }
 
-  func lookup(_ query: TableQuery) throws(TableError) -> [UInt8]? {
+  func lookup(_ query: TableQuery, among tables: TableSet) throws(TableError) -> [UInt8]? {
     let request = SocketmapRequest(map: map, key: query.key).payload
     // A key too long for a server to read cannot be an address. It is not found, as in Postfix.
     guard request.count <= SocketmapRequest.longest else { return nil }

@@ -11,5 +11,5 @@ final class StaticTable: LookupTable {
     value = unbraced(reference.name).map { Array($0.trimmed) } ?? reference.name
   }
 
-  func lookup(_ query: TableQuery) throws(TableError) -> [UInt8]? { value }
+  func lookup(_ query: TableQuery, among tables: TableSet) throws(TableError) -> [UInt8]? { value }
 }

@@ -2,8 +2,11 @@
 package import Configuration
 package import Database
 package import Posix
-import Synchronization
 import Text
+
+#if !hasFeature(Embedded)
+  import Synchronization
+#endif
 
 /// The tables that parameters name, each opened once, when it is first used.
 package final class TableSet: Sendable {
@@ -25,7 +28,7 @@ package final class TableSet: Sendable {
       let table = try table(reference, until: query.deadline)
       if query.isPartial, table.takesWholeAddressesOnly { continue }
       observer?(.asked(reference, key: query.key))
-      let result = Result { () throws(TableError) in try table.lookup(query) }
+      let result = Result { () throws(TableError) in try table.lookup(query, among: self) }
       observer?(.answered(result))
       if let value = try result.get() { return value }
     }
@@ -55,7 +58,7 @@ package final class TableSet: Sendable {
     case "static": return StaticTable(reference)
     case "inline": return try InMemoryTable(inline: reference)
     case "texthash": return try InMemoryTable(file: reference, until: deadline)
-    case "pgsql": return try PgsqlTable(reference, pool: pool, tables: self, observer: observer, until: deadline)
+    case "pgsql": return try PgsqlTable(reference, pool: pool, observer: observer, until: deadline)
     case "socketmap": return try SocketmapTable(reference)
     case "proxy":
       // proxymap(8) serves Postfix only; here the table itself is queried.

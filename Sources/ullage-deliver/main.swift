@@ -12,15 +12,19 @@ if let text = Manual.answer(to: CurrentProcess.arguments), hasTerminal || Standa
   CurrentProcess.exit(0)
 }
 
-var message = PipeInput()
-ProcessStart.ignoreWriteSignals()
-ProcessStart.interruptWaitsEverySecond()
+/// Delivers the message on standard input, and exits.
+func deliver() -> Never {
+  var message = PipeInput()
+  ProcessStart.ignoreWriteSignals()
+  ProcessStart.interruptWaitsEverySecond()
 
-// Global, so that the log stays open until the process ends.
-var program = DeliveryProgram(arguments: CurrentProcess.arguments)
-let answer = PipeAnswer(program.run(&message))
+  var program = DeliveryProgram(arguments: CurrentProcess.arguments)
+  let answer = PipeAnswer(program.run(&message))
 
-// If the verdict cannot be written, defer instead: the sender would get pipe(8)'s own text.
-let text = answer.output + Array((hasTerminal ? "\nThe cause is in the mail log.\n" : "").utf8)
-let isWritten = answer.output.isEmpty || StandardStream.write(text)
-CurrentProcess.exit(isWritten ? answer.exitStatus : PipeAnswer.temporaryFailure)
+  // If the verdict cannot be written, defer instead: the sender would get pipe(8)'s own text.
+  let text = answer.output + Array((hasTerminal ? "\nThe cause is in the mail log.\n" : "").utf8)
+  let isWritten = answer.output.isEmpty || StandardStream.write(text)
+  CurrentProcess.exit(isWritten ? answer.exitStatus : PipeAnswer.temporaryFailure)
+}
+
+deliver()
