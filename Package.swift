@@ -172,3 +172,26 @@ for target in package.targets where target.type != .system {
     .enableUpcomingFeature("MemberImportVisibility"),
   ]
 }
+
+// The second mode (ARCHITECTURE.md, "Two modes"): ullage-deliver alone, in Embedded Swift. The variable holds the
+// directory of the toolchain's libraries for it; scripts/build-deliver finds it.
+if let libraries = Context.environment["ULLAGE_EMBEDDED"] {
+  let path = [
+    "ullage-deliver", "Delivery", "Mailboxes", "Maildir", "Tables", "Database", "Postgres", "Configuration", "Posix",
+    "Quota", "Socketmap", "Text", "CLibpq", "CPosix",
+  ]
+  package.dependencies = []
+  package.products.removeAll { !path.contains($0.name) }
+  package.targets.removeAll { !path.contains($0.name) }
+  for target in package.targets where target.type != .system {
+    // That pass makes constant arrays global and numbers them. Where a function is compiled into two modules, one may
+    // get the other's numbers, and with them wrong constants: a "/" became a NUL (Swift 6.3.1).
+    let options = ["-wmo", "-Xllvm", "-sil-disable-pass=object-outliner"]
+    target.swiftSettings?.append(contentsOf: [.enableExperimentalFeature("Embedded"), .unsafeFlags(options)])
+    if target.type == .executable {
+      target.linkerSettings = [
+        .unsafeFlags(["-enable-experimental-feature", "Embedded", "-L\(libraries)", "-lswiftUnicodeDataTables"])
+      ]
+    }
+  }
+}

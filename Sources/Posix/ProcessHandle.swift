@@ -2,7 +2,7 @@
 import CPosix
 
 /// A process, by a descriptor that never comes to mean another one (pidfd_open(2)).
-package struct ProcessHandle: ~Copyable {
+package struct ProcessHandle: ~Copyable, Sendable {
   private let file: File
 
   /// - Throws: `SystemError` (`ESRCH` if there is no such process, `ENOSYS` before Linux 5.3).

@@ -2,7 +2,10 @@
 import Posix
 
 /// The process that started us: pipe(8).
-struct ParentProcess: ~Copyable {
+struct ParentProcess: ~Copyable, Sendable {
+  /// What was found at the first call of `find`. The exit closes it.
+  static let current = ParentProcess()
+
   private let identifier = CurrentProcess.parent
   /// /proc/PID/stat, opened while the PID is certainly still the parent's; nil where /proc does not show it to us
   /// (hidepid=2, which is systemd's ProtectProc=invisible).
@@ -10,7 +13,10 @@ struct ParentProcess: ~Copyable {
   /// Where there is no status. It shows the exit somewhat later: not before the process is a zombie.
   private let handle: ProcessHandle?
 
-  init() {
+  /// To be called while the parent certainly lives, or its PID may mean another process.
+  static func find() { _ = current.identifier }
+
+  private init() {
     var file: File?
     var handle: ProcessHandle?
     if let path = Path("/proc/\(identifier)/stat".utf8) { do { file = try File(open: path) } catch {} }

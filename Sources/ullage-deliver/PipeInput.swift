@@ -10,7 +10,6 @@ import Posix
 struct PipeInput: MessageSource, ~Copyable {
   /// A regular file has a definite end, so there is no writer to watch.
   private let isRegularFile: Bool
-  private let parent: ParentProcess
   /// To be inserted, until the start of the message has been read.
   private var header: DeliveredToHeader?
   /// The start of the message with the header, from `offset` on to be read.
@@ -18,7 +17,7 @@ struct PipeInput: MessageSource, ~Copyable {
   private var offset = 0
 
   init() {
-    parent = ParentProcess()
+    ParentProcess.find()
     isRegularFile = StandardStream.inputIsRegularFile
   }
 
@@ -64,6 +63,6 @@ struct PipeInput: MessageSource, ~Copyable {
   }
 
   func confirmEnd() throws(DeliveryError) {
-    guard isRegularFile || parent.isAlive else { throw .inputCut }
+    guard isRegularFile || ParentProcess.current.isAlive else { throw .inputCut }
   }
 }

@@ -18,9 +18,9 @@ package enum Programs {
     }
   }
 
-  /// In the directory that ULLAGE_PROGRAMS names, or the debug build beside the tests.
+  /// The debug build beside the tests; for `ullage-deliver` another one if ULLAGE_DELIVER names its path.
   private static func built(_ name: String) throws -> String {
-    if let given = ProcessInfo.processInfo.environment["ULLAGE_PROGRAMS"] { return "\(given)/\(name)" }
+    if name == "ullage-deliver", let given = ProcessInfo.processInfo.environment["ULLAGE_DELIVER"] { return given }
     let tests = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
     return URL(fileURLWithPath: tests).deletingLastPathComponent().path + "/" + name
   }
