@@ -3,7 +3,7 @@ import Configuration
 import Posix
 import Text
 
-/// A table held in memory: `inline:{ key=value, {key = text with blanks} }` or `texthash:/file`.
+/// A dictionary: `inline:{ key=value, {key = text with blanks} }`, or the lines of a `texthash:` file.
 final class InMemoryTable: LookupTable {
   /// Keys are bytes: as a `String`, different encodings of one letter would be the same key.
   private let values: [[UInt8]: [UInt8]]
@@ -23,22 +23,23 @@ final class InMemoryTable: LookupTable {
     self.values = values
   }
 
-  /// Lines of a key and, after white space, its value (postmap(1)).
-  init(file reference: TableReference, until deadline: Deadline) throws(TableError) {
-    let text = try TableFile.read(reference, limit: 64 << 20, until: deadline)
-    // An empty file is taken for one that is just being written.
-    guard !text.isEmpty else { throw TableError(.temporary, reference.text, "the file is empty") }
+  /// - Parameters:
+  ///   - text: lines of a key and, after white space, its value (postmap(1)).
+  ///   - name: the table's, for errors.
+  init(texthash text: [UInt8], name: String) throws(TableError) {
     var values: [[UInt8]: [UInt8]] = [:]
     for line in LogicalLine.split(text) {
       guard let (key, value) = Self.keyAndValue(line.text) else {
-        throw TableError(.configuration, reference.text, "line \(line.number): expected a key and a value")
+        throw TableError(.configuration, name, "line \(line.number): expected a key and a value")
       }
       Self.add(key, value, to: &values)
     }
     self.values = values
   }
 
-  func lookup(_ query: TableQuery, among tables: TableSet) throws(TableError) -> [UInt8]? { values[query.key] }
+  func lookup(_ query: TableQuery, among tables: TableSet) throws(TableError) -> [UInt8]? { self[query.key] }
+
+  subscript(key: [UInt8]) -> [UInt8]? { values[key] }
 
   /// If a key occurs twice, the first entry wins, as in Postfix.
   private static func add(_ key: [UInt8], _ value: [UInt8], to values: inout [[UInt8]: [UInt8]]) {
@@ -50,7 +51,7 @@ final class InMemoryTable: LookupTable {
   /// and backslashes stay in the key: an address is looked up in its quoted form (virtual(5)).
   ///
   /// Nil where Postfix would warn and skip the line, because that could lose a mailbox.
-  private static func keyAndValue(_ line: [UInt8]) -> (key: [UInt8], value: [UInt8])? {
+  static func keyAndValue(_ line: [UInt8]) -> (key: [UInt8], value: [UInt8])? {
     var rest = line.trimmed
     var key: [UInt8] = []
     var isQuoted = false

@@ -30,6 +30,9 @@ protocol LookupTable: AnyObject, Sendable {
   /// address itself (Postfix, `DICT_FLAG_PATTERN`).
   var takesWholeAddressesOnly: Bool { get }
 
+  /// Does now what many lookups need, and finds the errors that they would find.
+  func prepare() throws(TableError)
+
   /// The value of the key, or nil when the table has none.
   ///
   /// - Parameter tables: those that a table's file may refer to by their names.
@@ -38,4 +41,5 @@ protocol LookupTable: AnyObject, Sendable {
 
 extension LookupTable {
   var takesWholeAddressesOnly: Bool { false }
+  func prepare() throws(TableError) {}
 }

@@ -41,9 +41,9 @@ package final class TableSet: Sendable {
     return try lookup(foldsItself ? query : query.with(key: foldCase(query.key)), in: [reference])
   }
 
-  /// Opens `references` now, so that errors show before the first lookup.
+  /// Opens `references` now, for many lookups: errors show before the first one.
   package func open(_ references: [TableReference], until deadline: Deadline) throws(TableError) {
-    for reference in references { _ = try table(reference, until: deadline) }
+    for reference in references { try table(reference, until: deadline).prepare() }
   }
 
   private func table(_ reference: TableReference, until deadline: Deadline) throws(TableError) -> any LookupTable {
@@ -57,7 +57,7 @@ package final class TableSet: Sendable {
     switch reference.type {
     case "static": return StaticTable(reference)
     case "inline": return try InMemoryTable(inline: reference)
-    case "texthash": return try InMemoryTable(file: reference, until: deadline)
+    case "texthash": return try TexthashTable(reference, until: deadline)
     case "pgsql": return try PgsqlTable(reference, pool: pool, observer: observer, until: deadline)
     case "socketmap": return try SocketmapTable(reference)
     case "proxy":
