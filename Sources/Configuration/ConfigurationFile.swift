@@ -20,6 +20,8 @@ package struct ConfigurationFile: Sendable {
     let line: Int
     /// Whether the value was in double quotes, which were removed.
     var wasQuoted = false
+    /// Whether the value may refer to others.
+    var hasMacro: Bool { value.contains(UInt8(ascii: "$")) }
   }
 
   /// A name, and the line that sets it.
@@ -50,7 +52,8 @@ package struct ConfigurationFile: Sendable {
 
   /// The value of `parameter` with every `$name` replaced, or its default.
   package func value(of parameter: Parameter) throws(ConfigurationError) -> [UInt8] {
-    try value(of: parameter.rawValue, seen: []) ?? []
+    guard let entry = entries[parameter.rawValue] else { return Array(parameter.definition.defaultText.utf8) }
+    return try expand(entry, parameter.rawValue, seen: [])
   }
 
   func line(of parameter: Parameter) -> Int? { entries[parameter.rawValue]?.line }
@@ -88,7 +91,7 @@ package struct ConfigurationFile: Sendable {
   package var quotedNames: [Name] { names { _, entry in entry.wasQuoted } }
 
   private var usedNames: Set<String> {
-    entries.values.reduce(into: []) { $0.formUnion(Macro.names(in: $1.value)) }
+    entries.values.reduce(into: []) { if $1.hasMacro { $0.formUnion(Macro.names(in: $1.value)) } }
   }
 
   private func names(_ isMeant: (String, Entry) -> Bool) -> [Name] {
@@ -97,9 +100,12 @@ package struct ConfigurationFile: Sendable {
   }
 
   private func value(of name: String, seen: Set<String>) throws(ConfigurationError) -> [UInt8]? {
-    guard let entry = entries[name] else {
-      return Parameter(rawValue: name).map { Array($0.definition.defaultText.utf8) }
-    }
+    if let entry = entries[name] { return try expand(entry, name, seen: seen) }
+    return Parameter(rawValue: name).map { Array($0.definition.defaultText.utf8) }
+  }
+
+  private func expand(_ entry: Entry, _ name: String, seen: Set<String>) throws(ConfigurationError) -> [UInt8] {
+    guard entry.hasMacro else { return entry.value }
     guard !seen.contains(name) else { throw ConfigurationError(line: entry.line, "$\(name) refers to itself") }
     return try Macro.expand(entry.value, line: entry.line) { other throws(ConfigurationError) in
       try value(of: other, seen: seen.union([name]))

@@ -60,7 +60,12 @@ package struct DeliveryAgent: Sendable {
     }
   }
 
-  /// - Parameter buffer: the buffer for the message; never empty.
+  /// The buffer to begin with: most messages are small, and each page that is touched costs a page fault.
+  package static var smallBuffer: [UInt8] { [UInt8](repeating: 0, count: 8 << 10) }
+  /// Bytes: the capacity of a pipe.
+  private static let largestRead = 64 << 10
+
+  /// - Parameter buffer: the buffer for the message; never empty. It grows once a read fills it.
   package func deliver(
     from source: inout some MessageSource & ~Copyable, through buffer: inout [UInt8], to mailbox: Mailbox,
     until deadline: Deadline
@@ -161,6 +166,7 @@ package struct DeliveryAgent: Sendable {
         file = try MessageFile.create(in: open.maildir, names: names, unnamed: canNameUnnamedFiles)
       }
       try file?.write(buffer.span.extracting(0..<count))
+      if count == buffer.count, count < Self.largestRead { buffer = [UInt8](repeating: 0, count: Self.largestRead) }
     }
     if let usageWhenFull { return .refused(Outcome(.overQuota, size, usageWhenFull)) }
     guard let whole = file.take() else { return .failed(.emptyInput) }

@@ -35,8 +35,7 @@ package struct RecipientDelivery {
   private let credentials: Credentials
   private let agent: DeliveryAgent
   private let log: DeliveryLog
-  /// As large as the capacity of a pipe.
-  private var buffer = [UInt8](repeating: 0, count: 64 << 10)
+  private var buffer = DeliveryAgent.smallBuffer
 
   package init(_ settings: Settings, as credentials: Credentials, log: DeliveryLog) {
     self.settings = settings

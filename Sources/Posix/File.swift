@@ -139,24 +139,21 @@ public struct File: ~Copyable, Sendable {
 
   /// Reads up to `count` bytes starting at `offset`; fewer only at end of file.
   package func pread(upTo count: Int, at offset: Int64 = 0) throws(SystemError) -> [UInt8] {
-    var bytes = [UInt8](repeating: 0, count: count)
-    var length = 0
-    while length < count {
-      var span = bytes.mutableSpan
-      let done = try unsafe span.withUnsafeMutableBytes { buffer throws(SystemError) in
-        try systemCall(.pread) {
-          unsafe CPosix.pread(
-            descriptor, buffer.baseAddress?.advanced(by: length), count - length, off_t(offset) + length)
+    try [UInt8](capacity: count) { span throws(SystemError) in
+      try unsafe span.withUnsafeMutableBufferPointer { buffer, length throws(SystemError) in
+        while length < count {
+          let done = try systemCall(.pread) {
+            unsafe CPosix.pread(
+              descriptor, buffer.baseAddress?.advanced(by: length), count - length, off_t(offset) + length)
+          }
+          guard done > 0 else { break }
+          length += done
+          // A call that meets an I/O error returns the whole pages before it, and only the next call fails. So a
+          // result that does not end on a page boundary is the end of the file.
+          if (Int(offset) + length) % 4096 != 0 { break }
         }
       }
-      guard done > 0 else { break }
-      length += done
-      // A call that meets an I/O error returns the whole pages before it, and only the next call fails. So a
-      // result that does not end on a page boundary is the end of the file.
-      if (Int(offset) + length) % 4096 != 0 { break }
     }
-    bytes.removeLast(count - length)
-    return bytes
   }
 
   /// Writes as many of the bytes as one write(2) accepts.

@@ -27,22 +27,36 @@ package struct LedgerContents: Equatable, Sendable {
     guard !text.contains(0) else { throw .holdsNUL }
     guard !text.contains(UInt8(ascii: "\r")) else { throw .holdsCR }
     guard text.last == UInt8(ascii: "\n") else { throw .torn }
-    let lines = text.dropLast().split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
-    limit = try Self.header(lines[0])
-    guard lines.count > 1 else { throw .headerOnly }
+    var limit = QuotaLimit.none
     var usage = QuotaUsage.none
-    for line in lines.dropFirst() {
-      let entry = try Self.entry(line)
-      let (bytes, overflow) = usage.bytes.addingReportingOverflow(entry.bytes)
-      let (messages, overflowed) = usage.messages.addingReportingOverflow(entry.messages)
-      guard !overflow, !overflowed else { throw .overflow }
-      usage = QuotaUsage(bytes: bytes, messages: messages)
+    var hasCountedMark = false
+    var isCompacted = false
+    var number = 0
+    var start = 0
+    // Each delivery reads the ledger: an array for each line would cost more than the sum.
+    while let end = text[start...].firstIndex(of: UInt8(ascii: "\n")) {
+      let line = text.span.extracting(start..<end)
+      if number == 0 {
+        limit = try Self.header(line)
+      } else {
+        let entry = try Self.entry(line)
+        if number == 1 { hasCountedMark = Self.hasMark(line) }
+        if number == 2 { isCompacted = entry == .none }
+        let (bytes, overflow) = usage.bytes.addingReportingOverflow(entry.bytes)
+        let (messages, overflowed) = usage.messages.addingReportingOverflow(entry.messages)
+        guard !overflow, !overflowed else { throw .overflow }
+        usage = QuotaUsage(bytes: bytes, messages: messages)
+      }
+      number += 1
+      start = end + 1
     }
+    guard number > 1 else { throw .headerOnly }
     guard usage.bytes >= 0, usage.messages >= 0 else { throw .negative }
+    self.limit = limit
     self.usage = usage
-    entryCount = lines.count - 1
-    hasCountedMark = Self.hasMark(lines[1])
-    isCompacted = lines.count > 2 ? try Self.entry(lines[2]) == .none : false
+    self.hasCountedMark = hasCountedMark
+    self.isCompacted = isCompacted
+    entryCount = number - 1
   }
 
   /// The text after a count: a single entry, which every program takes as a counted total while it is fresh.
@@ -68,7 +82,7 @@ package struct LedgerContents: Equatable, Sendable {
   /// The limit in the first line, or nil if that line is invalid; the other lines may be invalid.
   package static func limit(in text: [UInt8]) -> QuotaLimit? {
     guard let end = text.firstIndex(of: UInt8(ascii: "\n")) else { return nil }
-    do { return try header(text[..<end]) } catch { return nil }
+    do { return try header(text.span.extracting(0..<end)) } catch { return nil }
   }
 
   /// `1000S`, `1000S,5C`, `0S,5C`, or `0S` for no limit: the forms that all programs accept.
@@ -78,37 +92,56 @@ package struct LedgerContents: Equatable, Sendable {
   }
 
   /// `<n>S` and `<n>C` in any order; unknown letters are skipped, as in Courier and Dovecot.
-  private static func header(_ line: ArraySlice<UInt8>) throws(LedgerFault) -> QuotaLimit {
+  private static func header(_ line: Span<UInt8>) throws(LedgerFault) -> QuotaLimit {
     var bytes: Int64 = 0
     var messages: Int64 = 0
-    for part in line.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false) {
-      guard let letter = part.last, let value = Int64(digits: Array(part.dropLast()).span) else { throw .badHeader }
-      switch letter {
+    var start = 0
+    for end in 0...line.count where end == line.count || line[end] == UInt8(ascii: ",") {
+      guard end > start, let value = Int64(digits: line.extracting(start..<end - 1)) else { throw .badHeader }
+      switch line[end - 1] {
       case UInt8(ascii: "S"): bytes = value
       case UInt8(ascii: "C"): messages = value
       case UInt8(ascii: "A")...UInt8(ascii: "Z"): break
       default: throw .badHeader
       }
+      start = end + 1
     }
     return QuotaLimit(bytes: bytes, messages: messages)
   }
 
-  private static func entry(_ line: ArraySlice<UInt8>) throws(LedgerFault) -> QuotaUsage {
-    let words = line.split { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") }
-    guard words.count == 2 else { throw .badEntry }
-    return QuotaUsage(bytes: try number(words[0]), messages: try number(words[1]))
+  /// Two numbers, with blanks between them and perhaps around them.
+  private static func entry(_ line: Span<UInt8>) throws(LedgerFault) -> QuotaUsage {
+    var index = 0
+    let bytes = try number(in: line, from: &index)
+    let messages = try number(in: line, from: &index)
+    skipBlanks(in: line, from: &index)
+    guard index == line.count else { throw .badEntry }
+    return QuotaUsage(bytes: bytes, messages: messages)
   }
 
-  private static func number(_ word: ArraySlice<UInt8>) throws(LedgerFault) -> Int64 {
-    let isNegative = word.first == UInt8(ascii: "-")
-    let digits = Array(isNegative ? word.dropFirst() : word)
-    guard !digits.isEmpty, digits.allSatisfy({ (48...57).contains($0) }) else { throw .badEntry }
-    guard let value = Int64(digits: digits.span, isNegative: isNegative) else { throw .overflow }
+  private static func number(in line: Span<UInt8>, from index: inout Int) throws(LedgerFault) -> Int64 {
+    skipBlanks(in: line, from: &index)
+    let isNegative = index < line.count && line[index] == UInt8(ascii: "-")
+    if isNegative { index += 1 }
+    let start = index
+    while index < line.count, !isBlank(line[index]) {
+      guard (48...57).contains(line[index]) else { throw .badEntry }
+      index += 1
+    }
+    guard index > start else { throw .badEntry }
+    guard let value = Int64(digits: line.extracting(start..<index), isNegative: isNegative) else { throw .overflow }
     return value
   }
 
-  private static func hasMark(_ line: ArraySlice<UInt8>) -> Bool {
-    line.first == UInt8(ascii: " ") && line.count { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") } == 2
-      && line.dropFirst().first != UInt8(ascii: " ")
+  private static func skipBlanks(in line: Span<UInt8>, from index: inout Int) {
+    while index < line.count, isBlank(line[index]) { index += 1 }
+  }
+
+  private static func isBlank(_ byte: UInt8) -> Bool { byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") }
+
+  private static func hasMark(_ line: Span<UInt8>) -> Bool {
+    var blanks = 0
+    for index in line.indices where isBlank(line[index]) { blanks += 1 }
+    return blanks == 2 && line[0] == UInt8(ascii: " ") && line[1] != UInt8(ascii: " ")
   }
 }

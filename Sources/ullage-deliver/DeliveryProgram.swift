@@ -7,10 +7,8 @@ import Text
 /// One run of `ullage-deliver` by pipe(8): command line, configuration and delivery to one recipient.
 struct DeliveryProgram {
   private let arguments: [[UInt8]]
-  private var log = DeliveryLog(
-    SystemLog(
-      socket: Array(Parameter.log_socket.definition.defaultText.utf8),
-      name: Array(Parameter.syslog_name.definition.defaultText.utf8)))
+  /// Nil until ullage.cf has said where the log is.
+  private var log: DeliveryLog?
 
   /// - Parameter arguments: those after the program's name.
   init(arguments: [[UInt8]]) {
@@ -23,25 +21,26 @@ struct DeliveryProgram {
     do throws(ProgramError) {
       do throws(UsageError) { try request.parse(arguments) } catch { throw .usage(error) }
       if !request.deliveredTo.isEmpty { source.insert(DeliveredToHeader(request.deliveredTo)) }
-      var delivery = RecipientDelivery(
-        try configure(request.configurationFile), as: Credentials.current, log: log)
+      let (settings, log) = try configure(request.configurationFile)
+      var delivery = RecipientDelivery(settings, as: Credentials.current, log: log)
       return delivery.deliver(&source, to: Recipient(request))
     } catch {
       let verdict = Verdict.trouble(.badConfiguration)
-      log.write(verdict, Recipient(request), .deferred, warnings: [error.sentence])
+      (log ?? .usual).write(verdict, Recipient(request), .deferred, warnings: [error.sentence])
       return verdict
     }
   }
 
   /// Reads ullage.cf, and opens the log that it names even if other settings are invalid.
-  private mutating func configure(_ name: [UInt8]) throws(ProgramError) -> Settings {
+  private mutating func configure(_ name: [UInt8]) throws(ProgramError) -> (Settings, DeliveryLog) {
     guard let path = Path(name) else { throw .configuration(file: name, line: nil, message: "the name contains NUL") }
     let text: [UInt8]
     do { text = try File.contents(of: path, limit: 1 << 20, until: .never) } catch {
       throw .unreadableConfiguration(error)
     }
     let file = ConfigurationFile(parsing: text)
-    log = DeliveryLog(SystemLog(socket: file.logSocket, name: file.syslogName))
+    let log = DeliveryLog(SystemLog(socket: file.logSocket, name: file.syslogName))
+    self.log = log
     let settings: Settings
     do { settings = try Settings(file) } catch {
       throw .configuration(file: name, line: error.line, message: error.message)
@@ -49,7 +48,17 @@ struct DeliveryProgram {
     let user = CurrentProcess.effectiveUser
     guard user != 0 else { throw .startedAsRoot }
     guard Int64(user) >= settings.minimumUser else { throw .belowMinimumUser(user) }
-    return settings
+    return (settings, log)
+  }
+}
+
+extension DeliveryLog {
+  /// Where the log is by default.
+  fileprivate static var usual: DeliveryLog {
+    DeliveryLog(
+      SystemLog(
+        socket: Array(Parameter.log_socket.definition.defaultText.utf8),
+        name: Array(Parameter.syslog_name.definition.defaultText.utf8)))
   }
 }
 
