@@ -6,11 +6,16 @@
 package func escaped(_ bytes: some Collection<UInt8>, limit: Int = 250) -> [UInt8] {
   let cut = Array(bytes.prefix(limit))
   let isText = String(validating: cut, as: UTF8.self) != nil
-  let escaped = cut.flatMap { byte -> [UInt8] in
-    guard byte < 32 || byte == 127 || byte >= 128 && !isText else { return [byte] }
-    return [UInt8(ascii: "\\"), 48 + (byte >> 6), 48 + (byte >> 3 & 7), 48 + (byte & 7)]
+  let mustEscape: (UInt8) -> Bool = { $0 < 32 || $0 == 127 || $0 >= 128 && !isText }
+  var result = cut
+  // Rarely: most text is plain.
+  if cut.contains(where: mustEscape) {
+    result = cut.flatMap { byte -> [UInt8] in
+      guard mustEscape(byte) else { return [byte] }
+      return [UInt8(ascii: "\\"), 48 + (byte >> 6), 48 + (byte >> 3 & 7), 48 + (byte & 7)]
+    }
   }
-  return bytes.count > limit ? escaped + Array("...".utf8) : escaped
+  return bytes.count > limit ? result + Array("...".utf8) : result
 }
 
 /// `escaped` as text, for reports and terminals. The limit is the longest path of the kernel (PATH_MAX).

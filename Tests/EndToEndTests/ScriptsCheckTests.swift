@@ -15,6 +15,7 @@ struct ScriptsCheckTests {
       ("warnings", "sed -i 's/.strictMemorySafety(),//' Package.swift", "warnings: Package.swift lacks"),
       ("warnings", "sed -i 's/.treatAllWarnings(as: .error),//' Package.swift", "warnings: Package.swift lacks"),
       ("warnings", "sed -i 's/\"-static-stdlib\"//' Package.swift", "warnings: Package.swift lacks"),
+      ("warnings", "sed -i 's/object-outliner//' Package.swift", "warnings: Package.swift lacks object-outliner"),
       (
         "warnings", "printf 'func warn() { let unused = 1 }\\n' >> Sources/Quota/QuotaLimit.swift",
         "warnings: the build fails"
@@ -50,10 +51,14 @@ struct ScriptsCheckTests {
         "foundation: not in the delivery path"
       ),
       (
+        "modes", "printf 'func f(_ a: [String]) -> [Int] { a.map(\\\\.count) }\\n' >> Sources/Quota/QuotaLimit.swift",
+        "modes: ullage-deliver does not compile in Embedded Swift"
+      ),
+      (
         "libraries", "mkdir -p .build/release && cp /usr/bin/dpkg-query .build/release/ullage-deliver",
         "libraries: .build/release/ullage-deliver needs"
       ),
-      ("libraries", "rm -rf .build", "libraries: build it first"),
+      ("libraries", "rm -rf .build", "libraries: .build/embedded/release/ullage-deliver: build it first"),
       ("manuals", "printf '.Bogus x\\n' >> man/ullage.cf.5", "manuals: man/ullage.cf.5"),
       (
         "manuals", "sed -i 's/default: 51200000/default: 1/' man/ullage.cf.5",

@@ -18,10 +18,13 @@ package enum Programs {
     }
   }
 
-  /// The debug build beside the tests; for `ullage-deliver` another one if ULLAGE_DELIVER names its path.
+  /// The debug build beside the tests. For `ullage-deliver` two others can be given: one that is as installed, and one
+  /// that takes fault plans.
   private static func built(_ name: String) throws -> String {
-    if name == "ullage-deliver", let given = ProcessInfo.processInfo.environment["ULLAGE_DELIVER"] { return given }
+    let variables = ["ullage-deliver": "ULLAGE_DELIVER", "ullage-deliver-faults": "ULLAGE_DELIVER_FAULTS"]
+    if let variable = variables[name], let given = ProcessInfo.processInfo.environment[variable] { return given }
     let tests = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
-    return URL(fileURLWithPath: tests).deletingLastPathComponent().path + "/" + name
+    return URL(fileURLWithPath: tests).deletingLastPathComponent().path + "/"
+      + name.replacing("-faults", with: "")
   }
 }
