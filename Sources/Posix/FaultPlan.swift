@@ -6,7 +6,7 @@
   /// Makes one chosen system call of this process fail, for the fault walks. Not part of a release build.
   ///
   /// `ULLAGE_FAULT=17:ENOSPC` fails wrapped call 17 (counted from 0), `17:short` halves a write, `17:KILL`
-  /// kills the process before the call. A fault that fired is recorded in `$ULLAGE_FAULT_LOG`, so that a walk
+  /// kills the process before the call, and `17:TRAP` ends it as one of our own bugs would. A fault that fired is recorded in `$ULLAGE_FAULT_LOG`, so that a walk
   /// knows when it has passed the last call. `17:KILL:worker` applies only if `worker` is the first argument.
   ///
   /// `ULLAGE_FILE_SYSTEM=nfs` makes every file system behave like NFS: no unnamed files, only plain renames,
@@ -39,6 +39,7 @@
       case "EINTR": return EINTR
       case "EROFS": return EROFS
       case "KILL": kill(getpid(), SIGKILL)
+      case "TRAP": preconditionFailure("4.2.2 a text that must not get out")
       default: break
       }
       return 0

@@ -3,6 +3,10 @@ import ArgumentParser
 import Configuration
 import Posix
 
+#if hasFeature(Embedded)
+  #error("ullaged has threads, and in Embedded Swift Mutex locks nothing")
+#endif
+
 @main
 struct Ullaged: AsyncParsableCommand {
   static let configuration = CommandConfiguration(

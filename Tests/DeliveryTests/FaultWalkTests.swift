@@ -41,6 +41,17 @@ struct FaultWalkTests {
     let description: String
   }
 
+  @Test("A trap ends the program by a signal, which pipe(8) takes as try again; it prints and leaves nothing")
+  func trap() throws {
+    for number in [0, 5, 15] {
+      let host = try MailHost()
+      let plan = ["ULLAGE_FAULT": "\(number):TRAP", "ULLAGE_FAULT_LOG": host.sandbox("fault")]
+      let delivery = try host.deliver(MailHost.message(100), environment: plan)
+      #expect(host.sandbox.text("fault") != nil && delivery.status < 0, "\(number): \(delivery.status)")
+      #expect(delivery.output == "" && delivery.errors == "" && host.new == [] && host.tmp == [])
+    }
+  }
+
   /// Fails call 0, 1, 2 … until the plan is no longer reached, and checks what remains after each.
   private func walk(
     _ scene: Scene, _ action: String, _ check: (MailHost, MailHost.Delivery, Fault) throws -> Void

@@ -245,12 +245,17 @@ struct PostfixTests {
     #expect(line.contains("dsn=5.1.1, status=bounced (The recipient has no mailbox here.)"), "\(line)")
   }
 
-  @Test("A wrong configuration defers with 4.3.5; a missing program defers as well")
+  @Test("A wrong configuration defers with 4.3.5; a program with a trap, or a missing one, defers as well")
   func brokenInstallation() throws {
     try host.sandbox.write("ullage.cf", "virtual_mailbox_base = /\nnonsense\n")
     try postfix.send(message(100))
     #expect(
       try postfix.nextStatus().contains("dsn=4.3.5, status=deferred (The mail system is not configured correctly.)"))
+    try host.sandbox.write(
+      "ullage-deliver", "#!/bin/sh\nULLAGE_FAULT=0:TRAP exec \(MailHost.programWithFaults) \"$@\"\n", mode: 0o755)
+    try postfix.flush()
+    let line = try postfix.nextStatus()
+    #expect(line.contains("status=deferred (Command died with signal ") && !line.contains("get out"), "\(line)")
     try Command.check(["rm", program])
     try postfix.flush()
     #expect(try postfix.nextStatus().contains("status=deferred"))

@@ -134,5 +134,5 @@ package final class MailHost {
   }
 
   package static let program = Programs.path("ullage-deliver")
-  private static let programWithFaults = Programs.path("ullage-deliver-faults")
+  package static let programWithFaults = Programs.path("ullage-deliver-faults")
 }
