@@ -6,8 +6,9 @@
   /// Makes one chosen system call of this process fail, for the fault walks. Not part of a release build.
   ///
   /// `ULLAGE_FAULT=17:ENOSPC` fails wrapped call 17 (counted from 0), `17:short` halves a write, `17:KILL`
-  /// kills the process before the call, and `17:TRAP` ends it as one of our own bugs would. A fault that fired is recorded in `$ULLAGE_FAULT_LOG`, so that a walk
-  /// knows when it has passed the last call. `17:KILL:worker` applies only if `worker` is the first argument.
+  /// kills the process before the call, and `17:TRAP` ends it as one of our own bugs would. A fault that fired is
+  /// recorded in `$ULLAGE_FAULT_LOG`, so that a walk knows when it has passed the last call. `17:KILL:worker` applies
+  /// only if `worker` is the first argument.
   ///
   /// `ULLAGE_FILE_SYSTEM=nfs` makes every file system behave like NFS: no unnamed files, only plain renames,
   /// and locks and time stamps that only this host sees.
