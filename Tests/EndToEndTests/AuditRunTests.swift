@@ -220,9 +220,13 @@ struct AuditRunTests {
     let options = ["audit", "--level=0", "--ignore=mailbox-without-maildir", "--state=\(state)", "--max-rate=3000"]
     for comesBack in [true, false] {
       let run = try Command(site.host.toolArguments(options), input: .bytes([]), asMailUser: true)
-      try waitUntil("the cursor") {
+      // Before the first rows have arrived there would be nothing to report.
+      try waitUntil("the first fetch") {
         try cluster.sql(
-          "SELECT 1 FROM pg_stat_activity WHERE application_name = 'ullage' AND state = 'idle in transaction'"
+          """
+          SELECT 1 FROM pg_stat_activity
+          WHERE application_name = 'ullage' AND state = 'idle in transaction' AND query LIKE 'FETCH%'
+          """
         )
         .contains("1") ? () : nil
       }
