@@ -61,7 +61,7 @@ package struct DeliveryAgent: Sendable {
   }
 
   /// The buffer to begin with: most messages are small, and each page that is touched costs a page fault.
-  package static var smallBuffer: [UInt8] { [UInt8](repeating: 0, count: 8 << 10) }
+  static var smallBuffer: [UInt8] { [UInt8](repeating: 0, count: 8 << 10) }
   /// Bytes: the capacity of a pipe.
   private static let largestRead = 64 << 10
 
@@ -161,11 +161,12 @@ package struct DeliveryAgent: Sendable {
           file = nil
         }
       }
-      guard usageWhenFull == nil else { continue }
-      if file == nil {
-        file = try MessageFile.create(in: open.maildir, names: names, unnamed: canNameUnnamedFiles)
+      if usageWhenFull == nil {
+        if file == nil {
+          file = try MessageFile.create(in: open.maildir, names: names, unnamed: canNameUnnamedFiles)
+        }
+        try file?.write(buffer.span.extracting(0..<count))
       }
-      try file?.write(buffer.span.extracting(0..<count))
       if count == buffer.count, count < Self.largestRead { buffer = [UInt8](repeating: 0, count: Self.largestRead) }
     }
     if let usageWhenFull { return .refused(Outcome(.overQuota, size, usageWhenFull)) }

@@ -41,6 +41,8 @@ final class InMemoryTable: LookupTable {
 
   subscript(key: [UInt8]) -> [UInt8]? { values[key] }
 
+  var keys: [[UInt8]] { Array(values.keys) }
+
   /// If a key occurs twice, the first entry wins, as in Postfix.
   private static func add(_ key: [UInt8], _ value: [UInt8], to values: inout [[UInt8]: [UInt8]]) {
     let key = foldCase(key)

@@ -30,6 +30,9 @@ protocol LookupTable: AnyObject, Sendable {
   /// address itself (Postfix, `DICT_FLAG_PATTERN`).
   var takesWholeAddressesOnly: Bool { get }
 
+  /// The table should be opened again before the next lookup.
+  var isOutdated: Bool { get }
+
   /// Does now what many lookups need, and finds the errors that they would find.
   func prepare() throws(TableError)
 
@@ -41,5 +44,6 @@ protocol LookupTable: AnyObject, Sendable {
 
 extension LookupTable {
   var takesWholeAddressesOnly: Bool { false }
+  var isOutdated: Bool { false }
   func prepare() throws(TableError) {}
 }

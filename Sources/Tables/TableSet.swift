@@ -47,7 +47,7 @@ package final class TableSet: Sendable {
   }
 
   private func table(_ reference: TableReference, until deadline: Deadline) throws(TableError) -> any LookupTable {
-    if let table = tables.withLock({ $0[reference] }) { return table }
+    if let table = tables.withLock({ $0[reference] }), !table.isOutdated { return table }
     let table = try open(reference, until: deadline)
     tables.withLock { $0[reference] = table }
     return table

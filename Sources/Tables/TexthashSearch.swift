@@ -61,14 +61,14 @@ struct TexthashSearch {
     return first == nil || first == UInt8(ascii: "#")
   }
 
-  /// False if the entry at `start` certainly has another key. Letters that are not ASCII are left to `pair`.
+  /// False if the entry at `start` certainly has another key. Letters that are not ASCII, and keys with quotes, which may
+  /// go on on the next line, are left to `pair`.
   private func mayBegin(_ key: [UInt8], _ start: Int, _ end: Int) -> Bool {
     guard !text[start].isWhiteSpace else { return true }
     for offset in key.indices {
-      // A key in quotes may go on after a blank on the next line.
-      guard start + offset < end else { return key[offset].isWhiteSpace }
+      guard start + offset < end else { return false }
       let byte = text[start + offset]
-      guard byte < 0x80 else { return true }
+      guard byte < 0x80, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\") else { return true }
       guard (byte.isASCIILetter ? byte | 32 : byte) == key[offset] else { return false }
     }
     let next = start + key.count

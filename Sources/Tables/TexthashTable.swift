@@ -17,6 +17,8 @@ final class TexthashTable: LookupTable {
 
   private struct State {
     var form: Form
+    /// Of a text: whether every entry is a key and a value; nil until a key was not found.
+    var isWellFormed: Bool?
     var searches = 0
   }
 
@@ -25,8 +27,7 @@ final class TexthashTable: LookupTable {
     case dictionary(InMemoryTable)
   }
 
-  /// The number of searches before the dictionary is made.
-  private static let searches = 8
+  private static let searchesBeforeDictionary = 8
 
   init(_ reference: TableReference, until deadline: Deadline) throws(TableError) {
     name = reference.text
@@ -36,28 +37,44 @@ final class TexthashTable: LookupTable {
     state = Mutex(State(form: .text(text)))
   }
 
+  /// Once a malformed line has mattered, the file is read again for the next lookup: it may have been corrected.
+  var isOutdated: Bool { state.withLock { $0.isWellFormed == false } }
+
   func lookup(_ query: TableQuery, among tables: TableSet) throws(TableError) -> [UInt8]? {
-    let (form, isFrequent) = state.withLock { state in
+    let known = state.withLock { state in
       state.searches += 1
-      return (state.form, state.searches > Self.searches)
+      return state
     }
-    if case .text(let text) = form, !isFrequent, !query.key.isEmpty {
-      let search = TexthashSearch(text)
-      if let value = search.value(of: query.key) { return value }
-      if search.isWellFormed { return nil }
+    let text: [UInt8]
+    switch known.form {
+    case .dictionary(let dictionary): return dictionary[query.key]
+    case .text(let bytes): text = bytes
     }
-    return try dictionary(form)[query.key]
+    if known.searches > Self.searchesBeforeDictionary, known.isWellFormed != false {
+      // A malformed line matters only to a key that is on no other line.
+      do { return try makeDictionary(text)[query.key] } catch {}
+    }
+    guard !query.key.isEmpty else { return nil }
+    let search = TexthashSearch(text)
+    if let value = search.value(of: query.key) { return value }
+    let isWellFormed = known.isWellFormed ?? search.isWellFormed
+    state.withLock { $0.isWellFormed = isWellFormed }
+    // The error names the malformed line, which may be the key's.
+    return isWellFormed ? nil : try makeDictionary(text)[query.key]
   }
 
-  func prepare() throws(TableError) { _ = try dictionary(state.withLock { $0.form }) }
+  func prepare() throws(TableError) {
+    if case .text(let text) = state.withLock({ $0.form }) { _ = try makeDictionary(text) }
+  }
 
-  private func dictionary(_ form: Form) throws(TableError) -> InMemoryTable {
-    switch form {
-    case .dictionary(let dictionary): return dictionary
-    case .text(let text):
+  private func makeDictionary(_ text: [UInt8]) throws(TableError) -> InMemoryTable {
+    do {
       let dictionary = try InMemoryTable(texthash: text, name: name)
       state.withLock { $0.form = .dictionary(dictionary) }
       return dictionary
+    } catch {
+      state.withLock { $0.isWellFormed = false }
+      throw error
     }
   }
 }

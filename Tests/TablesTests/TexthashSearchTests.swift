@@ -19,6 +19,7 @@ struct TexthashSearchTests {
       ("a 1\nb 2\n", "b", "2"), ("a 1\na 2\n", "a", "1"), ("A@Example.ORG x\n", "a@example.org", "x"),
       ("ab 1\na 2\n", "a", "2"), ("a\t1", "a", "1"), ("a 1\n  2\n# c\n 3\nb 4\n", "a", "1  2 3"), ("a\n 1\n", "a", "1"),
       ("\"a b\"@d 1\n", "\"a b\"@d", "1"), ("\"a b\"@d 1\n", "\"a", nil), ("\"a\n b\"@d 1\n", "\"a b\"@d", "1"),
+      ("\"a \r\n b\"@d 1\n", "\"a b\"@d", "1"),
       ("\\ a 1\n", "\\ a", "1"), ("  a 1\nb 2\n", "a", "1"), ("x 0\n  a 1\n", "a", nil), ("#a 1\n", "#a", nil),
       ("Ä@d 1\n", "ä@d", "1"), ("aÄ 1\n", "aä", "1"), ("\u{212A} 1\n", "k", "1"), ("a 1\r\nb 2\r\n", "b", "2"),
       ("", "a", nil), ("\n\n \n", "a", nil), ("a 1\n", "a 1", nil),
@@ -49,17 +50,17 @@ struct TexthashSearchTests {
         continue
       }
       #expect(search.isWellFormed, "\(text.text)")
-      for key in ["a", "b", "ab", "a@d", "\"a\"", "\"a b\"", "ä", "\\a", "aä", "\"a  b\"", "1"] {
-        let value = search.value(of: Array(key.utf8))
-        #expect(value == dictionary[Array(key.utf8)], "\(key) in \(text.text)")
+      let absent = ["a", "b", "ab", "a@d", "\"a b\"", "aä"].map { Array($0.utf8) }
+      for key in dictionary.keys + absent where String(validating: key, as: UTF8.self) != nil {
+        let value = search.value(of: key)
+        #expect(value == dictionary[key], "\(key) in \(text)")
         if value != nil { found += 1 }
       }
     }
-    #expect(found > 500)
+    #expect(found > 4000)
   }
 
-  @Test(
-    "After a few lookups a table makes its dictionary; until then a malformed line matters to whom it may belong to")
+  @Test("A malformed line matters only to keys that no other line has, however often and until it is corrected")
   func table() throws {
     let sandbox = try Sandbox()
     try sandbox.write("t", "a 1\nbroken\nb 2\n", mode: 0o644)
@@ -68,12 +69,13 @@ struct TexthashSearchTests {
     func lookup(_ key: String) throws -> String? {
       try set.lookup(TableQuery(Array(key.utf8), until: .never), in: [reference])?.text
     }
-    #expect(try lookup("a") == "1" && lookup("b") == "2")
+    for _ in 0..<20 { #expect(try lookup("a") == "1" && lookup("b") == "2") }
     #expect(throws: TableError(.configuration, reference.text, "line 2: expected a key and a value")) {
       try lookup("c")
     }
     #expect(throws: TableError.self) { try TableSet().open([reference], until: .never) }
     try sandbox.write("t", "a 1\nb 2\n", mode: 0o644)
+    #expect(try lookup("c") == nil && lookup("b") == "2")
     let sound = TableSet()
     for _ in 0..<20 {
       #expect(try sound.lookup(TableQuery([UInt8(ascii: "b")], until: .never), in: [reference])?.text == "2")

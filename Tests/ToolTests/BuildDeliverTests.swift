@@ -25,7 +25,7 @@ struct BuildDeliverTests {
       { "compilerVersion": "Swift version \(version) (swift-\(version)-RELEASE)",
         "moduleTriple": "x86_64-unknown-linux-gnu",
         "runtimeResourcePath": "\(sandbox("swift"))" }
-      """.replacingOccurrences(of: ", \"", with: ",\n\"").replacingOccurrences(of: "{ ", with: "{\n")
+      """
     try sandbox.write("information", information)
     try sandbox.write("bin/swiftc", "#!/bin/sh\ncat \(sandbox("information"))\n", mode: 0o755)
     if hasLibrary {
@@ -35,7 +35,8 @@ struct BuildDeliverTests {
       ])
     }
     return try Command.run(
-      [sandbox("scripts/build-deliver")] + options, environment: ["PATH": "\(sandbox("bin")):/usr/bin:/bin"])
+      [sandbox("scripts/build-deliver")] + options,
+      environment: ["PATH": "\(sandbox("bin")):/usr/bin:/bin", "ULLAGE_EMBEDDED": "/inherited"])
   }
 
   private var called: String { sandbox.text("called") ?? "" }

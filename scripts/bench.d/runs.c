@@ -6,6 +6,7 @@
 // milliseconds and of its page faults (wait4(2)). A command that fails ends everything.
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,6 +48,7 @@ static void run(char **command, const char *message, size_t length, double resul
   pid_t child = fork();
   if (child < 0) fail("fork");
   if (child == 0) {
+    signal(SIGPIPE, SIG_DFL);
     int null = open("/dev/null", O_WRONLY);
     dup2(ends[0], 0);
     dup2(null, 1);
@@ -54,10 +56,10 @@ static void run(char **command, const char *message, size_t length, double resul
     _exit(127);
   }
   close(ends[0]);
-  if (write(ends[1], message, length) != (ssize_t)length) fail("write");
+  ssize_t written = write(ends[1], message, length);
   close(ends[1]);
   if (wait4(child, &status, 0, &usage) != child) fail("wait4");
-  if (status != 0) {
+  if (status != 0 || written != (ssize_t)length) {
     fprintf(stderr, "runs: %s ended with wait status %d\n", command[0], status);
     exit(1);
   }
@@ -70,7 +72,10 @@ int main(int argc, char **argv) {
   static char message[65536];
   char **commands[LARGEST];
   if (argc < 4) return 64;
-  int count = atoi(argv[1]), file = open(argv[2], O_RDONLY), number = 0;
+  int count = atoi(argv[1]), file = open(argv[2], O_RDONLY | O_CLOEXEC), number = 0;
+  if (file < 0) fail(argv[2]);
+  // A command that ends before it has read its input is reported below.
+  signal(SIGPIPE, SIG_IGN);
   ssize_t length = read(file, message, sizeof message);
   if (length <= 0) fail(argv[2]);
   commands[number++] = &argv[3];
@@ -81,6 +86,7 @@ int main(int argc, char **argv) {
     commands[number++] = &argv[index + 1];
   }
   double *values = calloc((size_t)number * 3 * count, sizeof *values), result[3];
+  if (values == NULL) fail("calloc");
   for (int round = -WARM_UP; round < count; round++)
     for (int place = 0; place < number; place++) {
       // There and back: what one command leaves behind in the caches meets either neighbour.
