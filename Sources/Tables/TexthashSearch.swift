@@ -61,8 +61,8 @@ struct TexthashSearch {
     return first == nil || first == UInt8(ascii: "#")
   }
 
-  /// False if the entry at `start` certainly has another key. Letters that are not ASCII, and keys with quotes, which may
-  /// go on on the next line, are left to `pair`.
+  /// False if the entry at `start` certainly has another key. Letters that are not ASCII, and keys with quotes, which
+  /// may go on on the next line, are left to `pair`.
   private func mayBegin(_ key: [UInt8], _ start: Int, _ end: Int) -> Bool {
     guard !text[start].isWhiteSpace else { return true }
     for offset in key.indices {
