@@ -184,8 +184,8 @@ if let libraries = Context.environment["ULLAGE_EMBEDDED"] {
   package.products.removeAll { !path.contains($0.name) }
   package.targets.removeAll { !path.contains($0.name) }
   for target in package.targets where target.type != .system {
-    // That pass makes constant arrays global and numbers them. Where a function is compiled into two modules, one may
-    // get the other's numbers, and with them wrong constants: a "/" became a NUL (Swift 6.3.1).
+    // The pass object-outliner makes constant arrays global and numbers them. Where a function is compiled into two
+    // modules, one may get the other's numbers, and with them wrong constants: a "/" became a NUL (Swift 6.3.1).
     let options = ["-wmo", "-Xllvm", "-sil-disable-pass=object-outliner"]
     target.swiftSettings?.append(contentsOf: [.enableExperimentalFeature("Embedded"), .unsafeFlags(options)])
     if target.type == .executable {

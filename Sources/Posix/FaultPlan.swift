@@ -3,7 +3,7 @@
   import CPosix
   import Synchronization
 
-  /// Makes one chosen system call of this process fail, for the fault walks. Not part of a release build.
+  /// Makes one chosen system call of this process fail, for the fault walks. Not part of what is installed.
   ///
   /// `ULLAGE_FAULT=17:ENOSPC` fails wrapped call 17 (counted from 0), `17:short` halves a write, `17:KILL`
   /// kills the process before the call, and `17:TRAP` ends it as one of our own bugs would. A fault that fired is

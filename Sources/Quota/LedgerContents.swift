@@ -33,7 +33,7 @@ package struct LedgerContents: Equatable, Sendable {
     var isCompacted = false
     var number = 0
     var start = 0
-    // Each delivery reads the ledger: an array for each line would cost more than the sum.
+    // Each delivery reads the ledger: an array for each line would cost more than adding up.
     while let end = text[start...].firstIndex(of: UInt8(ascii: "\n")) {
       let line = text.span.extracting(start..<end)
       if number == 0 {

@@ -72,7 +72,7 @@ struct TexthashSearch {
       guard (byte.isASCIILetter ? byte | 32 : byte) == key[offset] else { return false }
     }
     let next = start + key.count
-    return next >= end || text[next].isWhiteSpace || text[next] >= 0x80
+    return next >= end || text[next].isWhiteSpace
   }
 
   /// Whether the line has a key without quotes, a blank and more.

@@ -87,7 +87,7 @@ struct CostTests {
     let host = try host()
     try host.sandbox.write("message", MailHost.message(4096))
     // Those of Python's fork, which differ from run to run, are counted too.
-    let faults = try (0..<3).map { _ in try usage(host, file: host.sandbox("message"), "ru_minflt") }.min() ?? .max
+    let faults = try (0..<3).map { _ in try pageFaults(host, file: host.sandbox("message")) }.min() ?? .max
     #expect(faults <= 110, "\(faults)")
   }
 
@@ -97,15 +97,20 @@ struct CostTests {
     #expect(long - short <= 100 * 9950, "\(short) and \(long)")
   }
 
-  /// The largest resident set of a delivery, in KiB.
-  private func peak(_ host: MailHost, file: String) throws -> Int { try usage(host, file: file, "ru_maxrss") }
+  /// The largest resident set of a delivery in KiB, up to its lock: by then the message is stored.
+  private func peak(_ host: MailHost, file: String) throws -> Int {
+    let delivery = try StoppedCommand(arguments(host), at: "flock", input: .file(file))
+    let peak = try delivery.peakMemory()
+    try #require(try delivery.resume().status == 0)
+    return peak
+  }
 
-  /// What a delivery used of a resource (wait4(2)), read by Python.
-  private func usage(_ host: MailHost, file: String, _ resource: String) throws -> Int {
+  /// The page faults of a delivery (wait4(2)), read by Python.
+  private func pageFaults(_ host: MailHost, file: String) throws -> Int {
     let script = """
       import os, resource, subprocess, sys
       status = subprocess.run(sys.argv[1:], stdin=open('\(file)')).returncode
-      print(status, resource.getrusage(resource.RUSAGE_CHILDREN).\(resource))
+      print(status, resource.getrusage(resource.RUSAGE_CHILDREN).ru_minflt)
       """
     let output = try Command.check(["python3", "-c", script] + arguments(host), asMailUser: true)
     let numbers = output.split(whereSeparator: \.isWhitespace).compactMap { Int($0) }

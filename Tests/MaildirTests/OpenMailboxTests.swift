@@ -144,6 +144,7 @@ struct OpenMailboxTests {
     ledger.write(Data("5000 1\n-7 -1\n".utf8))
     #expect(try delivery.resume().status == 0)
     #expect(host.ledger == "100000000S\n 600000 60000\n5000 1\n100 1\n")
+    #expect(host.sandbox.status("\(host.maildir)/ullage.lock") != nil, "taken for a network file system")
   }
 
   @Test("If a published message is removed again, its entry is retracted")

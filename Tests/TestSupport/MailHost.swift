@@ -54,21 +54,14 @@ package final class MailHost {
   }
 
   package func start(_ input: Command.Input, environment: [String: String] = [:]) throws -> Command {
-    try Command(Self.planned(arguments, environment), input: input, environment: environment, asMailUser: true)
-  }
-
-  /// With the build that takes the fault plan of `environment`, if there is one.
-  private static func planned(_ arguments: [String], _ environment: [String: String]) -> [String] {
-    guard environment["ULLAGE_FAULT"] != nil || environment["ULLAGE_FILE_SYSTEM"] != nil else { return arguments }
-    return arguments.map { $0 == program ? programWithFaults : $0 }
+    try Command(arguments, input: input, environment: environment, asMailUser: true)
   }
 
   package func deliver(
     _ message: [UInt8], arguments: [String]? = nil, environment: [String: String] = [:], asMailUser: Bool = true
   ) throws -> Delivery {
     let ending = try Command.run(
-      Self.planned(arguments ?? self.arguments, environment), input: .bytes(message), environment: environment,
-      asMailUser: asMailUser)
+      arguments ?? self.arguments, input: .bytes(message), environment: environment, asMailUser: asMailUser)
     return Delivery(status: ending.status, output: ending.output, errors: ending.errors, log: log.lines())
   }
 

@@ -32,6 +32,16 @@ package final class StoppedCommand {
     }
   }
 
+  /// The largest resident set of the program so far, in KiB (proc(5), VmHWM). Unlike ru_maxrss it begins with the
+  /// program, and not with the process that started it.
+  package func peakMemory() throws -> Int {
+    let status = try String(contentsOfFile: "/proc/\(stopped)/status", encoding: .utf8)
+    guard let peak = status.firstMatch(of: #/VmHWM:\s+(\d+) kB/#).flatMap({ Int($0.1) }) else {
+      throw TestError("no VmHWM in \(status)")
+    }
+    return peak
+  }
+
   /// Lets the program go on, and waits for its end.
   package func resume() throws -> Command.Ending {
     guard kill(stopped, SIGCONT) == 0 else { throw TestError("kill: \(errorText(errno))") }

@@ -49,7 +49,7 @@ static void run(char **command, const char *message, size_t length, double resul
   if (child < 0) fail("fork");
   if (child == 0) {
     signal(SIGPIPE, SIG_DFL);
-    int null = open("/dev/null", O_WRONLY);
+    int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
     dup2(ends[0], 0);
     dup2(null, 1);
     execv(command[0], command);
@@ -73,6 +73,7 @@ int main(int argc, char **argv) {
   char **commands[LARGEST];
   if (argc < 4) return 64;
   int count = atoi(argv[1]), file = open(argv[2], O_RDONLY | O_CLOEXEC), number = 0;
+  if (count < 1) return 64;
   if (file < 0) fail(argv[2]);
   // A command that ends before it has read its input is reported below.
   signal(SIGPIPE, SIG_IGN);
