@@ -101,7 +101,9 @@ package struct ConfigurationFile: Sendable {
 
   private func value(of name: String, seen: Set<String>) throws(ConfigurationError) -> [UInt8]? {
     if let entry = entries[name] { return try expand(entry, name, seen: seen) }
-    return Parameter(rawValue: name).map { Array($0.definition.defaultText.utf8) }
+    // Those of the policy service have names that Postfix gives other defaults, such as $mydomain.
+    guard let parameter = Parameter(rawValue: name), !parameter.isForPolicy else { return nil }
+    return Array(parameter.definition.defaultText.utf8)
   }
 
   private func expand(_ entry: Entry, _ name: String, seen: Set<String>) throws(ConfigurationError) -> [UInt8] {

@@ -75,6 +75,60 @@ package enum Parameter: String, CaseIterable, Sendable {
   case delivery_time_limit
   /// The time limit for counting a mailbox during a delivery.
   case recount_time_limit
+  /// Maps an address to those that Postfix delivers to instead.
+  case virtual_alias_maps
+  /// The largest number of addresses that one recipient may become.
+  case virtual_alias_expansion_limit
+  /// The largest number of lookups, one after the other, that lead from one address to another.
+  case virtual_alias_recursion_limit
+  /// The longest address in bytes that virtual_alias_maps may give.
+  case virtual_alias_address_length_limit
+  /// Maps a recipient to the address that replaces it before virtual_alias_maps.
+  case recipient_canonical_maps
+  /// The same, for senders too.
+  case canonical_maps
+  /// Where an address extension is put back that a table does not have.
+  case propagate_unmatched_extensions
+  /// Whether owner-list and list-request are never split at a hyphen.
+  case owner_request_special
+  /// The domain of addresses without one.
+  case myorigin
+  /// The domain that completes a host name without a dot.
+  case mydomain
+  /// Whether such host names are completed.
+  case append_dot_mydomain
+  /// Whether user%domain without @ means user@domain.
+  case allow_percent_hack
+  /// Whether domain!user without @ means user@domain.
+  case swap_bangpath
+  /// The domains of local(8).
+  case mydestination
+  /// The domains of the mailboxes.
+  case virtual_mailbox_domains
+  /// The socket of the policy service.
+  case policy_socket
+  /// Where the policy service listens beside that: host:port.
+  case policy_listen
+  /// Who may connect there: addresses and networks.
+  case policy_clients
+  /// Whether all targets of a recipient must be full for a refusal, or any.
+  case policy_rule
+  /// The time limit for counting a mailbox before a refusal.
+  case policy_recount_time
+  /// How much smaller than its announced size a message may turn out, in percent.
+  case policy_size_slack
+  /// Domains whose addresses do not count as targets.
+  case policy_uncounted_domains
+  /// Clients that are never refused: addresses, networks and host names.
+  case policy_exempt_clients
+  /// Senders that are never refused: addresses and domains.
+  case policy_exempt_senders
+  /// Maps an address to the bytes in its mailbox, for hosts without the mailboxes.
+  case policy_usage_maps
+  /// Whether the IMAP server keeps that number up to date at every moment.
+  case policy_usage_is_live
+  /// Where each service shows its counters.
+  case metrics_socket
   /// The socket of the system log.
   case log_socket
   /// The program's name in the log.
@@ -147,13 +201,59 @@ package enum Parameter: String, CaseIterable, Sendable {
     case .lookup_stale_time: Definition(.seconds(0...604_800), "0s")
     case .delivery_time_limit: Definition(.seconds(1...900), "120s")
     case .recount_time_limit: Definition(.seconds(1...900), "60s")
+    case .virtual_alias_maps: Definition(.tables, "")
+    case .virtual_alias_expansion_limit: Definition(.integer(1...100_000), "1000")
+    case .virtual_alias_recursion_limit: Definition(.integer(1...100_000), "1000")
+    case .virtual_alias_address_length_limit: Definition(.integer(1...100_000), "1000")
+    case .recipient_canonical_maps: Definition(.tables, "")
+    case .canonical_maps: Definition(.tables, "")
+    case .propagate_unmatched_extensions: Definition(.text, "canonical, virtual")
+    case .owner_request_special: Definition(.yesNo, "yes")
+    case .myorigin: Definition(.text, "")
+    case .mydomain: Definition(.text, "")
+    case .append_dot_mydomain: Definition(.yesNo, "no")
+    case .allow_percent_hack: Definition(.yesNo, "yes")
+    case .swap_bangpath: Definition(.yesNo, "yes")
+    case .mydestination: Definition(.text, "")
+    case .virtual_mailbox_domains: Definition(.text, "")
+    case .policy_socket: Definition(.path, "")
+    case .policy_listen: Definition(.text, "")
+    case .policy_clients: Definition(.text, "")
+    case .policy_rule: Definition(.choice(Self.policyRules), "all")
+    case .policy_recount_time: Definition(.seconds(0...4), "2s")
+    case .policy_size_slack: Definition(.integer(0...100), "6")
+    case .policy_uncounted_domains: Definition(.text, "")
+    case .policy_exempt_clients: Definition(.text, "")
+    case .policy_exempt_senders: Definition(.text, "")
+    case .policy_usage_maps: Definition(.tables, "")
+    case .policy_usage_is_live: Definition(.yesNo, "no")
+    case .metrics_socket: Definition(.text, "")
     case .log_socket: Definition(.path, "/dev/log")
     case .syslog_name: Definition(.text, "ullage-deliver")
     }
   }
 
-  /// The parameters that take tables, each of which is queried with an address.
-  package static let tables = allCases.filter { $0.definition.kind == .tables }
+  /// The parameters of a delivery that take tables, each of which is queried with an address.
+  package static let tables = allCases.filter { $0.definition.kind == .tables && !$0.isForPolicy }
+
+  /// Those of the policy service.
+  package static let policyTables: [Parameter] = [
+    .virtual_alias_maps, .recipient_canonical_maps, .canonical_maps, .policy_usage_maps,
+  ]
+
+  /// Whether only the policy service uses it: a mistake in it must not defer mail.
+  package var isForPolicy: Bool {
+    switch self {
+    case .virtual_alias_maps, .virtual_alias_expansion_limit, .virtual_alias_recursion_limit,
+      .virtual_alias_address_length_limit, .recipient_canonical_maps, .canonical_maps,
+      .propagate_unmatched_extensions, .owner_request_special, .myorigin, .mydomain, .append_dot_mydomain,
+      .allow_percent_hack, .swap_bangpath, .mydestination, .virtual_mailbox_domains, .policy_socket, .policy_listen,
+      .policy_clients, .policy_rule, .policy_recount_time, .policy_size_slack, .policy_uncounted_domains,
+      .policy_exempt_clients, .policy_exempt_senders, .policy_usage_maps, .policy_usage_is_live, .metrics_socket:
+      true
+    default: false
+    }
+  }
 
   /// Whether its tables give one value for an address: a path or a number. Several would be joined by commas, as in
   /// Postfix, and two joined paths are one that nobody meant.
@@ -162,14 +262,15 @@ package enum Parameter: String, CaseIterable, Sendable {
   /// Whether one answer for all addresses makes sense.
   package var mayBeConstant: Bool { self != .virtual_mailbox_maps }
 
+  private static let policyRules = ["all", "any"]
+
   /// Names of Postfix settings, and of older or mistyped VDA settings, that have no effect here. They are
   /// accepted and ignored, so that lines can be copied from main.cf unchanged.
   package static let ignored: Set<String> = [
     "compatibility_level", "home_mailbox", "mail_spool_directory", "mailbox_command", "mailbox_size_limit",
-    "mailbox_transport", "mydestination", "mydomain", "myhostname", "mynetworks", "myorigin",
-    "virtual_alias_domains", "virtual_alias_maps", "virtual_create_maildirsize",
+    "mailbox_transport", "myhostname", "mynetworks", "virtual_alias_domains", "virtual_create_maildirsize",
     "virtual_destination_concurrency_limit",
-    "virtual_destination_recipient_limit", "virtual_mailbox_domains", "virtual_mailbox_extended",
+    "virtual_destination_recipient_limit", "virtual_mailbox_extended",
     "virtual_mailbox_limit_message", "virtual_mailbox_lock", "virtual_transport",
   ]
 }

@@ -239,7 +239,7 @@ extension ConfigurationFile {
     return tables
   }
 
-  fileprivate func bad(_ parameter: Parameter, _ value: [UInt8], _ rule: String) -> ConfigurationError {
+  func bad(_ parameter: Parameter, _ value: [UInt8], _ rule: String) -> ConfigurationError {
     ConfigurationError(line: line(of: parameter), "\(parameter.rawValue) must \(rule), not \"\(value.text)\"")
   }
 }

@@ -157,7 +157,9 @@ package struct Migration {
     var done = Set(lines.map(\.name))
     while let name = names.popLast() {
       // `$message_size_limit` and the like are parameters of ullage.cf with the same default.
-      guard !name.isEmpty, done.insert(name).inserted, Parameter(rawValue: name) == nil else { continue }
+      let parameter = Parameter(rawValue: name)
+      guard !name.isEmpty, done.insert(name).inserted, parameter == nil || parameter?.isForPolicy == true
+      else { continue }
       if let value = written(name) {
         macros.append((name, unquoted(name, value)))
         names += Macro.names(in: value)
