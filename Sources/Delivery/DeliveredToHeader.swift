@@ -15,7 +15,7 @@ package struct DeliveredToHeader: Sendable, Equatable {
     let at = recipient.lastIndex(of: UInt8(ascii: "@")) ?? recipient.endIndex
     let address = quotedLocalPart(recipient[..<at]) + recipient[at...]
     // A line break would let the sender write headers.
-    line = Array("Delivered-To: ".utf8) + address.map(Self.masked) + [UInt8(ascii: "\n")]
+    line = Array("Delivered-To: ".utf8) + address.map { $0.masked } + [UInt8(ascii: "\n")]
   }
 
   /// The start of a message with this header in it; unchanged if pipe(8) has written the header.
@@ -63,9 +63,6 @@ package struct DeliveredToHeader: Sendable, Equatable {
   }
 
   private static func isSame(_ one: UInt8, _ other: UInt8) -> Bool {
-    one == other || (one | 32 == other | 32 && one.isASCIILetter) || one == masked(other) && one == UInt8(ascii: "?")
+    one == other || (one | 32 == other | 32 && one.isASCIILetter) || one == other.masked && one == UInt8(ascii: "?")
   }
-
-  /// `?` for a control character.
-  static func masked(_ byte: UInt8) -> UInt8 { byte < 32 || byte == 127 ? UInt8(ascii: "?") : byte }
 }

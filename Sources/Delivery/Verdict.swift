@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Text
 
 /// How the delivery to one recipient ended, in neutral terms: pipe(8) and LMTP each have their own.
 package enum Verdict: Equatable, Sendable {
@@ -31,7 +32,7 @@ package enum Verdict: Equatable, Sendable {
 
   /// Over quota, with the configured text: VDA's prefix, then at most 400 bytes without control characters.
   package static func overQuota(_ text: [UInt8], isPermanent: Bool) -> Verdict {
-    let text = Array("maildir delivery failed: ".utf8) + masked(text)
+    let text = Array("maildir delivery failed: ".utf8) + singleLine(text)
     return isPermanent ? .refused(.overQuotaForGood, text: text) : .deferred(.overQuota, text: text)
   }
 
@@ -44,17 +45,5 @@ package enum Verdict: Equatable, Sendable {
       default: "The mail system has a temporary problem."
       }
     return .deferred(code, text: Array(text.utf8))
-  }
-
-  /// At most 400 bytes, cut between characters, with `?` for control characters.
-  private static func masked(_ text: [UInt8]) -> [UInt8] {
-    var text = text
-    if text.count > 400 {
-      // A byte 10xxxxxx continues a character (RFC 3629 §3).
-      var end = 400
-      while end > 396, text[end] & 0xC0 == 0x80 { end -= 1 }
-      text.removeSubrange(end...)
-    }
-    return text.map(DeliveredToHeader.masked)
   }
 }

@@ -29,7 +29,7 @@ struct AddressKeys: Equatable {
     let (local, domain) = (address[..<at], address[at...])
     let whole = [Self.quoted(local) + domain, address]
     var partial: [[UInt8]] = []
-    if let user = Self.split(local, at: delimiters)?.user {
+    if let user = AddressExtension.split(local, at: delimiters)?.user {
       partial += [Self.quoted(user) + domain, Array(user + domain)]
     }
     partial.append(Array(domain))
@@ -37,19 +37,6 @@ struct AddressKeys: Equatable {
     self.keys = keys.reduce(into: []) { keys, key in
       if !keys.contains(where: { $0.text == key.text }) { keys.append(key) }
     }
-  }
-
-  /// The part before the first delimiter and the part after it, nil without one. The user must not be empty, though
-  /// the extension may be. Addresses that mail systems use themselves are never split (Postfix, split_addr).
-  static func split(_ local: ArraySlice<UInt8>, at delimiters: [UInt8])
-    -> (user: ArraySlice<UInt8>, extension: ArraySlice<UInt8>)?
-  {
-    let user = local.prefix { !delimiters.contains($0) }
-    guard !user.isEmpty, user.count < local.count else { return nil }
-    let text = local.text
-    guard !["postmaster", "mailer-daemon", "double-bounce"].contains(text.lowercased()) else { return nil }
-    if delimiters.contains(UInt8(ascii: "-")), text.hasPrefix("owner-") || text.hasSuffix("-request") { return nil }
-    return (user, local[(user.endIndex + 1)...])
   }
 
   private static func quoted(_ local: ArraySlice<UInt8>) -> [UInt8] { local.isEmpty ? [] : quotedLocalPart(local) }

@@ -10,10 +10,12 @@ package struct MailboxLookup {
   private let settings: Settings
   private let lookup: AddressLookup
 
-  /// - Parameter prefersTables: see `AddressLookup`.
-  package init(_ settings: Settings, prefersTables: Bool = false) {
+  /// - Parameters:
+  ///   - tables: those that are open already.
+  ///   - prefersTables: see `AddressLookup`.
+  package init(_ settings: Settings, _ tables: TableSet = TableSet(), prefersTables: Bool = false) {
     self.settings = settings
-    lookup = AddressLookup(settings, prefersTables: prefersTables)
+    lookup = AddressLookup(settings, tables, prefersTables: prefersTables)
   }
 
   /// Why the lookup service was skipped, nil when it was not.

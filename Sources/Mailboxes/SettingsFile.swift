@@ -16,28 +16,39 @@ package struct SettingsError: ExplainedError {
 /// ullage.cf as read by `ullage` and `ullaged`.
 package struct SettingsFile: Sendable {
   package let settings: Result<Settings, SettingsError>
+  /// What only the policy service needs, by itself: a mistake there keeps nothing else from working.
+  package let policy: Result<PolicySettings, SettingsError>
+  package let metrics: Result<MetricsPlaces, SettingsError>
   /// Where to log, even if the rest of the file is invalid.
   package let logSocket: [UInt8]
 
   package init(_ name: String) {
-    let (settings, logSocket) = Self.read(name)
-    self.settings = settings
-    self.logSocket = logSocket ?? Array(Parameter.log_socket.definition.defaultText.utf8)
+    let file: ConfigurationFile
+    do { file = try Self.read(name) } catch {
+      (settings, policy, metrics) = (.failure(error), .failure(error), .failure(error))
+      logSocket = Array(Parameter.log_socket.definition.defaultText.utf8)
+      return
+    }
+    logSocket = file.logSocket
+    settings = Self.parse(name) { () throws(ConfigurationError) in try Settings(file) }
+    policy = Self.parse(name) { () throws(ConfigurationError) in try PolicySettings(file) }
+    metrics = Self.parse(name) { () throws(ConfigurationError) in try MetricsPlaces(file) }
   }
 
-  private static func read(_ name: String) -> (Result<Settings, SettingsError>, logSocket: [UInt8]?) {
-    guard let path = Path(name.utf8) else {
-      return (.failure(SettingsError(Array("\(name): the name contains NUL".utf8))), nil)
-    }
-    let text: [UInt8]
-    do { text = try File.contents(of: path, limit: 1 << 20, until: .never) } catch {
+  private static func read(_ name: String) throws(SettingsError) -> ConfigurationFile {
+    guard let path = Path(name.utf8) else { throw SettingsError(Array("\(name): the name contains NUL".utf8)) }
+    do { return ConfigurationFile(parsing: try File.contents(of: path, limit: 1 << 20, until: .never)) } catch {
       let remedy = error.number == Errno.EACCES ? "; let uid \(CurrentProcess.effectiveUser) read it" : "; see --config"
-      return (.failure(SettingsError(error.sentence + Array(remedy.utf8))), nil)
+      throw SettingsError(error.sentence + Array(remedy.utf8))
     }
-    let file = ConfigurationFile(parsing: text)
-    do { return (.success(try Settings(file)), file.logSocket) } catch {
+  }
+
+  private static func parse<Value>(
+    _ name: String, _ make: () throws(ConfigurationError) -> Value
+  ) -> Result<Value, SettingsError> {
+    do { return .success(try make()) } catch {
       let place = error.line.map { ", line \($0)" } ?? ""
-      return (.failure(SettingsError(Array("\(name)\(place): \(error.message)".utf8))), file.logSocket)
+      return .failure(SettingsError(Array("\(name)\(place): \(error.message)".utf8)))
     }
   }
 }

@@ -19,13 +19,13 @@ package enum UnsplitExtension: ExplainedError, Equatable {
   package init?(of address: [UInt8], passed: [UInt8]?, _ settings: Settings) {
     let local = address[..<(address.lastIndex(of: UInt8(ascii: "@")) ?? address.endIndex)]
     if let passed, !passed.isEmpty {
-      let own = AddressKeys.split(local, at: settings.recipientDelimiter)?.extension ?? []
+      let own = AddressExtension.split(local, at: settings.recipientDelimiter)?.extension ?? []
       guard !Self.isSame(own, passed[...]) else { return nil }
       self = .passed(passed)
       return
     }
     guard !settings.setsRecipientDelimiter,
-      let split = AddressKeys.split(local, at: Array("+".utf8)), passed == nil || split.extension.isEmpty
+      let split = AddressExtension.split(local, at: Array("+".utf8)), passed == nil || split.extension.isEmpty
     else { return nil }
     self = .possible
   }
@@ -33,7 +33,7 @@ package enum UnsplitExtension: ExplainedError, Equatable {
   /// The address without the extension that ullage.cf splits off, nil without one.
   package static func plainAddress(of address: [UInt8], _ settings: Settings) -> [UInt8]? {
     guard let at = address.lastIndex(of: UInt8(ascii: "@")),
-      let split = AddressKeys.split(address[..<at], at: settings.recipientDelimiter)
+      let split = AddressExtension.split(address[..<at], at: settings.recipientDelimiter)
     else { return nil }
     return Array(split.user + address[at...])
   }

@@ -74,7 +74,7 @@ struct Ledger: ~Copyable {
     lastRead = nil
   }
 
-  func isFresh(_ contents: LedgerContents) throws(MaildirError) -> Bool { try file?.isFresh(contents) ?? false }
+  func countedTime(_ contents: LedgerContents) throws(MaildirError) -> Timestamp? { try file?.countedTime(contents) }
   func wasRestored() throws(MaildirError) -> Bool { try file?.wasRestored() ?? false }
   func isYounger(than seconds: Int64) throws(MaildirError) -> Bool { try file?.isYounger(than: seconds) ?? true }
   func wasChanged(within seconds: Int64) throws(MaildirError) -> Bool { try file?.wasChanged(within: seconds) ?? true }

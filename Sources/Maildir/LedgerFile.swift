@@ -96,18 +96,27 @@ struct LedgerFile: ~Copyable {
   }
 
   /// Whether the total was counted less than 15 minutes ago, so that it suffices for refusing a message.
-  ///
-  /// Either the file has a single entry and was changed that recently, which is Maildir++'s own rule, or our
-  /// own recount created it that recently, whatever was appended since. A time in the future is not recent.
   func isFresh(_ contents: LedgerContents) throws(MaildirError) -> Bool {
-    guard !contents.isCompacted else { return false }
+    try countedTime(contents)?.isWithin(seconds: 900) ?? false
+  }
+
+  /// When the total was counted, nil if that is unknown.
+  ///
+  /// Either the file has a single entry, so it was counted when it was changed, which is Maildir++'s own rule, or a
+  /// recount of ours created it, whatever was appended since. A time in the future is no time.
+  func countedTime(_ contents: LedgerContents) throws(MaildirError) -> Timestamp? {
+    guard !contents.isCompacted else { return nil }
+    var time: Timestamp?
     do {
       let status = try file.fstat(Self.name)
-      if contents.entryCount == 1 && status.modified.isWithin(seconds: 900) { return true }
+      let now = Timestamp.now
+      if contents.entryCount == 1, status.modified <= now { time = status.modified }
       // A file restored from a backup with its old mtime has a birth time after its mtime (`wasRestored`).
-      guard contents.hasCountedMark, let birth = try file.birthTime() else { return false }
-      return birth.isWithin(seconds: 900) && status.modified >= birth
+      if contents.hasCountedMark, let birth = try file.birthTime(), status.modified >= birth, birth <= now {
+        time = max(time ?? birth, birth)
+      }
     } catch { throw .system(error) }
+    return time
   }
 
   /// Whether the file was restored from a backup, and nothing has been appended since: its birth time is

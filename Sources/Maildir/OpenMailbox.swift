@@ -21,6 +21,12 @@ package struct OpenMailbox: ~Copyable {
   package private(set) var rewriteError: MaildirError?
   /// Whether the usage was counted during this task.
   package private(set) var wasCounted = false
+  /// When the total was counted by which a message was refused, nil if that is unknown.
+  package private(set) var countedTime: Timestamp?
+  /// Whether a count is written to the ledger, which then suffices for other messages. Not for those who only look.
+  package var recordsCount = true
+  /// Seconds to wait while another process counts the mailbox.
+  package var turnTimeLimit: Int64 = 10
 
   let rule: CountingRule
   /// The time by which the task must be finished.
@@ -69,7 +75,7 @@ package struct OpenMailbox: ~Copyable {
   /// or would refuse it.
   package mutating func admit(messageOf size: Int64) throws(MaildirError) -> Admission {
     if let admission = try decideByLedger(size) { return admission }
-    let turn = try waitForTurn(seconds: 10)
+    let turn = try waitForTurn(seconds: turnTimeLimit)
     defer { turn.flockRelease() }
     // Another process may have counted while we waited.
     if let admission = try decideByLedger(size) { return admission }
@@ -142,9 +148,9 @@ package struct OpenMailbox: ~Copyable {
       fault = nil
       let usage = text.contents.usage
       if limit.admits(messageOf: size, beside: usage) { return .fits(beside: usage) }
-      let isFresh = try ledger.isFresh(text.contents)
+      countedTime = try ledger.countedTime(text.contents)
       unlock()
-      return isFresh ? .overQuota(usage) : nil
+      return countedTime?.isWithin(seconds: 900) == true ? .overQuota(usage) : nil
     case .failure(let fault):
       self.fault = fault
       // Without a limit there is nothing to decide: an invalid ledger is left to the audit.
@@ -192,13 +198,14 @@ package struct OpenMailbox: ~Copyable {
 
   private mutating func decide(_ size: Int64, counted usage: QuotaUsage) throws(MaildirError) -> Admission {
     let fits = limit.admits(messageOf: size, beside: usage)
-    if !rule.inboxOnly {
+    if !rule.inboxOnly, recordsCount {
       do { try publish(counted: usage) } catch {
         // The count itself is valid: what it refuses is refused, whether or not it can be recorded.
         if fits { throw error }
       }
     }
     if fits { return .fits(beside: usage) }
+    countedTime = .now
     unlock()
     return .overQuota(usage)
   }

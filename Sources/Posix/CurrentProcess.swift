@@ -21,6 +21,9 @@ package enum CurrentProcess {
   /// The number of processors that are online, at least 1.
   package static var processorCount: Int { max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
 
+  /// How many descriptors this process may have open (getrlimit(2), RLIMIT_NOFILE).
+  package static var descriptorLimit: Int { max(16, Int(sysconf(Int32(_SC_OPEN_MAX)))) }
+
   /// getenv(3); empty if the variable is not set.
   package static func environment(_ name: String) -> String {
     guard let value = unsafe getenv(name) else { return "" }

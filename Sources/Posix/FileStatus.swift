@@ -125,11 +125,13 @@ extension File {
   ]
 }
 
-/// The status of the file that `path` leads to; symlinks are followed.
-package func stat(_ path: Path) throws(SystemError) -> FileStatus {
+/// The status of the file that `path` leads to.
+///
+/// - Parameter following: if false, the status is that of a symlink itself which is the last part of the path.
+package func stat(_ path: Path, following: Bool = true) throws(SystemError) -> FileStatus {
   var status = stat()
   _ = try systemCall(.fstatat, path) {
-    unsafe path.withCString { unsafe fstatat(AT_FDCWD, $0, &status, 0) }
+    unsafe path.withCString { unsafe fstatat(AT_FDCWD, $0, &status, following ? 0 : AT_SYMLINK_NOFOLLOW) }
   }
   return FileStatus(status)
 }

@@ -20,11 +20,13 @@ package enum ServiceManager {
 
   /// The descriptor of the listening socket that a unit passed to this process as `name`, nil without one. It is the
   /// caller's: take it only once, and close it.
-  package static func takeListeningSocket(named name: String) -> Int32? {
+  ///
+  /// - Parameter isExact: a single socket is not taken whatever its name is.
+  package static func takeListeningSocket(named name: String, isExact: Bool = false) -> Int32? {
     let sockets = PassedSockets(
       process: CurrentProcess.environment("LISTEN_PID"), count: CurrentProcess.environment("LISTEN_FDS"),
       names: CurrentProcess.environment("LISTEN_FDNAMES"))
-    guard let descriptor = sockets.descriptor(named: name, in: CurrentProcess.identifier),
+    guard let descriptor = sockets.descriptor(named: name, isExact: isExact, in: CurrentProcess.identifier),
       cposix_fcntl(descriptor, F_SETFD, FD_CLOEXEC) == 0
     else { return nil }
     return descriptor
@@ -49,9 +51,9 @@ package struct PassedSockets: Sendable {
 
   /// The descriptor of the socket called `name` (`FileDescriptorName=` of its unit). A single socket is taken
   /// whatever its name: without `FileDescriptorName=` it is named after the unit.
-  package func descriptor(named name: String, in ownProcess: Int32) -> Int32? {
+  package func descriptor(named name: String, isExact: Bool = false, in ownProcess: Int32) -> Int32? {
     guard process == "\(ownProcess)", count > 0 else { return nil }
-    if count == 1 { return 3 }
+    if count == 1, !isExact { return 3 }
     return names.prefix(count).firstIndex(of: name).map { 3 + Int32($0) }
   }
 }

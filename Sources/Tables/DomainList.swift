@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-import Configuration
+package import Configuration
 import Posix
 import Text
 
 /// `domain = example.org !example.com /etc/domains texthash:/etc/more`: the domains whose keys are looked
 /// up in a table (pgsql_table(5)). `!` excludes; the first match decides.
-struct DomainList {
+package struct DomainList: Sendable {
   private enum Pattern: Sendable {
     case name([UInt8])
     case table(TableReference)
@@ -14,8 +14,8 @@ struct DomainList {
   private var rules: [(pattern: Pattern, included: Bool)] = []
 
   /// - Parameter contents: reads a file whose contents replace its name; `!/file` excludes them.
-  init(
-    _ text: [UInt8], line: Int?, contents: ([UInt8]) throws(TableError) -> [UInt8]
+  package init(
+    _ text: [UInt8], line: Int? = nil, contents: ([UInt8]) throws(TableError) -> [UInt8]
   ) throws(DomainListError) {
     try add(text, line: line, included: true, depth: 0, contents)
   }
@@ -49,7 +49,7 @@ struct DomainList {
   }
 
   /// - Parameter isIn: whether a table contains the domain.
-  func contains(
+  package func contains(
     _ domain: [UInt8], isIn: (TableReference) throws(TableError) -> Bool
   ) throws(TableError) -> Bool {
     let domain = foldCase(domain)
@@ -66,7 +66,7 @@ struct DomainList {
 }
 
 /// An error in a list of domains, or in a file that it names.
-enum DomainListError: Error {
+package enum DomainListError: Error {
   case list(ConfigurationError)
   case file(TableError)
 }

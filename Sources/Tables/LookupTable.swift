@@ -9,18 +9,25 @@ package struct TableQuery: Sendable {
   package let isPartial: Bool
   /// Several results are an error. Otherwise they are joined by commas, as in Postfix.
   package let takesOneResult: Bool
+  /// Rows of a database whose results are all empty are no rows, as in Postfix. Otherwise they are an error.
+  package let skipsEmptyRows: Bool
   package let deadline: Deadline
 
-  package init(_ key: [UInt8], isPartial: Bool = false, takesOneResult: Bool = false, until deadline: Deadline) {
+  package init(
+    _ key: [UInt8], isPartial: Bool = false, takesOneResult: Bool = false, skipsEmptyRows: Bool = false,
+    until deadline: Deadline
+  ) {
     self.key = key
     self.isPartial = isPartial
     self.takesOneResult = takesOneResult
+    self.skipsEmptyRows = skipsEmptyRows
     self.deadline = deadline
   }
 
   /// The same for another key.
   func with(key: [UInt8]) -> TableQuery {
-    TableQuery(key, isPartial: isPartial, takesOneResult: takesOneResult, until: deadline)
+    TableQuery(
+      key, isPartial: isPartial, takesOneResult: takesOneResult, skipsEmptyRows: skipsEmptyRows, until: deadline)
   }
 }
 

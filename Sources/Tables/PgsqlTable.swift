@@ -78,7 +78,7 @@ final class PgsqlTable: LookupTable {
     let columns = rows.flatMap { $0.compactMap { $0 } }
     let values = columns.filter { !$0.isEmpty }.compactMap { file.resultFormat.text(for: $0, key: key) }
     guard !values.isEmpty else {
-      guard columns.allSatisfy({ !$0.isEmpty }) else {
+      guard query.skipsEmptyRows || columns.allSatisfy({ !$0.isEmpty }) else {
         throw TableError(.configuration, name, "the result for \"\(key.text)\" is empty")
       }
       return nil

@@ -14,8 +14,8 @@ final class SocketmapTable: LookupTable {
   private let reference: String
   private let server: SocketmapServer
   private let map: [UInt8]
-  /// The idle connection, nil while a request is using it.
-  private let kept = Mutex<SocketmapConnection?>(nil)
+  /// The idle connections: as many as threads have asked at once.
+  private let kept = Mutex<[SocketmapConnection]>([])
 
   /// Postfix looks up whole addresses only in these.
   var takesWholeAddressesOnly: Bool { true }
@@ -60,13 +60,13 @@ final class SocketmapTable: LookupTable {
   }
 
   private func ask(_ request: [UInt8], until deadline: Deadline) throws(TableError) -> SocketmapReply {
-    let open = kept.withLock { $0.take() }
+    let open = kept.withLock { $0.popLast() }
     // Try again on a new connection if the server hangs up: it may have been restarted since the last request.
     for kept in [open, nil] {
       do throws(SocketmapError) {
         let connection = if let kept { kept } else { try SocketmapConnection(to: server, until: deadline) }
         guard let reply = try connection.exchange(request, until: deadline) else { continue }
-        self.kept.withLock { $0 = connection }
+        self.kept.withLock { $0.append(connection) }
         return reply
       } catch {
         switch error {
@@ -101,8 +101,12 @@ extension TableReference {
     self.init(type: "socketmap", name: Array("unix:".utf8) + socket + Array(":\(Self.forgetMap)".utf8))
   }
 
+  /// What follows the name of a map of the lookup service if the key is only a part of an address.
+  package static let partialMark = "/partial"
+
   /// The map that the lookup service at `socket` serves for `parameter`.
-  package init(lookupService socket: [UInt8], _ parameter: Parameter) {
-    self.init(type: "socketmap", name: Array("unix:".utf8) + socket + Array(":\(parameter.rawValue)".utf8))
+  package init(lookupService socket: [UInt8], _ parameter: Parameter, isPartial: Bool = false) {
+    let map = parameter.rawValue + (isPartial ? Self.partialMark : "")
+    self.init(type: "socketmap", name: Array("unix:".utf8) + socket + Array(":\(map)".utf8))
   }
 }

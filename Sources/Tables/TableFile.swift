@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-import Configuration
-import Posix
+package import Configuration
+package import Posix
 import Text
 
 /// The file of a table: `/etc/postfix/limits.cf` of `pgsql:/etc/postfix/limits.cf`.
-enum TableFile {
+package enum TableFile {
   /// Reads a table's file. If permission is denied, the error names our user and a command that lets it in.
-  static func read(
+  package static func read(
     _ reference: TableReference, limit: Int, until deadline: Deadline
   ) throws(TableError) -> [UInt8] {
     guard reference.name.first == UInt8(ascii: "/"), let path = Path(reference.name) else {
