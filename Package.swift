@@ -84,6 +84,7 @@ let package = Package(
         "Findings", "Tables", "Database", "Postgres", "Configuration", "Posix", "Text",
       ]),
     .target(name: "Findings", dependencies: ["Text"]),
+    .target(name: "Aliases", dependencies: ["Mailboxes", "Tables", "Configuration", "Posix", "Text"]),
     .target(name: "Mailboxes", dependencies: ["Tables", "Configuration", "Quota", "Posix", "Text"]),
     .target(name: "Maildir", dependencies: ["Quota", "Posix", "Text"]),
     .target(name: "Tables", dependencies: ["Database", "Postgres", "Configuration", "Socketmap", "Posix", "Text"]),
@@ -113,6 +114,8 @@ let package = Package(
     .testTarget(
       name: "MailboxesTests",
       dependencies: ["Mailboxes", "Configuration", "Posix", "Quota", "Text", "Tables", "TestSupport"]),
+    .testTarget(
+      name: "AliasesTests", dependencies: ["Aliases", "Tables", "Configuration", "Posix", "Text", "TestSupport"]),
     .testTarget(name: "MaildirTests", dependencies: ["Maildir", "Posix", "Quota", "Text", "TestSupport"]),
     .testTarget(name: "FindingsTests", dependencies: ["Findings"]),
     .testTarget(
@@ -160,7 +163,7 @@ if Context.environment["ULLAGE_END_TO_END"] != nil {
   package.targets.append(
     .testTarget(
       name: "EndToEndTests",
-      dependencies: ["Tables", "Site", "Postgres", "Configuration", "Posix", "Text", "TestSupport"]))
+      dependencies: ["Aliases", "Tables", "Site", "Postgres", "Configuration", "Posix", "Text", "TestSupport"]))
 }
 
 for target in package.targets where target.type != .system {
