@@ -23,6 +23,7 @@ let package = Package(
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
     .package(url: "https://github.com/apple/swift-log", from: "1.14.0"),
+    .package(url: "https://github.com/apple/swift-metrics", from: "2.5.0"),
     .package(url: "https://github.com/apple/swift-nio", from: "2.80.0"),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.9.0"),
   ],
@@ -33,10 +34,13 @@ let package = Package(
     .executableTarget(
       name: "ullaged",
       dependencies: [
-        "LookupServer", "Mailboxes", "Configuration", "Socketmap", "Posix", "Text",
+        "Prometheus", "LookupServer", "PolicyServer", "Policy", "Mailboxes", "Configuration", "Socketmap",
+        "Conversation", "Posix", "Text",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
+        .product(name: "CoreMetrics", package: "swift-metrics"),
         .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOHTTP1", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
         .product(name: "UnixSignals", package: "swift-service-lifecycle"),
@@ -50,6 +54,7 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       linkerSettings: staticRuntime + staticFoundation),
+    .target(name: "Prometheus", dependencies: [.product(name: "CoreMetrics", package: "swift-metrics")]),
     .target(
       name: "Presentation",
       dependencies: [
@@ -71,8 +76,15 @@ let package = Package(
     .target(
       name: "LookupServer",
       dependencies: [
-        "Mailboxes", "Tables", "Database", "Configuration", "Socketmap", "Posix", "Text",
+        "Aliases", "Mailboxes", "Tables", "Database", "Configuration", "Socketmap", "Conversation", "Cache", "Posix",
+        "Text",
       ]),
+    .target(
+      name: "PolicyServer",
+      dependencies: [
+        "Policy", "Aliases", "Mailboxes", "Maildir", "Tables", "Configuration", "Cache", "Quota", "Posix", "Text",
+      ]),
+    .target(name: "Policy", dependencies: ["Conversation", "Text"]),
     .target(
       name: "Sweep",
       dependencies: [
@@ -94,6 +106,8 @@ let package = Package(
     .target(name: "Posix", dependencies: ["Text", "CPosix"]),
     .target(name: "Quota"),
     .target(name: "Socketmap"),
+    .target(name: "Conversation"),
+    .target(name: "Cache"),
     .target(name: "Text"),
     .systemLibrary(name: "CLibpq"),
     .target(name: "CPosix", exclude: ["static"], publicHeadersPath: "."),
@@ -140,8 +154,18 @@ let package = Package(
     .testTarget(
       name: "LookupServerTests",
       dependencies: [
-        "LookupServer", "Mailboxes", "Configuration", "Posix", "Socketmap", "Text", "TestSupport",
+        "LookupServer", "Mailboxes", "Configuration", "Conversation", "Posix", "Socketmap", "Text", "TestSupport",
       ]),
+    .testTarget(
+      name: "PrometheusTests", dependencies: ["Prometheus", .product(name: "CoreMetrics", package: "swift-metrics")]),
+    .testTarget(name: "CacheTests", dependencies: ["Cache"]),
+    .testTarget(
+      name: "PolicyServerTests",
+      dependencies: [
+        "PolicyServer", "Policy", "Aliases", "Mailboxes", "Tables", "Configuration", "Posix", "Quota", "Text",
+        "TestSupport",
+      ]),
+    .testTarget(name: "PolicyTests", dependencies: ["Policy", "Conversation", "Text", "TestSupport"]),
     .testTarget(
       name: "PresentationTests",
       dependencies: [

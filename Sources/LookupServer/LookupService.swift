@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+import Aliases
+import Cache
 package import Configuration
 import Database
 package import Mailboxes
@@ -18,13 +20,16 @@ package enum LookupEvent: Equatable, Sendable {
   case recovered(Parameter, unanswered: Int, stale: Int)
 }
 
-/// Answers socketmap requests from the tables of ullage.cf and from the cache. Each map is a parameter that
-/// takes tables, each key an address.
+/// Answers socketmap requests from the tables of ullage.cf and from the cache. Each map is a parameter that takes
+/// tables, each key an address. For the policy service there are also the maps of `AliasSettings`: there a key is
+/// looked up as it is, and the key of a list is a domain.
 package final class LookupService: Sendable {
   private struct State {
     var settings: Settings
     var tables: AddressTables
-    var cache = LookupCache()
+    /// Why there are none: a mistake in them must not keep mail from being delivered.
+    var policy: Result<PolicyTables, SettingsError>
+    var cache = RecentCache<SocketmapRequest, SocketmapReply>()
     var outages: [Parameter: (unanswered: Int, stale: Int)] = [:]
     /// The number of reloads: an answer from the tables before a reload is not cached after it.
     var generation = 0
@@ -37,37 +42,46 @@ package final class LookupService: Sendable {
   /// - Parameter report: called from any thread.
   /// - Throws: if a table is unusable as configured. No database is queried yet.
   package init(
-    _ settings: Settings, report: @escaping @Sendable (LookupEvent) -> Void
+    _ settings: Settings, _ policy: Result<PolicySettings, SettingsError>,
+    report: @escaping @Sendable (LookupEvent) -> Void
   ) throws(SettingsError) {
     pool = ConnectionPool(limit: settings.lookupService.connections, spreadsHosts: true)
     self.report = report
-    state = Mutex(State(settings: settings, tables: try Self.open(settings, pool)))
+    state = Mutex(try Self.state(settings, policy, pool))
   }
 
   /// Switches to other settings and forgets all answers. `lookup_connections` does not change.
   ///
   /// - Throws: as the initializer does; then nothing changes.
-  package func reload(_ settings: Settings) throws(SettingsError) {
-    let tables = try Self.open(settings, pool)
-    state.withLock {
-      $0 = State(settings: settings, tables: tables, outages: $0.outages, generation: $0.generation + 1)
+  package func reload(
+    _ settings: Settings, _ policy: Result<PolicySettings, SettingsError>
+  ) throws(SettingsError) {
+    let new = try Self.state(settings, policy, pool)
+    state.withLock { old in
+      let (outages, generation) = (old.outages, old.generation)
+      old = new
+      (old.outages, old.generation) = (outages, generation + 1)
     }
     pool.closeIdle()
   }
 
-  private static func open(_ settings: Settings, _ pool: ConnectionPool) throws(SettingsError) -> AddressTables {
+  private static func state(
+    _ settings: Settings, _ policy: Result<PolicySettings, SettingsError>, _ pool: ConnectionPool
+  ) throws(SettingsError) -> State {
     let tables = TableSet(pool: pool)
     for parameter in Parameter.tables {
       do { try tables.open(settings.tables(parameter), until: .never) } catch { throw SettingsError(error.sentence) }
     }
-    return AddressTables(delimiters: settings.recipientDelimiter, tables)
+    return State(
+      settings: settings, tables: AddressTables(delimiters: settings.recipientDelimiter, tables),
+      policy: policy.map { PolicyTables($0, tables, .directly) })
   }
 
   /// The cached answer to `request`, nil if the tables must be queried. It never waits.
   package func cachedReply(to request: SocketmapRequest) -> SocketmapReply? {
     let now = ContinuousClock.now
     return state.withLock {
-      $0.cache.reply(to: request, within: .seconds($0.settings.lookupService.cacheTime), of: now)
+      $0.cache.value(of: request, within: .seconds($0.settings.lookupService.cacheTime), of: now)
     }
   }
 
@@ -77,7 +91,7 @@ package final class LookupService: Sendable {
     let address = foldCase(address)
     state.withLock { state in
       let tables = state.tables
-      state.cache.forget { address.isEmpty || tables.looksUp(address, for: $0) }
+      state.cache.forget { address.isEmpty || tables.looksUp(address, for: $0.key) }
       // An answer that is on its way may be older than the change.
       state.generation += 1
     }
@@ -87,25 +101,39 @@ package final class LookupService: Sendable {
   /// Queries the tables until `deadline` at most. Up to `lookup_connections` threads may call it at once.
   package func reply(to request: SocketmapRequest, until deadline: Deadline) -> SocketmapReply {
     if request.map.elementsEqual(TableReference.forgetMap.utf8) { return forget(request.key) }
-    guard let parameter = Parameter(rawValue: String(decoding: request.map, as: UTF8.self)),
-      Parameter.tables.contains(parameter)
-    else { return .permanent(Array("there is no such map; maps are named after the parameters of ullage.cf(5)".utf8)) }
-    let (settings, tables, generation) = state.withLock { ($0.settings, $0.tables, $0.generation) }
-    let references = settings.tables(parameter)
-    guard !references.isEmpty else {
-      return .permanent(Array("\(parameter.rawValue) is not set in the ullage.cf of the lookup service".utf8))
+    guard let map = ServedMap(request.map) else {
+      return .permanent(Array("there is no such map; maps are named after the parameters of ullage.cf(5)".utf8))
     }
+    let (settings, tables, policy, generation) = state.withLock { ($0.settings, $0.tables, $0.policy, $0.generation) }
     let asked = ContinuousClock.now
+    let query = AddressQuery(request.key, until: deadline)
     do {
-      let value = try tables.value(
-        of: parameter, in: references, for: AddressQuery(request.key, until: deadline))
+      let value: [UInt8]?
+      if map.parameter.isForPolicy {
+        guard case .success(let policy) = policy else { return Self.mistake(in: policy) }
+        value = try map.value(for: query, in: policy)
+      } else {
+        let references = settings.tables(map.parameter)
+        guard !references.isEmpty else {
+          return .permanent(Array("\(map.parameter.rawValue) is not set in the ullage.cf of the lookup service".utf8))
+        }
+        value = try tables.value(of: map.parameter, in: references, for: query)
+      }
       let reply = value.map { SocketmapReply.found($0) } ?? .notFound
-      keep(reply, to: request, parameter, at: asked, generation)
+      keep(reply, to: request, map.parameter, at: asked, generation)
       return reply
     } catch {
-      return reply(to: request, parameter, after: error, settings)
+      return reply(to: request, map.parameter, after: error, settings)
     }
   }
+
+  private static func mistake(in policy: Result<PolicyTables, SettingsError>) -> SocketmapReply {
+    guard case .failure(let error) = policy else { preconditionFailure("only asked after a failure") }
+    return .permanent(error.sentence)
+  }
+
+  /// Bytes. An address has at most 320 (RFC 5321 §4.5.3.1); longer ones from a client must not fill memory.
+  private static let longestCachedKey = 512
 
   /// Caches the answer. Its age counts from the start of the query: the row may have changed since.
   private func keep(
@@ -116,8 +144,8 @@ package final class LookupService: Sendable {
       // The one answer that refuses mail is never cached: the mailbox may have been created since.
       if reply == .notFound, parameter == .virtual_mailbox_maps {
         state.cache.forget(request)
-      } else if generation == state.generation {
-        state.cache.keep(reply, to: request, at: asked)
+      } else if generation == state.generation, request.key.count <= Self.longestCachedKey {
+        state.cache.keep(reply, of: request, at: asked)
       }
       return state.outages.removeValue(forKey: parameter)
     }
@@ -131,8 +159,8 @@ package final class LookupService: Sendable {
     let (events, old) = state.withLock { state -> ([LookupEvent], SocketmapReply?) in
       var events: [LookupEvent] = []
       let old =
-        error.kind == .temporary
-        ? state.cache.reply(to: request, within: .seconds(settings.lookupService.staleTime), of: now) : nil
+        error.kind == .temporary && !parameter.isForPolicy
+        ? state.cache.value(of: request, within: .seconds(settings.lookupService.staleTime), of: now) : nil
       var outage = state.outages[parameter] ?? (0, 0)
       if outage == (0, 0) { events.append(.outage(parameter, error.shown)) }
       if old != nil, outage.stale == 0 { events.append(.stale(parameter)) }

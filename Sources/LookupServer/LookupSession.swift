@@ -1,22 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+package import Conversation
 package import Socketmap
 
 /// One client's conversation with the lookup service: netstrings in, netstrings out, one request at a time
 /// (socketmap_table(5)). It does no input or output: the caller passes in the bytes that arrived, and does what
 /// ``next(isDraining:)`` returns.
-package struct LookupSession {
-  /// What to do next.
-  package enum Action: Equatable, Sendable {
-    /// Find the reply to this request, and pass it to ``answered(_:)``.
-    case answer(SocketmapRequest)
-    /// Read more from the client.
-    case read
-    /// Do nothing: a request is being answered.
-    case wait
-    /// Close the connection: what the client sent is not a request, or the service is ending.
-    case close
-  }
-
+package struct LookupSession: Conversation {
   private var received: [UInt8] = []
   /// How much of `received` has been handled.
   private var handled = 0
@@ -32,7 +21,7 @@ package struct LookupSession {
   }
 
   /// - Parameter isDraining: the service is ending. Only the request that was handed out is answered.
-  package mutating func next(isDraining: Bool) -> Action {
+  package mutating func next(isDraining: Bool) -> ConversationAction<SocketmapRequest> {
     guard !isAnswering else { return .wait }
     guard !isDraining else { return .close }
     switch Netstring.parse(received[handled...], limit: SocketmapRequest.longest) {

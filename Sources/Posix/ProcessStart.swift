@@ -54,6 +54,6 @@ package enum ProcessStart {
   /// Limits access to files that this process creates from now on to owner and group. This matters above all
   /// for a socket, which exists from bind(2) on.
   package static func keepOthersOut() {
-    umask(0o007)
+    umask(0o117)
   }
 }

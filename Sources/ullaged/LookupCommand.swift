@@ -5,9 +5,7 @@ import Logging
 import LookupServer
 import Mailboxes
 import Posix
-import ServiceLifecycle
-import Text
-import UnixSignals
+import Socketmap
 
 /// `ullaged lookup`
 struct LookupCommand: AsyncParsableCommand {
@@ -31,36 +29,67 @@ struct LookupCommand: AsyncParsableCommand {
   var configurationFile = Ullage.configurationFile
 
   func run() async throws {
-    ProcessStart.openStandardStreams()
-    ProcessStart.ignoreWriteSignals()
-    ProcessStart.keepOthersOut()
-    let file = SettingsFile(configurationFile)
-    let logger = Logger(label: "ullaged", factory: { _ in SystemLogHandler(socket: file.logSocket) })
-    do {
-      try await serve(try file.settings.get(), logger)
-    } catch let error as SettingsError {
-      throw end(78, error.shown, logger)  // EX_CONFIG
-    } catch {
-      throw end(71, "\(error)", logger)  // EX_OSERR
+    try await ServiceRun.run(configurationFile) { file, logger in
+      let settings = try file.settings.get()
+      let service = try LookupService(settings, file.policy) { logger.report($0) }
+      let sockets = ListeningSockets(
+        name: "lookup", parameter: .lookup_socket, socket: settings.lookupService.socket)
+      let reload = ServiceReload(configurationFile, logger) { file throws(SettingsError) in
+        let new = try file.settings.get()
+        try service.reload(new, file.policy)
+        return Self.fixedParameters(settings, new)
+      }
+      let responder = LookupResponder(service)
+      return [
+        ServiceListener(responder, on: sockets, threads: settings.lookupService.connections, logger), reload,
+        ServiceRun.metricsListener(responder.metrics, file, "lookup", logger),
+      ]
     }
-    logger.notice("ended")
   }
 
-  private func serve(_ settings: Settings, _ logger: Logger) async throws {
-    let service = try LookupService(settings) { logger.report($0) }
-    let listener = LookupListener(service, settings, logger)
-    let reload = ConfigurationReload(file: configurationFile, settings, service, logger)
-    var quiet = logger
-    quiet.logLevel = .error
-    try await ServiceGroup(
-      services: [listener, reload], gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet
-    ).run()
+  /// The parameters that are only used at the start, and that differ from then.
+  private static func fixedParameters(_ old: Settings, _ new: Settings) -> [Parameter] {
+    [
+      (Parameter.lookup_socket, new.lookupService.socket == old.lookupService.socket),
+      (.lookup_connections, new.lookupService.connections == old.lookupService.connections),
+      (.log_socket, new.logSocket == old.logSocket),
+    ].filter { !$0.1 }.map(\.0)
+  }
+}
+
+/// The lookup service behind its socket. As many threads as there may be connections query databases and wait.
+struct LookupResponder: Responder {
+  typealias Session = LookupSession
+
+  /// Less than the 10 seconds after which `ullage-deliver` with `lookup_fallback` queries the tables itself
+  /// (`AddressLookup`), so that a slow database does not get those connections as well.
+  static let answerTimeout: Int64 = 8
+  /// More than the 300 processes of a busy Postfix, fewer than the 1024 descriptors that a process may have.
+  static let clientLimit = 512
+
+  let metrics = ServiceMetrics("lookup")
+  private let service: LookupService
+
+  init(_ service: LookupService) {
+    self.service = service
   }
 
-  /// Reports why the service ends, in the log and on standard error.
-  private func end(_ status: Int32, _ text: String, _ logger: Logger) -> ExitCode {
-    logger.error("\(text)")
-    if !Terminal.hasError { StandardStream.writeError("ullaged: \(text)\n") }
-    return ExitCode(status)
+  func immediateReply(to request: SocketmapRequest) -> SocketmapReply? {
+    guard let reply = service.cachedReply(to: request) else { return nil }
+    metrics.note(reply, to: request, isCached: true)
+    return reply
   }
+
+  func reply(to request: SocketmapRequest, until deadline: Deadline) -> SocketmapReply {
+    let start = ContinuousClock.now
+    let reply = service.reply(to: request, until: deadline)
+    metrics.noteTime(since: start)
+    metrics.note(reply, to: request, isCached: false)
+    return reply
+  }
+
+  /// Every wait of a query has a deadline.
+  func lateReply(to request: SocketmapRequest) -> SocketmapReply? { nil }
+
+  func noteLateReply() {}
 }

@@ -2,7 +2,9 @@
 import Configuration
 import Logging
 import LookupServer
+import PolicyServer
 import Posix
+import Text
 
 /// Sends log lines to the mail system's log, and to standard error if that is a terminal.
 struct SystemLogHandler: LogHandler {
@@ -41,6 +43,19 @@ extension Logger {
     case .recovered(let parameter, let unanswered, let stale):
       notice(
         "\(parameter.rawValue) lookups work again; \(unanswered) had no answer, \(stale) were answered from memory")
+    }
+  }
+}
+
+extension Logger {
+  func report(_ event: PolicyEvent) {
+    switch event {
+    // Only for the counters.
+    case .counted: break
+    case .refused(let line): notice("policy: \(line.text)")
+    case .trouble(let text, let others):
+      let more = others > 0 ? " (and \(quantity(others, "other")) since the last such line)" : ""
+      warning("policy: not refused, because it is not known whether the mailbox is full: \(text.text)\(more)")
     }
   }
 }

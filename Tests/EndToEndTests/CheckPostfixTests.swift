@@ -154,7 +154,7 @@ final class CheckPostfixTests: CheckFixture {
     #expect(try kinds() == ["error lookup-service"])
     try configure("lookup_socket = \(host.sandbox("lookup"))\nlookup_fallback = yes")
     #expect(try kinds() == ["warning lookup-service"])
-    let daemon = try LookupDaemon(host.sandbox("ullage.cf"), socket: host.sandbox("lookup"))
+    let daemon = try ServiceDaemon(host.sandbox("ullage.cf"), socket: host.sandbox("lookup"))
     #expect(try kinds() == [])
     withExtendedLifetime(daemon) {}
   }

@@ -96,7 +96,7 @@ final class CheckSiteTests: CheckFixture {
     }
     try Command.check(["chmod", "644", site.host.sandbox("ullage.cf")])
     try Command.check(["chmod", "777", host.sandbox.path])
-    let daemon = try LookupDaemon(
+    let daemon = try ServiceDaemon(
       site.host.sandbox("ullage.cf"), socket: socket,
       launcher: ["setpriv", "--reuid=games", "--regid=\(MailUser.group)", "--clear-groups"])
     let files = try PostfixFiles(

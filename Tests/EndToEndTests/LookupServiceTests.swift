@@ -20,9 +20,9 @@ struct LookupServiceTests {
 
   private func start(
     _ lines: String = "", launcher: [String] = MailUser.drop, environment: [String: String] = [:]
-  ) throws -> LookupDaemon {
+  ) throws -> ServiceDaemon {
     try configure(lines)
-    return try LookupDaemon(
+    return try ServiceDaemon(
       host.sandbox("ullage.cf"), socket: socket, launcher: launcher, environment: environment)
   }
 
@@ -165,7 +165,7 @@ struct LookupServiceTests {
     try configure("")
     try Command.check(["chmod", "644", host.sandbox("ullage.cf")])
     try Command.check(["chmod", "777", host.sandbox.path])
-    let daemon = try LookupDaemon(host.sandbox("ullage.cf"), socket: socket, launcher: user)
+    let daemon = try ServiceDaemon(host.sandbox("ullage.cf"), socket: socket, launcher: user)
     #expect(try Command.run(["cat", host.sandbox("limits.cf")], asMailUser: true).status != 0)
     #expect(try host.deliver(bytes: 10).status == 0)
     // Others may not connect: 4.3.5, with their uid in the log.
@@ -498,7 +498,7 @@ struct LookupServiceTests {
   @Test("Only owner and group may use the socket; a second service leaves it alone, one after a crash takes it over")
   func socketFile() throws {
     let daemon = try start()
-    #expect(try #require(host.sandbox.status("lookup")).st_mode & 0o777 == 0o770)
+    #expect(try #require(host.sandbox.status("lookup")).st_mode & 0o777 == 0o660)
     let second = try Command.run(
       MailUser.drop + [Programs.path("ullaged"), "lookup", "--config=\(host.sandbox("ullage.cf"))"])
     #expect(second.status == 71 && second.errors.contains("is served by another process"), "\(second)")

@@ -50,6 +50,8 @@ struct PackageTests {
       $0.contains("-invoke ") && $0.contains("ullaged-lookup")
     }
     #expect(unused == ["deb-systemd-invoke try-restart ullaged-lookup.service"])
+    #expect(upgrade.contains("deb-systemd-invoke restart ullaged-policy.service"), "\(upgrade)")
+    #expect(removal.contains("deb-systemd-invoke stop ullaged-policy.socket ullaged-policy.service"), "\(removal)")
   }
 
   @Test("The programs are stripped, have no RPATH or RUNPATH, and need no Swift runtime")
@@ -90,6 +92,7 @@ struct PackageTests {
       "/usr/share/bash-completion/completions/ullage", "/usr/share/zsh/vendor-completions/_ullage",
       "/usr/share/fish/vendor_completions.d/ullage.fish", "/usr/share/doc/ullage/examples/postfixadmin.cf",
       "/lib/systemd/system/ullage-audit.timer", "/lib/systemd/system/ullaged-lookup.socket",
+      "/lib/systemd/system/ullaged-policy.socket",
       "/usr/lib/sysusers.d/ullage.conf", "/usr/lib/tmpfiles.d/ullage.conf", "/etc/cron.d/ullage",
     ] { #expect(try root.run(["test", "-s", file]).status == 0, "\(file)") }
     // Without settings nothing is audited, and the cron job prints nothing.

@@ -305,7 +305,7 @@ struct PostfixTests {
   // MARK: the lookup service
 
   /// Starts the lookup service as the mail user, with a socket that Postfix's user may connect to.
-  private func startService(_ lines: String = "") throws -> LookupDaemon {
+  private func startService(_ lines: String = "") throws -> ServiceDaemon {
     let socket = host.sandbox("lookup")
     try host.configure(
       """
@@ -315,7 +315,7 @@ struct PostfixTests {
       \(lines)
       """, maps: "pgsql:\(host.sandbox("mailboxes.cf"))")
     try Command.check(["chmod", "755", host.sandbox.path])
-    let daemon = try LookupDaemon(host.sandbox("ullage.cf"), socket: socket)
+    let daemon = try ServiceDaemon(host.sandbox("ullage.cf"), socket: socket)
     try Command.check(["chmod", "777", socket])
     return daemon
   }

@@ -44,14 +44,72 @@ struct LookupServiceTests {
     return try Settings(ConfigurationFile(parsing: Array(text.utf8)))
   }
 
+  private func policy(_ lines: String) -> Result<PolicySettings, SettingsError> {
+    do { return .success(try PolicySettings(ConfigurationFile(parsing: Array(lines.utf8)))) } catch {
+      return .failure(SettingsError(Array(error.message.utf8)))
+    }
+  }
+
   private func service(_ lines: String) throws -> LookupService {
     let reports = reports
-    return try LookupService(settings(lines)) { reports.add($0) }
+    return try LookupService(settings(lines), policy(lines)) { reports.add($0) }
   }
 
   private func ask(_ service: LookupService, _ map: String, _ key: String = "u@d") -> SocketmapReply {
     let request = SocketmapRequest(map: Array(map.utf8), key: Array(key.utf8))
     return service.cachedReply(to: request) ?? service.reply(to: request, until: Deadline(secondsFromNow: 10))
+  }
+
+  @Test("A key longer than any address is not kept")
+  func longKey() throws {
+    let service = try service("lookup_cache_time = 1h")
+    for count in [300, 600] {
+      let key = String(repeating: "x", count: count) + "@d"
+      let request = SocketmapRequest(map: Array("virtual_mailbox_limit_maps".utf8), key: Array(key.utf8))
+      #expect(ask(service, "virtual_mailbox_limit_maps", key) == .found(Array("first".utf8)))
+      #expect((service.cachedReply(to: request) != nil) == (count == 300))
+    }
+  }
+
+  @Test("The policy service's maps take keys as they are; those of lists take domains")
+  func policyMaps() throws {
+    let service = try service(
+      """
+      lookup_cache_time = 1h
+      recipient_delimiter = +
+      virtual_alias_maps = inline:{ a@d=b@d @d=c@d } regexp:/nowhere
+      virtual_mailbox_domains = d, static:x, e
+      mydestination = here
+      policy_usage_maps = inline:{ u@d=5 }
+      """)
+    #expect(ask(service, "virtual_alias_maps/partial", "a@d") == .found(Array("b@d".utf8)))
+    #expect(ask(service, "virtual_alias_maps/partial", "A@D") == .found(Array("b@d".utf8)))
+    // Neither the extension nor the domain is tried: cleanup(8)'s order is the policy service's business.
+    #expect(ask(service, "virtual_alias_maps/partial", "a+x@d") == .notFound)
+    #expect(ask(service, "virtual_alias_maps/partial", "other@d") == .notFound)
+    #expect(ask(service, "policy_usage_maps", "u+x@d") == .found(Array("5".utf8)))
+    #expect(ask(service, "virtual_mailbox_domains", "any") == .found(Array("virtual_mailbox_domains".utf8)))
+    #expect(ask(service, "mydestination", "here") != .notFound && ask(service, "mydestination", "d") == .notFound)
+    #expect(
+      ask(service, "canonical_maps", "a@d") == .notFound
+        && ask(service, "virtual_alias_maps/partial", "\u{0}") == .notFound)
+    for map in ["virtual_mailbox_maps/partial", "mydestination/partial", "policy_socket", "virtual_alias_maps/x"] {
+      guard case .permanent = ask(service, map) else {
+        Issue.record("\(map) is served")
+        continue
+      }
+    }
+  }
+
+  @Test("A mistake in the policy service's parameters is its own: all other maps are served")
+  func policyMistake() throws {
+    let service = try service("virtual_alias_maps = /etc/aliases")
+    guard case .permanent(let reason) = ask(service, "virtual_alias_maps") else {
+      Issue.record("an answer")
+      return
+    }
+    #expect(reason.text.contains("virtual_alias_maps must be tables"))
+    #expect(ask(service, "virtual_mailbox_maps") == .found(Array("first".utf8)))
   }
 
   @Test("What is forgotten is asked again: an address with and without an extension, in every map, and no other")
@@ -173,10 +231,10 @@ struct LookupServiceTests {
     let service = try service("lookup_cache_time = 1h")
     #expect(ask(service, "virtual_mailbox_limit_maps") == .found(Array("first".utf8)))
     let bad = try settings("virtual_uid_maps = texthash:/nonexistent")
-    #expect(throws: SettingsError.self) { try service.reload(bad) }
+    #expect(throws: SettingsError.self) { try service.reload(bad, policy("")) }
     server.answer { _ in (netstring("OK second"), false) }
     #expect(ask(service, "virtual_mailbox_limit_maps") == .found(Array("first".utf8)))
-    try service.reload(settings("virtual_uid_maps = static:7"))
+    try service.reload(settings("virtual_uid_maps = static:7"), policy(""))
     #expect(ask(service, "virtual_mailbox_limit_maps") == .found(Array("second".utf8)))
     #expect(ask(service, "virtual_uid_maps") == .found(Array("7".utf8)))
   }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Conversation
 import Socketmap
 import Testing
 
@@ -7,7 +8,7 @@ import Testing
 /// The conversation with one client, bytes in and actions out.
 struct LookupSessionTests {
   private static let request = Array("9:map a@b.c,".utf8)
-  private static let asked = LookupSession.Action.answer(
+  private static let asked = ConversationAction.answer(
     SocketmapRequest(map: Array("map".utf8), key: Array("a@b.c".utf8)))
 
   /// A session that has received `text`.

@@ -125,6 +125,9 @@ package final class Command {
       status: signal == 0 ? status >> 8 & 0xFF : -signal, output: Self.text(outputFile), errors: Self.text(errorFile))
   }
 
+  /// What the program has written to its standard output.
+  package var outputSoFar: String { Self.text(outputFile) }
+
   private static func text(_ file: String) -> String {
     String(decoding: FileManager.default.contents(atPath: file) ?? Data(), as: UTF8.self)
   }

@@ -6,12 +6,15 @@ import Foundation
 package final class PostfixInstance {
   package let sandbox: Sandbox
   package let port: Int
+  let launcher: [String]
   private var logOffset = 0
 
   /// - Parameters:
   ///   - pipe: the part of the master.cf entry after `pipe`.
   ///   - settings: further lines for main.cf.
-  package init(pipe: String, settings: String) throws {
+  ///   - launcher: a command that starts it, and its clients: in a network namespace of its own, for instance.
+  package init(pipe: String, settings: String, launcher: [String] = []) throws {
+    self.launcher = launcher
     guard geteuid() == 0 else { throw TestError("starting Postfix needs root") }
     sandbox = try Sandbox()
     port = try freePort()
@@ -67,7 +70,7 @@ package final class PostfixInstance {
       """
     try write("config/main.cf", main)
     try write("config/master.cf", master)
-    try Command.check(["postfix", "-c", sandbox("config"), "start"])
+    try Command.check(launcher + ["postfix", "-c", sandbox("config"), "start"])
   }
 
   deinit { _ = try? Command.run(["postfix", "-c", sandbox("config"), "stop"]) }

@@ -1,21 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
 
-/// A running `ullaged lookup`. It is killed when the test ends.
-package final class LookupDaemon {
+/// A running service of `ullaged`. It is killed when the test ends.
+package final class ServiceDaemon {
   package let command: Command
   private let socket: String
 
   /// - Parameters:
   ///   - configuration: the path of an ullage.cf.
-  ///   - socket: its `lookup_socket`.
+  ///   - service: the command of `ullaged`.
+  ///   - socket: where it listens, `lookup_socket` or another.
   ///   - launcher: a command that starts it.
+  ///   - other: one that is stopped first, because it has the same sockets.
   package init(
-    _ configuration: String, socket: String, launcher: [String] = MailUser.drop, environment: [String: String] = [:]
+    _ configuration: String, service: String = "lookup", socket: String, launcher: [String] = MailUser.drop,
+    environment: [String: String] = [:],
+    stopping other: ServiceDaemon? = nil
   ) throws {
+    if let other {
+      other.command.kill(SIGTERM)
+      _ = other.command.wait()
+    }
     self.socket = socket
     command = try Command(
-      launcher + [Programs.path("ullaged"), "lookup", "--config=\(configuration)"], input: .file("/dev/null"),
+      launcher + [Programs.path("ullaged"), service, "--config=\(configuration)"], input: .file("/dev/null"),
       environment: environment)
     _ = try waitUntil("a connection to \(socket)") { try? UnixSocket(connectingTo: socket) }
   }
