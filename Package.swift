@@ -49,8 +49,8 @@ let package = Package(
     .executableTarget(
       name: "ullage",
       dependencies: [
-        "Presentation", "Audit", "Check", "Migration", "Sweep", "Site", "Findings", "Mailboxes", "Maildir", "Tables",
-        "Postgres", "Configuration", "Quota", "Posix", "Text",
+        "Presentation", "Audit", "Check", "Migration", "PolicyServer", "Policy", "Sweep", "Site", "Findings",
+        "Mailboxes", "Maildir", "Tables", "Postgres", "Configuration", "Quota", "Posix", "Text",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       linkerSettings: staticRuntime + staticFoundation),
@@ -58,7 +58,8 @@ let package = Package(
     .target(
       name: "Presentation",
       dependencies: [
-        "Audit", "Migration", "Sweep", "Findings", "Maildir", "Tables", "Configuration", "Quota", "Posix", "Text",
+        "Audit", "Migration", "PolicyServer", "Policy", "Sweep", "Findings", "Aliases", "Mailboxes", "Maildir",
+        "Tables", "Configuration", "Quota", "Posix", "Text",
       ]),
     .target(
       name: "Audit",
@@ -68,7 +69,7 @@ let package = Package(
     .target(
       name: "Check",
       dependencies: [
-        "Audit", "Sweep", "Site", "Findings", "Mailboxes", "Maildir", "Tables", "Database", "Postgres",
+        "Audit", "Sweep", "Site", "Findings", "Aliases", "Mailboxes", "Maildir", "Tables", "Database", "Postgres",
         "Configuration", "Quota", "Posix", "Text",
       ]),
     .target(name: "Migration", dependencies: ["Site", "Findings", "Configuration", "Quota", "Posix", "Text"]),

@@ -78,7 +78,10 @@ package struct CheckRun {
     var check = PostfixCheck(
       site: site, directory: options.postfixDirectory, entries: entries, others: others, connections: connections)
     check.run()
-    return check.found.findings
+    guard case .success(let postfix) = postfix else { return check.found.findings }
+    var policy = PolicyCheck(site: site, postfix: postfix)
+    policy.run()
+    return check.found.findings + policy.found.findings
   }
 
   private func mailboxFindings(_ site: Site, tablesAnswer: Bool) throws -> [Finding] {

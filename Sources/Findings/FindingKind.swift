@@ -52,6 +52,11 @@ package enum FindingKind: String, Sendable, Codable, CaseIterable {
   case otherValue = "other-value"
   case otherEntry = "other-entry"
   case logSocket = "log-socket"
+  case policyPlace = "policy-place"
+  case policyOptions = "policy-options"
+  case policySocket = "policy-socket"
+  case policyParameters = "policy-parameters"
+  case aliasLoop = "alias-loop"
   case base
   case mailboxList = "mailbox-list"
   case lookup
@@ -102,7 +107,8 @@ package enum FindingKind: String, Sendable, Codable, CaseIterable {
     case .badConfiguration, .unknownParameter, .quotedValue, .ownName, .ignoredParameter, .configurationRights,
       .badTable, .tableRights, .databaseUnreachable, .noIndex, .lookupService, .postfixDirectory, .noEntry,
       .recipientLimit, .flags, .nullSender, .arguments, .program, .entryFields, .mailUser, .processLimit, .timeLimit,
-      .softBounce, .noMail, .otherValue, .otherEntry, .logSocket, .base, .mailboxList, .lookup, .listDiffers,
+      .softBounce, .noMail, .otherValue, .otherEntry, .logSocket, .policyPlace, .policyOptions, .policySocket,
+      .policyParameters, .aliasLoop, .base, .mailboxList, .lookup, .listDiffers,
       .addressLimit, .smallLimit, .mailboxRights, .brokenMailbox, .quotaDriver, .controlDirectory, .folderLayout,
       .trash,
       .countProfile, .fileLocks, .directorySync, .clock, .notChecked:

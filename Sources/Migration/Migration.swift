@@ -47,11 +47,12 @@ package struct Migration {
     var migration = try Migration(postfix, options, survey)
     try migration.takeParameters()
     migration.takeMacros()
-    migration.write()
+    try migration.write()
     try migration.findUser()
     migration.checkResult()
     try migration.explain()
     try migration.addSteps()
+    try migration.addPolicySteps()
     return migration.plan
   }
 
@@ -178,7 +179,7 @@ package struct Migration {
     }
   }
 
-  private mutating func write() {
+  private mutating func write() throws(ConfigurationError) {
     let title = """
       # Ullage, mailbox quotas; see ullage.cf(5).
       # Written by "ullage migrate" from \(postfix.path).
@@ -190,6 +191,10 @@ package struct Migration {
     }
     macros.sort { $0.name < $1.name }
     plan.configuration = Array(title.utf8) + text(macros) + (macros.isEmpty ? [] : [UInt8(ascii: "\n")]) + text(lines)
+    let copied = try policyLines()
+    guard !copied.isEmpty else { return }
+    plan.configuration +=
+      Array("\n# Copied for the policy service, which expands aliases as Postfix does.\n".utf8) + text(copied)
   }
 
   /// `master.cf, line 12`

@@ -27,6 +27,8 @@ package struct MigrationPlan: Sendable {
   package internal(set) var findings: [Finding] = []
   package internal(set) var steps: [Step] = []
   package internal(set) var wayBack = Step("", [])
+  /// How Postfix is made to ask the policy service, if that is wanted.
+  package internal(set) var policySteps: [Step] = []
 
   package func findings(_ kind: FindingKind) -> [Finding] { findings.filter { $0.kind == kind } }
 }

@@ -230,6 +230,7 @@ extension Migration {
       if isHome { lines.append("ProtectHome=no") }
       if isElsewhere, !base.isEmpty { lines.append("ReadWritePaths=\(place)") }
       settings("ullage-audit.service", lines)
+      settings("ullaged-policy.service", lines)
     }
     if user != "vmail" {
       commands += [
@@ -251,7 +252,7 @@ extension Migration {
     guard !commands.isEmpty else { return }
     plan.steps.append(
       .init(
-        "Tell the nightly audit and the lookup service who owns the Maildirs, and where they are.",
+        "Tell the nightly audit and the services who owns the Maildirs, and where they are.",
         commands + ["[ ! -d /run/systemd/system ] || systemctl daemon-reload"]))
   }
 }

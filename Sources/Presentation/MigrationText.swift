@@ -46,6 +46,8 @@ package struct MigrationText {
     for (index, step) in plan.steps.enumerated() { try write(step, "\(index + 1). ") }
     try output.write("\n")
     try write(plan.wayBack, "")
+    if !plan.policySteps.isEmpty { try output.write("\n" + style("If you want it", .bold) + "\n") }
+    for step in plan.policySteps { try write(step, "") }
     try output.write("\nullage.cf(5), \"Differences from VDA\", lists what is always different.\n")
     try output.flush()
   }

@@ -25,6 +25,6 @@ struct UllageTool: ParsableCommand {
     version: "ullage \(Ullage.version)",
     subcommands: [
       RecomputeCommand.self, StatusCommand.self, AuditCommand.self, CheckCommand.self, MigrateCommand.self,
-      MapCommand.self,
+      MapCommand.self, ExplainCommand.self,
     ])
 }

@@ -18,7 +18,7 @@ struct ManualTests {
     return ending.output
   }
 
-  private static let commands = ["recompute", "status", "audit", "check", "migrate", "map"]
+  private static let commands = ["recompute", "status", "audit", "check", "migrate", "map", "explain"]
 
   @Test("The manual page has the options of --help, and no others", arguments: commands)
   func options(command: String) throws {

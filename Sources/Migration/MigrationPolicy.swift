@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+import Configuration
+import Findings
+import Posix
+import Site
+import Text
+
+/// What the policy service needs from main.cf, and how Postfix is made to ask it.
+extension Migration {
+  /// The lines for ullage.cf, with every `$name` replaced; empty if they would not be valid.
+  func policyLines() throws(ConfigurationError) -> [(name: String, value: [UInt8])] {
+    var lines: [(name: String, value: [UInt8])] = []
+    for parameter in AliasSettings.copied {
+      guard let value = try effective(parameter), value != parameter.definition.defaultText else { continue }
+      lines.append((parameter.rawValue, Array(value.replacing(UInt8(ascii: "$"), with: "$$").utf8)))
+    }
+    let text = lines.flatMap { Array("\($0.name) = ".utf8) + $0.value + [UInt8(ascii: "\n")] }
+    do { _ = try PolicySettings(ConfigurationFile(parsing: text)) } catch { return [] }
+    return lines
+  }
+
+  /// Postfix's value, nil if it has no effect or is unknown.
+  private func effective(_ parameter: Parameter) throws(ConfigurationError) -> String? {
+    func value(_ name: String) throws(ConfigurationError) -> String? {
+      if let value = survey.defaultValue(name) { return value.text }
+      return try postfix.value(of: name)
+    }
+    guard let text = try value(parameter.rawValue) else { return nil }
+    switch parameter {
+    case .myorigin where text.hasPrefix("/"): return domain(inFile: text)
+    case .mydomain where try value(Parameter.append_dot_mydomain.rawValue) != "yes": return nil
+    case .canonical_maps, .recipient_canonical_maps:
+      // Recipients are rewritten by them unless canonical_classes says otherwise.
+      guard let classes = try value("canonical_classes"), parameter == .canonical_maps else { return text }
+      return splitList(Array(classes.utf8)).contains { $0.text == "envelope_recipient" } ? text : nil
+    case .virtual_mailbox_domains where try text == value(Parameter.virtual_mailbox_maps.rawValue): return nil
+    default: return text
+    }
+  }
+
+  /// `/etc/mailname`, for instance: its first word.
+  private func domain(inFile name: String) -> String? {
+    guard let path = Path(name.utf8) else { return nil }
+    do {
+      let text = try File.contents(of: path, limit: 4096, until: Deadline(secondsFromNow: 10))
+      return text.split(whereSeparator: { $0.isWhiteSpace }).first?.text
+    } catch { return nil }
+  }
+
+  /// How to switch refusals at RCPT on, for a trial and for good, and off again.
+  mutating func addPolicySteps() throws(ConfigurationError) {
+    let name = "smtpd_recipient_restrictions"
+    let list = try postfix.value(of: name) ?? ""
+    guard !PolicyRestriction.items(list).contains(where: { $0.contains("ullage-policy") }) else {
+      return difference(name, "asks the policy service already")
+    }
+    func set(isDryRun: Bool) -> Command {
+      postfix.postconf("-e", "\(name)=\(PolicyRestriction.inserted(into: list, isDryRun: isDryRun))")
+    }
+    let start = Command.enable("ullaged-policy.socket", "ullaged-policy.service").line
+    let others = try otherSmtpd(list)
+    plan.policySteps = [
+      .init(
+        "To refuse mail for full mailboxes while the sender is connected, instead of bouncing it (ullaged(8)):"
+          + " at first only log what would be refused.",
+        ["[ ! -d /run/systemd/system ] || \(start)"] + others.map(\.line)
+          + [set(isDryRun: true).line, postfix.reload.line]),
+      .init("For good, when the log looks right.", [set(isDryRun: false).line, postfix.reload.line]),
+      .init(
+        "Off again.",
+        [
+          (postfix.main.entries[name].map { postfix.postconf("-e", "\(name)=\($0.value.text)") }
+            ?? postfix.postconf("-X", name)).line, postfix.reload.line,
+        ]),
+    ]
+  }
+
+  /// Other smtpd(8) services keep the list that they have: a mail program gives up the whole message if one recipient
+  /// is refused, and mail that comes back from a filter has been accepted already.
+  private func otherSmtpd(_ list: String) throws(ConfigurationError) -> [Command] {
+    let name = "smtpd_recipient_restrictions"
+    return postfix.master.services(running: "smtpd").compactMap { service in
+      guard service.type == "inet", !["smtp", "25"].contains(service.name.split(separator: ":").last ?? ""),
+        service.overrides[name] == nil
+      else { return nil }
+      // Without blanks, which Postfix before 3.0 cannot have there.
+      let value = PolicyRestriction.items(list).joined(separator: ",")
+      return postfix.postconf("-P", "\(service.name)/inet/\(name)=\(value)")
+    }
+  }
+}
