@@ -179,9 +179,23 @@ let package = Package(
         "Delivery", "Mailboxes", "Maildir", "Tables", "Configuration", "Posix", "Quota", "Text", "TestSupport",
       ]),
     .testTarget(name: "ToolTests", dependencies: ["TestSupport"]),
+    .target(
+      name: "FuzzTargets",
+      dependencies: ["Policy", "Conversation", "Aliases", "Tables", "Configuration", "Posix", "Text"],
+      path: "Tests/Fuzz/Targets"),
+    .testTarget(name: "FuzzTests", dependencies: ["FuzzTargets"]),
   ],
   swiftLanguageModes: [.v6]
 )
+
+// scripts/fuzz
+if Context.environment["ULLAGE_FUZZ"] != nil {
+  package.products.append(.executable(name: "fuzzer", targets: ["fuzzer"]))
+  package.targets.append(
+    .executableTarget(
+      name: "fuzzer", dependencies: ["FuzzTargets"], path: "Tests/Fuzz/Fuzzer",
+      swiftSettings: [.unsafeFlags(["-parse-as-library"])]))
+}
 
 // Tests that start servers of their own; scripts/test installs what they need and sets this.
 if Context.environment["ULLAGE_END_TO_END"] != nil {
