@@ -83,7 +83,8 @@ let package = Package(
     .target(
       name: "PolicyServer",
       dependencies: [
-        "Policy", "Aliases", "Mailboxes", "Maildir", "Tables", "Configuration", "Cache", "Quota", "Posix", "Text",
+        "Policy", "Aliases", "Mailboxes", "Maildir", "Tables", "Database", "Configuration", "Cache", "Quota", "Posix",
+        "Text",
       ]),
     .target(name: "Policy", dependencies: ["Conversation", "Text"]),
     .target(

@@ -111,6 +111,7 @@ package struct AliasExpander<Source: AliasSource> {
     var results: [[UInt8]]
     do { results = try text.addresses(in: value) } catch { throw Self.failure(error, value) }
     guard !results.isEmpty else { throw .emptyValue(address, parameter) }
+    guard String(validating: value, as: UTF8.self) != nil, !value.contains(0) else { throw .notUnderstood(value) }
     if propagates, !found.unmatched.isEmpty { results = results.map { Self.adding(found.unmatched, to: $0) } }
     steps.append(.init(parameter: parameter, address: address, key: found.key, row: found.row, results: results))
     return results

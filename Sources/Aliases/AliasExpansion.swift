@@ -38,13 +38,18 @@ package struct AliasExpansion: Equatable, Sendable {
   package let steps: [Step]
   /// The addresses that the message is delivered to, without quotes. One may occur more than once.
   package let result: Result<[[UInt8]], Failure>
+
+  package init(steps: [Step], result: Result<[[UInt8]], Failure>) {
+    self.steps = steps
+    self.result = result
+  }
 }
 
 extension AliasExpansion.Failure: ExplainedError {
   package var sentence: [UInt8] {
     switch self {
     case .table(let error, let parameter): Array("\(parameter.rawValue): ".utf8) + error.sentence
-    case .notUnderstood(let text): quote(text, ": not understood, as only plain addresses are")
+    case .notUnderstood(let text): quote(text, " is not a plain address, and nothing else is understood here")
     case .unknownDomain(let text):
       quote(text, " has no complete domain; set myorigin (and mydomain) in ullage.cf as main.cf does")
     case .emptyValue(let text, let parameter):

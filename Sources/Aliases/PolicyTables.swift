@@ -24,6 +24,7 @@ package struct PolicyTables: AliasSource, Sendable {
   private let tables: TableSet
   private let way: Way
   private let lists: [Parameter: Result<DomainList, TableError>]
+  private var takesFreshOnly = false
 
   package init(_ policy: PolicySettings, _ tables: TableSet, _ way: Way) {
     settings = policy.aliases
@@ -35,6 +36,30 @@ package struct PolicyTables: AliasSource, Sendable {
       lists[parameter] = Self.list(policy.aliases.domains(parameter), parameter)
     }
     self.lists = lists
+  }
+
+  /// The same, but the lookup service must not answer from its memory.
+  package var fresh: PolicyTables {
+    var tables = self
+    tables.takesFreshOnly = true
+    return tables
+  }
+
+  /// Whether ullage.cf sets the tables or the list of `parameter`.
+  package func isSet(_ parameter: Parameter) -> Bool {
+    switch parameter {
+    case .policy_usage_maps: !usageMaps.isEmpty
+    case .mydestination, .virtual_mailbox_domains: !settings.domains(parameter).isEmpty
+    default: !settings.tables(parameter).isEmpty
+    }
+  }
+
+  /// Opens now what this process queries itself: errors show before the first request.
+  package func open() throws(TableError) {
+    guard way == .directly else { return }
+    try tables.open(
+      settings.virtualAliasMaps + settings.recipientCanonicalMaps + settings.canonicalMaps + usageMaps, until: .never)
+    for list in lists.values { _ = try list.get() }
   }
 
   private static func list(_ text: [UInt8], _ parameter: Parameter) -> Result<DomainList, TableError> {
@@ -63,7 +88,7 @@ package struct PolicyTables: AliasSource, Sendable {
       }
       return nil
     } service: { socket throws(TableError) in
-      let map = TableReference(lookupService: socket, parameter, isPartial: isPartial)
+      let map = TableReference(lookupService: socket, parameter, isPartial: isPartial, isFresh: takesFreshOnly)
       return try tables.lookup(TableQuery(key, until: deadline), in: [map]).map { AliasRow($0, in: nil) }
     }
   }
@@ -81,7 +106,7 @@ package struct PolicyTables: AliasSource, Sendable {
     // Names alone need neither tables nor files.
     guard text.contains(UInt8(ascii: ":")) || text.contains(UInt8(ascii: "/")) else { return try contains() }
     return try ask(directly: contains) { socket throws(TableError) in
-      let map = TableReference(lookupService: socket, parameter)
+      let map = TableReference(lookupService: socket, parameter, isFresh: takesFreshOnly)
       return try tables.lookup(TableQuery(domain, until: deadline), in: [map]) != nil
     }
   }
@@ -93,7 +118,7 @@ package struct PolicyTables: AliasSource, Sendable {
     return try ask { () throws(TableError) in
       try AddressTables(delimiters: settings.delimiters, tables).value(of: nil, in: usageMaps, for: query)
     } service: { socket throws(TableError) in
-      let map = TableReference(lookupService: socket, .policy_usage_maps)
+      let map = TableReference(lookupService: socket, .policy_usage_maps, isFresh: takesFreshOnly)
       return try tables.lookup(TableQuery(foldCase(query.address), until: query.deadline), in: [map])
     }
   }

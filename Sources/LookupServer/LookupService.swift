@@ -110,26 +110,28 @@ package final class LookupService: Sendable {
     do {
       let value: [UInt8]?
       if map.parameter.isForPolicy {
-        guard case .success(let policy) = policy else { return Self.mistake(in: policy) }
-        value = try map.value(for: query, in: policy)
+        switch policy {
+        case .failure(let error): return .permanent(error.sentence)
+        case .success(let policy):
+          guard policy.isSet(map.parameter) else { return Self.isNotSet(map.parameter) }
+          value = try map.value(for: query, in: policy)
+        }
       } else {
         let references = settings.tables(map.parameter)
-        guard !references.isEmpty else {
-          return .permanent(Array("\(map.parameter.rawValue) is not set in the ullage.cf of the lookup service".utf8))
-        }
+        guard !references.isEmpty else { return Self.isNotSet(map.parameter) }
         value = try tables.value(of: map.parameter, in: references, for: query)
       }
       let reply = value.map { SocketmapReply.found($0) } ?? .notFound
-      keep(reply, to: request, map.parameter, at: asked, generation)
+      keep(reply, to: request, map, at: asked, generation)
       return reply
     } catch {
-      return reply(to: request, map.parameter, after: error, settings)
+      return reply(to: request, map, after: error, settings)
     }
   }
 
-  private static func mistake(in policy: Result<PolicyTables, SettingsError>) -> SocketmapReply {
-    guard case .failure(let error) = policy else { preconditionFailure("only asked after a failure") }
-    return .permanent(error.sentence)
+  /// Not "no value": whoever asks has an ullage.cf in which it is set, so this service has an older one.
+  private static func isNotSet(_ parameter: Parameter) -> SocketmapReply {
+    .permanent(Array("\(parameter.rawValue) is not set in the ullage.cf of the lookup service".utf8))
   }
 
   /// Bytes. An address has at most 320 (RFC 5321 §4.5.3.1); longer ones from a client must not fill memory.
@@ -137,29 +139,30 @@ package final class LookupService: Sendable {
 
   /// Caches the answer. Its age counts from the start of the query: the row may have changed since.
   private func keep(
-    _ reply: SocketmapReply, to request: SocketmapRequest, _ parameter: Parameter, at asked: ContinuousClock.Instant,
+    _ reply: SocketmapReply, to request: SocketmapRequest, _ map: ServedMap, at asked: ContinuousClock.Instant,
     _ generation: Int
   ) {
     let outage = state.withLock { state in
       // The one answer that refuses mail is never cached: the mailbox may have been created since.
-      if reply == .notFound, parameter == .virtual_mailbox_maps {
+      if reply == .notFound, map.parameter == .virtual_mailbox_maps {
         state.cache.forget(request)
-      } else if generation == state.generation, request.key.count <= Self.longestCachedKey {
+      } else if generation == state.generation, !map.isFresh, request.key.count <= Self.longestCachedKey {
         state.cache.keep(reply, of: request, at: asked)
       }
-      return state.outages.removeValue(forKey: parameter)
+      return state.outages.removeValue(forKey: map.parameter)
     }
-    if let outage { report(.recovered(parameter, unanswered: outage.unanswered, stale: outage.stale)) }
+    if let outage { report(.recovered(map.parameter, unanswered: outage.unanswered, stale: outage.stale)) }
   }
 
   private func reply(
-    to request: SocketmapRequest, _ parameter: Parameter, after error: TableError, _ settings: Settings
+    to request: SocketmapRequest, _ map: ServedMap, after error: TableError, _ settings: Settings
   ) -> SocketmapReply {
+    let parameter = map.parameter
     let now = ContinuousClock.now
     let (events, old) = state.withLock { state -> ([LookupEvent], SocketmapReply?) in
       var events: [LookupEvent] = []
       let old =
-        error.kind == .temporary && !parameter.isForPolicy
+        error.kind == .temporary && !parameter.isForPolicy && !map.isFresh
         ? state.cache.value(of: request, within: .seconds(settings.lookupService.staleTime), of: now) : nil
       var outage = state.outages[parameter] ?? (0, 0)
       if outage == (0, 0) { events.append(.outage(parameter, error.shown)) }

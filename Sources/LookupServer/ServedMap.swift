@@ -8,16 +8,22 @@ import Text
 /// A map of the lookup service, by its name: a parameter of ullage.cf.
 struct ServedMap {
   let parameter: Parameter
+  /// The answer may come neither from memory nor, while the tables cannot be queried, be an old one.
+  let isFresh: Bool
   /// The keys are parts of addresses, which tables of patterns are not queried for.
   private let isPartial: Bool
 
   /// Nil if there is no such map.
   init?(_ name: [UInt8]) {
-    let mark = TableReference.partialMark
-    isPartial = name.suffix(mark.utf8.count).elementsEqual(mark.utf8)
-    guard let parameter = Parameter(rawValue: (isPartial ? name.dropLast(mark.utf8.count) : name[...]).text) else {
-      return nil
+    var rest = name[...]
+    func takes(_ mark: String) -> Bool {
+      guard rest.suffix(mark.utf8.count).elementsEqual(mark.utf8) else { return false }
+      rest = rest.dropLast(mark.utf8.count)
+      return true
     }
+    isFresh = takes(TableReference.freshMark)
+    isPartial = takes(TableReference.partialMark)
+    guard let parameter = Parameter(rawValue: rest.text) else { return nil }
     self.parameter = parameter
     let hasKeys = parameter.isForPolicy && Parameter.policyTables.contains(parameter)
     guard isPartial ? hasKeys : hasKeys || Self.lists.contains(parameter) || Parameter.tables.contains(parameter)

@@ -14,10 +14,13 @@ package enum AddressExtension {
   ) -> (user: ArraySlice<UInt8>, extension: ArraySlice<UInt8>)? {
     let user = local.prefix { !delimiters.contains($0) }
     guard !user.isEmpty, user.count < local.count else { return nil }
-    let text = foldCase(Array(local)).text
-    guard !["postmaster", "mailer-daemon", "double-bounce"].contains(text) else { return nil }
+    let text = foldCase(Array(local))
+    for name in ["postmaster", "mailer-daemon", "double-bounce"] where text.elementsEqual(name.utf8) { return nil }
     if ownerRequestIsSpecial, delimiters.contains(UInt8(ascii: "-")) {
-      guard !text.hasPrefix("owner-"), !text.hasSuffix("-request") || text == "-request" else { return nil }
+      let ending = "-request".utf8
+      guard !text.starts(with: "owner-".utf8),
+        text.count <= ending.count || !text.suffix(ending.count).elementsEqual(ending)
+      else { return nil }
     }
     return (user, local[(user.endIndex + 1)...])
   }

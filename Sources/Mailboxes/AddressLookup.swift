@@ -9,13 +9,19 @@ package final class AddressLookup {
   private let settings: Settings
   private let tables: TableSet
   private let addressTables: AddressTables
+  private let takesFreshOnly: Bool
   /// False after the tables have failed once.
   private var prefersTables: Bool
   /// Why the lookup service was skipped, nil while it answers. After a failure it is not queried again.
   package private(set) var serviceFailure: String?
 
-  /// - Parameter prefersTables: query the lookup service, whose answers may be old, only if the tables fail.
-  package init(_ settings: Settings, _ tables: TableSet = TableSet(), prefersTables: Bool = false) {
+  /// - Parameters:
+  ///   - prefersTables: query the lookup service, whose answers may be old, only if the tables fail.
+  ///   - takesFreshOnly: the service must not answer from its memory.
+  package init(
+    _ settings: Settings, _ tables: TableSet = TableSet(), prefersTables: Bool = false, takesFreshOnly: Bool = false
+  ) {
+    self.takesFreshOnly = takesFreshOnly
     self.settings = settings
     self.prefersTables = prefersTables
     self.tables = tables
@@ -35,7 +41,7 @@ package final class AddressLookup {
       }
     }
     if let socket = settings.lookupService.socket, serviceFailure == nil {
-      let service = TableReference(lookupService: socket, parameter)
+      let service = TableReference(lookupService: socket, parameter, isFresh: takesFreshOnly)
       let share = settings.lookupService.fallsBack ? query.within(seconds: 10) : query
       let key = TableQuery(foldCase(query.address), until: share.deadline)
       do { return try tables.lookup(key, in: [service]) } catch {

@@ -12,10 +12,12 @@ package struct MailboxLookup {
 
   /// - Parameters:
   ///   - tables: those that are open already.
-  ///   - prefersTables: see `AddressLookup`.
-  package init(_ settings: Settings, _ tables: TableSet = TableSet(), prefersTables: Bool = false) {
+  ///   - prefersTables: see `AddressLookup`, as for `takesFreshOnly`.
+  package init(
+    _ settings: Settings, _ tables: TableSet = TableSet(), prefersTables: Bool = false, takesFreshOnly: Bool = false
+  ) {
     self.settings = settings
-    lookup = AddressLookup(settings, tables, prefersTables: prefersTables)
+    lookup = AddressLookup(settings, tables, prefersTables: prefersTables, takesFreshOnly: takesFreshOnly)
   }
 
   /// Why the lookup service was skipped, nil when it was not.

@@ -112,8 +112,10 @@ struct LedgerFile: ~Copyable {
       let now = Timestamp.now
       if contents.entryCount == 1, status.modified <= now { time = status.modified }
       // A file restored from a backup with its old mtime has a birth time after its mtime (`wasRestored`).
-      if contents.hasCountedMark, let birth = try file.birthTime(), status.modified >= birth, birth <= now {
-        time = max(time ?? birth, birth)
+      if contents.hasCountedMark, time == nil, let birth = try file.birthTime(), status.modified >= birth,
+        birth <= now
+      {
+        time = birth
       }
     } catch { throw .system(error) }
     return time

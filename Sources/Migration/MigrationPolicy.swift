@@ -11,7 +11,10 @@ extension Migration {
   func policyLines() throws(ConfigurationError) -> [(name: String, value: [UInt8])] {
     var lines: [(name: String, value: [UInt8])] = []
     for parameter in AliasSettings.copied {
-      guard let value = try effective(parameter), value != parameter.definition.defaultText else { continue }
+      let isRequired = [Parameter.virtual_alias_maps, .mydestination, .myorigin].contains(parameter)
+      guard let value = try effective(parameter), isRequired || value != parameter.definition.defaultText else {
+        continue
+      }
       lines.append((parameter.rawValue, Array(value.replacing(UInt8(ascii: "$"), with: "$$").utf8)))
     }
     let text = lines.flatMap { Array("\($0.name) = ".utf8) + $0.value + [UInt8(ascii: "\n")] }

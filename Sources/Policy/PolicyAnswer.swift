@@ -18,7 +18,12 @@ package enum PolicyAnswer: Equatable, Sendable {
     switch self {
     case .pass: Array("action=DUNNO\n\n".utf8)
     case .refuse(let code, let text):
-      Array("action=\(code.rawValue) ".utf8) + singleLine(text) + Array("\n\n".utf8)
+      Array("action=\(code.rawValue) ".utf8) + Self.valid(singleLine(text)) + Array("\n\n".utf8)
     }
+  }
+
+  /// smtpd(8) ignores a reply that is not UTF-8.
+  private static func valid(_ text: [UInt8]) -> [UInt8] {
+    String(validating: text, as: UTF8.self) == nil ? text.map { $0 < 0x80 ? $0 : UInt8(ascii: "?") } : text
   }
 }

@@ -50,9 +50,6 @@ package struct PolicyRule: Sendable {
     let isForGood = bounces && !recipients.contains(.full(.full))
     return .full(isForGood ? .fullForGood : .full)
   }
-
-  /// Whether the rest of the targets can still lead to a refusal after this one.
-  package func mayRefuse(after target: Target) -> Bool { refusesForAny || target != .other }
 }
 
 /// The least number of bytes that a message of an announced size may have in a mailbox.

@@ -44,6 +44,10 @@ package struct PolicySession: Conversation {
   private var current: [UInt8]?
   private var instance: [UInt8] = []
   private var passed: [[UInt8]] = []
+  /// Bytes in `passed`.
+  private var passedBytes = 0
+  /// Who was passed does not tell who gets the message: a recipient came twice, or there are too many.
+  private var isUncertain = false
 
   package init() {}
 
@@ -76,9 +80,17 @@ package struct PolicySession: Conversation {
 
   package mutating func answered(_ answer: PolicyAnswer) -> [UInt8] {
     isAnswering = false
-    if let recipient = current, answer == .pass { passed.append(recipient) }
+    if let recipient = current, answer == .pass { note(recipient) }
     current = nil
     return answer.bytes
+  }
+
+  private mutating func note(_ recipient: [UInt8]) {
+    passedBytes += recipient.count
+    isUncertain =
+      isUncertain || passed.count >= Self.mostRecipients || passedBytes > Self.longestRequest
+      || passed.contains(recipient)
+    if isUncertain { passed = [] } else { passed.append(recipient) }
   }
 
   private mutating func take(_ line: ArraySlice<UInt8>) {
@@ -92,11 +104,13 @@ package struct PolicySession: Conversation {
     guard !isTooLong else { return .nothing(.invalid) }
     let request = PolicyRequest(lines)
     guard request.isPolicyRequest else { return .nothing(.invalid) }
-    if request.instance != instance { (instance, passed) = (request.instance, []) }
+    if request.instance != instance {
+      (instance, passed, passedBytes, isUncertain) = (request.instance, [], 0, false)
+    }
     switch request.state {
     case .recipient:
       guard !request.recipient.isEmpty else { return .nothing(.invalid) }
-      if passed.count <= Self.mostRecipients { current = request.recipient }
+      current = request.recipient
       return .recipients([request.recipient], request)
     case .endOfMessage: return atEnd(request)
     case .data, nil: return .nothing(.state)
@@ -107,8 +121,7 @@ package struct PolicySession: Conversation {
   /// connection; if that is not all of them, nothing is refused.
   private func atEnd(_ request: PolicyRequest) -> Question {
     if !request.recipient.isEmpty { return .recipients([request.recipient], request) }
-    guard !passed.isEmpty, passed.count <= Self.mostRecipients, request.recipientCount == passed.count,
-      !request.instance.isEmpty
+    guard !isUncertain, !passed.isEmpty, request.recipientCount == passed.count, !request.instance.isEmpty
     else { return .nothing(.otherRecipients) }
     return .recipients(passed, request)
   }

@@ -39,7 +39,7 @@ package struct Judgement: Sendable {
     /// `virtual_mailbox_maps` do not have it.
     case noMailbox
     case unlimited
-    /// No message has arrived there yet.
+    /// There is no Maildir, so it cannot be full here.
     case noMaildir
     /// Nil if the usage does not matter, or is not known to the byte.
     case room(QuotaUsage?)
@@ -73,6 +73,7 @@ package struct Judgement: Sendable {
   /// Why a recipient passes, for the counters.
   package enum Reason: String, CaseIterable, Sendable {
     case room, unlimited, elsewhere
+    case noMaildir = "no-maildir"
     case noMailbox = "no-mailbox"
     case noTarget = "no-target"
     case foreign
@@ -92,7 +93,8 @@ package struct Judgement: Sendable {
     }
     guard let target = targets.first(where: { $0.ruling == .other }) else { return .noTarget }
     return switch target.state {
-    case .room, .noMaildir: .room
+    case .room: .room
+    case .noMaildir: .noMaildir
     case .unlimited: .unlimited
     case .local, .elsewhere: .elsewhere
     case .noMailbox: .noMailbox

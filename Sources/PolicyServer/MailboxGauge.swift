@@ -22,8 +22,7 @@ final class MailboxGauge: Sendable {
   private let records: Bool
   private let noteCount: @Sendable (Bool) -> Void
   private let glances = Mutex(RecentCache<Path, LedgerGlance>())
-  /// Mailboxes that could not be counted in time. They are left alone for a while: each attempt costs as much as the
-  /// last one.
+  /// Mailboxes whose count took too long. They are not counted for a while: each attempt costs as much as the last one.
   private let failures = Mutex(RecentCache<Path, Void>())
 
   private static let glanceTime = Duration.seconds(3600)
@@ -55,10 +54,13 @@ final class MailboxGauge: Sendable {
     of address: [UInt8], _ mailbox: Mailbox, _ maildir: Path, leastSize size: Int64, until deadline: Deadline
   ) -> Judgement.State {
     let limit = mailbox.quota.limit
-    if let state = Self.stateByLimit(limit, size) { return state }
+    let state = Self.stateByLimit(limit, size)
+    if case .unlimited? = state { return .unlimited }
     // The ledger where there is one, else SQL.
-    if !policy.usageMaps.isEmpty, ledgerUsage(maildir, limit) == nil {
-      return estimate(for: address, limit, until: deadline)
+    let isEstimated = !policy.usageMaps.isEmpty && ledgerUsage(maildir, limit) == nil
+    if state != nil || isEstimated {
+      if let other = otherOwner(of: mailbox) { return other }
+      return state ?? estimate(for: address, limit, until: deadline)
     }
     return counted(mailbox, maildir, max(1, size), until: deadline)
   }
@@ -76,25 +78,47 @@ final class MailboxGauge: Sendable {
     return glance?.usage
   }
 
+  /// What the mailbox is if it is not certain that it is ours. A host without the mailboxes has SQL's word for it.
+  private func otherOwner(of mailbox: Mailbox) -> Judgement.State? {
+    do throws(MaildirError) {
+      _ = try credentials.acting { () throws(MaildirError) in try self.maildir(of: mailbox) }
+      return nil
+    } catch {
+      if case .wrongOwner(let user) = error { return .foreign(user) }
+      guard policy.usageMaps.isEmpty else { return nil }
+      switch error {
+      case .missing, .unmade: return .noMaildir
+      default: return .trouble(error.sentence)
+      }
+    }
+  }
+
+  private func maildir(of mailbox: Mailbox) throws(MaildirError) -> Maildir {
+    guard let base = Path(settings.mailboxBase) else { throw .baseMissing }
+    return try Maildir.open(base: base, components: mailbox.components, owner: credentials.user, absent: .refused)
+  }
+
   /// By the same steps as a delivery: only a total that was counted less than 15 minutes ago refuses.
   private func counted(
     _ mailbox: Mailbox, _ maildir: Path, _ size: Int64, until deadline: Deadline
   ) -> Judgement.State {
     let now = ContinuousClock.now
-    guard failures.withLock({ $0.value(of: maildir, within: Self.failureTime, of: now) }) == nil else {
-      return .uncounted
-    }
+    let hasFailed = failures.withLock { $0.value(of: maildir, within: Self.failureTime, of: now) } != nil
+    let countTime = hasFailed ? 0 : policy.recountTime
     do throws(MaildirError) {
       return try credentials.acting { () throws(MaildirError) in
-        try self.admission(mailbox, size, until: deadline)
+        try self.admission(mailbox, size, countTime, until: deadline)
       }
     } catch {
       switch error {
       case .missing, .unmade: return .noMaildir
       case .wrongOwner(let user): return .foreign(user)
       case .countUnfinished:
-        noteCount(false)
-        failures.withLock { $0.keep((), of: maildir, at: now) }
+        // Not if another process is counting it, which takes no time here.
+        if countTime > 0, ContinuousClock.now - now >= .seconds(countTime) {
+          noteCount(false)
+          failures.withLock { $0.keep((), of: maildir, at: now) }
+        }
         return .uncounted
       default: return .trouble(error.sentence)
       }
@@ -102,13 +126,11 @@ final class MailboxGauge: Sendable {
   }
 
   private func admission(
-    _ mailbox: Mailbox, _ size: Int64, until deadline: Deadline
+    _ mailbox: Mailbox, _ size: Int64, _ countTime: Int64, until deadline: Deadline
   ) throws(MaildirError) -> Judgement.State {
-    guard let base = Path(settings.mailboxBase) else { throw .baseMissing }
     var open = OpenMailbox(
-      try Maildir.open(base: base, components: mailbox.components, owner: credentials.user, absent: .refused),
-      limit: mailbox.quota.limit, rule: settings.countingRule, names: names, countTimeLimit: policy.recountTime,
-      until: deadline)
+      try maildir(of: mailbox), limit: mailbox.quota.limit, rule: settings.countingRule, names: names,
+      countTimeLimit: countTime, until: deadline)
     open.recordsCount = records
     // While another process counts it, messages pass.
     open.turnTimeLimit = 0

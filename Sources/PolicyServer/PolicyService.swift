@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Configuration
+package import Mailboxes
 package import Policy
 package import Posix
 import Synchronization
+import Tables
 import Text
 
 /// What the service reports.
@@ -46,27 +48,35 @@ package final class PolicyService: Sendable {
   /// - Parameters:
   ///   - credentials: the user that this process runs as.
   ///   - report: called from any thread.
+  /// - Throws: if a table that this process queries itself is unusable as configured.
   package init(
     _ settings: Settings, _ policy: PolicySettings, as credentials: Credentials = .current,
     report: @escaping @Sendable (PolicyEvent) -> Void
-  ) {
+  ) throws(SettingsError) {
     self.credentials = credentials
     self.report = report
-    state = Mutex(State(policy: policy, judge: Self.judge(settings, policy, credentials, report)))
+    state = Mutex(State(policy: policy, judge: try Self.judge(settings, policy, credentials, report)))
   }
 
   /// Switches to other settings, and forgets everything.
-  package func reload(_ settings: Settings, _ policy: PolicySettings) {
-    let judge = Self.judge(settings, policy, credentials, report)
+  ///
+  /// - Throws: as the initializer does; then nothing changes.
+  package func reload(_ settings: Settings, _ policy: PolicySettings) throws(SettingsError) {
+    let judge = try Self.judge(settings, policy, credentials, report)
     state.withLock { $0 = State(policy: policy, judge: judge) }
   }
 
   private static func judge(
     _ settings: Settings, _ policy: PolicySettings, _ credentials: Credentials,
     _ report: @escaping @Sendable (PolicyEvent) -> Void
-  ) -> RecipientJudge {
-    RecipientJudge(settings, policy, as: credentials) { report(.counted(isFinished: $0)) }
+  ) throws(SettingsError) -> RecipientJudge {
+    let judge = RecipientJudge(settings, policy, as: credentials, threads: threads) { report(.counted(isFinished: $0)) }
+    do { try judge.open() } catch { throw SettingsError(error.sentence) }
+    return judge
   }
+
+  /// How many requests are worked on at once: they wait for the lookup service and for disks, not for the processor.
+  package static let threads = 16
 
   /// The answer where nothing has to be looked up, else nil. It never waits.
   package func immediateOutcome(_ question: PolicySession.Question) -> PolicyOutcome? {
@@ -81,7 +91,7 @@ package final class PolicyService: Sendable {
     }
   }
 
-  /// The answer, found by `deadline` at the latest, as far as the file system answers. Any thread may call it.
+  /// The answer, found by `deadline` as far as the file system answers. Any thread may call it.
   package func outcome(_ question: PolicySession.Question, until deadline: Deadline) -> PolicyOutcome {
     guard case .recipients(let recipients, let request) = question else { return PolicyOutcome(.pass, "invalid") }
     guard !deadline.hasPassed else { return PolicyOutcome(.pass, "too-late") }
@@ -96,7 +106,9 @@ package final class PolicyService: Sendable {
       return PolicyOutcome(.pass, reason.rawValue)
     }
     let decision = judge.decision(judgements)
-    let answer = judge.answer(decision, judgements, until: Deadline(secondsFromNow: 1))
+    let answer = judge.answer(decision, judgements, until: deadline)
+    // It may have been answered without us.
+    guard !deadline.hasPassed else { return PolicyOutcome(.pass, "too-late") }
     guard case .refuse(let code, _) = answer else { return PolicyOutcome(.pass, "no-target") }
     report(.refused(RefusalLine.text(request, judgements, code)))
     return PolicyOutcome(answer, decision == .tooLarge ? "too-large" : "full")

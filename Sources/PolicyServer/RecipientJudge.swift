@@ -2,11 +2,12 @@
 import Aliases
 import Cache
 package import Configuration
+import Database
 import Mailboxes
 package import Policy
 package import Posix
 import Synchronization
-import Tables
+package import Tables
 import Text
 
 /// Decides about recipients: for the policy service, and for whoever asks why (`ullage explain`).
@@ -23,24 +24,26 @@ package final class RecipientJudge: Sendable {
   private let rule: PolicyRule
   private let routes = Mutex(RecentCache<[UInt8], Route>(capacity: 16_384))
 
-  /// Bytes. Longer recipients from a client must not fill memory.
+  /// Bytes. Longer recipients from a client must not fill memory, nor must long lists.
   private static let longestKept = 512
+  private static let mostStopsKept = 32
 
   /// - Parameters:
   ///   - credentials: the user whose mailboxes are judged; root acts as that user.
   ///   - prefersTables: query the tables directly rather than through the lookup service, which does not say which
-  /// table     gave an answer.
+  ///     table gave an answer.
+  ///   - threads: how many may call it at once.
   ///   - records: whether a count is written into `maildirsize`.
   ///   - noteCount: called after each count of a mailbox, with whether it came to its end.
   package init(
     _ settings: Settings, _ policy: PolicySettings, as credentials: Credentials, prefersTables: Bool = false,
-    records: Bool = true, noteCount: @escaping @Sendable (Bool) -> Void = { _ in }
+    threads: Int = 1, records: Bool = true, noteCount: @escaping @Sendable (Bool) -> Void = { _ in }
   ) {
     self.settings = settings
     self.policy = policy
     self.credentials = credentials
     self.prefersTables = prefersTables
-    tables = TableSet()
+    tables = TableSet(pool: ConnectionPool(limit: threads, spreadsHosts: true))
     policyTables = PolicyTables(policy, tables, Self.way(settings.lookupService, prefersTables: prefersTables))
     gauge = MailboxGauge(settings, policy, policyTables, as: credentials, records: records, noteCount: noteCount)
     rule = PolicyRule(refusesForAny: policy.refusesForAny, bounces: settings.overquotaBounces)
@@ -52,10 +55,13 @@ package final class RecipientJudge: Sendable {
     return service.fallsBack ? .serviceThenDirectly(socket) : .service(socket)
   }
 
+  /// Opens the tables that this process queries itself.
+  package func open() throws(TableError) { try policyTables.open() }
+
   /// Decides about one recipient.
   ///
-  /// Where its mail goes is remembered for `lookup_cache_time`. What is remembered lets a recipient pass; before one is
-  /// refused, everything is looked up again.
+  /// Where its mail goes is remembered for `lookup_cache_time`. What is remembered, here or by the lookup service, lets
+  /// a recipient pass; before one is refused, everything is looked up again.
   /// - Parameter size: bytes, as announced; zero if it is unknown.
   package func judge(_ recipient: [UInt8], size: Int64, until deadline: Deadline) -> Judgement {
     let now = ContinuousClock.now
@@ -65,11 +71,16 @@ package final class RecipientJudge: Sendable {
     {
       return judgement
     }
-    let route = planner.route(of: recipient, isComplete: false, until: deadline)
-    if route.isKnown, recipient.count <= Self.longestKept {
-      routes.withLock { $0.keep(route, of: recipient, at: now) }
+    let route = planner().route(of: recipient, isComplete: false, until: deadline)
+    if route.isKnown, recipient.count <= Self.longestKept, route.stops.count <= Self.mostStopsKept {
+      routes.withLock { $0.keep(route.withoutSteps, of: recipient, at: now) }
     }
-    return glance(route, recipient, size) ?? weigh(route, recipient, size, isComplete: false, until: deadline)
+    if let judgement = glance(route, recipient, size) { return judgement }
+    guard settings.lookupService.socket != nil, route.isKnown else {
+      return weigh(route, recipient, size, isComplete: false, until: deadline)
+    }
+    let fresh = planner(isFresh: true).route(of: recipient, isComplete: false, until: deadline)
+    return weigh(fresh, recipient, size, isComplete: false, until: deadline)
   }
 
   /// Somewhat less than `lookup_cache_time`, and different for each recipient, so that not all that were looked up
@@ -81,7 +92,7 @@ package final class RecipientJudge: Sendable {
 
   /// The same decision, with everything that is known about every target.
   package func explain(_ recipient: [UInt8], size: Int64, until deadline: Deadline) -> Judgement {
-    let route = planner.route(of: recipient, isComplete: true, until: deadline)
+    let route = planner(isFresh: true).route(of: recipient, isComplete: true, until: deadline)
     return weigh(route, recipient, size, isComplete: true, until: deadline)
   }
 
@@ -104,15 +115,17 @@ package final class RecipientJudge: Sendable {
   }
 
   private func limitMessage(for address: [UInt8], until deadline: Deadline) -> [UInt8] {
+    let lookup = MailboxLookup(settings, tables, prefersTables: prefersTables)
     do { return try lookup.limitMessage(for: AddressQuery(address, until: deadline)) ?? settings.limitMessage } catch {
       return settings.limitMessage
     }
   }
 
-  private var lookup: MailboxLookup { MailboxLookup(settings, tables, prefersTables: prefersTables) }
-
-  private var planner: RoutePlanner {
-    RoutePlanner(settings: settings, policy: policy, tables: policyTables, lookup: lookup, credentials: credentials)
+  private func planner(isFresh: Bool = false) -> RoutePlanner {
+    RoutePlanner(
+      settings: settings, policy: policy, tables: isFresh ? policyTables.fresh : policyTables,
+      lookup: MailboxLookup(settings, tables, prefersTables: prefersTables, takesFreshOnly: isFresh),
+      credentials: credentials)
   }
 
   /// What can be said at once, nil if that would be a refusal, or is not certain.

@@ -9,16 +9,23 @@ import Text
 enum RefusalLine {
   static func text(_ request: PolicyRequest, _ judgements: [Judgement], _ code: PolicyAnswer.Code) -> [UInt8] {
     let recipient = judgements.first?.recipient ?? []
-    var line = escaped(request.instance) + Array(": to=<".utf8) + escaped(recipient) + Array(">".utf8)
+    var line = escaped(request.instance) + Array(": to=<".utf8) + address(recipient) + Array(">".utf8)
     if judgements.count > 1 { line += Array(" and \(quantity(judgements.count - 1, "other"))".utf8) }
     if let target = judgements.lazy.compactMap({ $0.firstRefusing }).first {
-      line += Array(", target=<".utf8) + escaped(target.address) + Array(">".utf8)
+      line += Array(", target=<".utf8) + address(target.address) + Array(">".utf8)
       line += Array(fields(of: target).map { ", \($0)" }.joined().utf8)
     }
     let size = request.size > 0 ? ["size=\(request.size)"] : []
-    let rest = size + ["from=<\(escaped(request.sender).text)>", "client=\(escaped(request.clientAddress).text)"]
+    let rest = size + ["from=<\(address(request.sender).text)>", "client=\(escaped(request.clientAddress).text)"]
     line += Array((rest + ["dsn=\(code.rawValue.suffix(5))", "status=refused"]).map { ", \($0)" }.joined().utf8)
     return line
+  }
+
+  /// Blanks and brackets would end the field for whoever reads the log.
+  private static func address(_ bytes: [UInt8]) -> [UInt8] {
+    escaped(bytes).flatMap { byte in
+      "<> ".utf8.contains(byte) ? [UInt8(ascii: "\\"), 48, 48 + (byte >> 3 & 7), 48 + (byte & 7)] : [byte]
+    }
   }
 
   private static func fields(of target: Judgement.Target) -> [String] {

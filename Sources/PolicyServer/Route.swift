@@ -19,6 +19,11 @@ struct Route: Sendable {
     case settled(Judgement.State)
   }
 
+  /// For remembering.
+  var withoutSteps: Route {
+    Route(expansion: AliasExpansion(steps: [], result: expansion.result), stops: stops)
+  }
+
   /// Whether it is as the tables say: then it can be remembered.
   var isKnown: Bool {
     if case .failure = expansion.result { return false }

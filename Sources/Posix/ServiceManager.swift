@@ -53,7 +53,7 @@ package struct PassedSockets: Sendable {
   /// whatever its name: without `FileDescriptorName=` it is named after the unit.
   package func descriptor(named name: String, isExact: Bool = false, in ownProcess: Int32) -> Int32? {
     guard process == "\(ownProcess)", count > 0 else { return nil }
-    if count == 1, !isExact { return 3 }
+    if count == 1, !isExact, names != ["metrics"] { return 3 }
     return names.prefix(count).firstIndex(of: name).map { 3 + Int32($0) }
   }
 }

@@ -36,7 +36,7 @@ package struct Explanation {
       if counted.count == 1 { return "The only mailbox that it would go to is full, or too small for it." }
       return counted.allSatisfy { $0.ruling != .other }
         ? "All \(counted.count) mailboxes that it would go to are full, or too small for it."
-        : "One of the mailboxes that it would go to is full, and policy_rule is any."
+        : "At least one mailbox that it would go to is full, or too small for it, and policy_rule is any."
     }
     guard let target = counted.first(where: { $0.ruling == .other }) else {
       return "It would go to no mailbox of ours."
@@ -163,13 +163,13 @@ extension Judgement.State {
     case .elsewhere: "not a mailbox of ours: its domain is not in virtual_mailbox_domains"
     case .noMailbox: "no such mailbox: virtual_mailbox_maps do not have it"
     case .unlimited: "it has no limit"
-    case .noMaildir: "it has room: no message has arrived there yet"
+    case .noMaildir: "there is no Maildir, so it cannot be full here"
     case .room: "it has room"
     case .tooSmall: "the message is larger than its whole limit"
     case .full: "it is full"
     case .fullByEstimate: "it is full by an estimate, which never refuses for good"
     case .fullByOldEstimate:
-      "it seems full, but policy_usage_maps do not say when that was so; see policy_usage_is_live in ullage.cf(5)"
+      "it is full by a figure that is old or has no time; see policy_usage_is_live in ullage.cf(5)"
     case .uncounted:
       "it may be full, but its messages could not be counted in time; see policy_recount_time in ullage.cf(5)"
     case .foreign(let user): "not a mailbox of ours: it belongs to \(User.name(of: user))"

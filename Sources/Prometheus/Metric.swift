@@ -31,7 +31,7 @@ final class GaugeMetric: RecorderHandler, Metric {
 
   func record(_ value: Int64) { self.value.store(value, ordering: .relaxed) }
 
-  func record(_ value: Double) { record(Int64(value)) }
+  func record(_ value: Double) { record(Int64(exactly: value.rounded()) ?? 0) }
 
   func samples(_ name: String, _ labels: String) -> [String] { ["\(name)\(labels) \(value.load(ordering: .relaxed))"] }
 }

@@ -104,9 +104,14 @@ extension TableReference {
   /// What follows the name of a map of the lookup service if the key is only a part of an address.
   package static let partialMark = "/partial"
 
+  /// What follows it if the answer must not come from the service's memory.
+  package static let freshMark = "/fresh"
+
   /// The map that the lookup service at `socket` serves for `parameter`.
-  package init(lookupService socket: [UInt8], _ parameter: Parameter, isPartial: Bool = false) {
-    let map = parameter.rawValue + (isPartial ? Self.partialMark : "")
+  package init(
+    lookupService socket: [UInt8], _ parameter: Parameter, isPartial: Bool = false, isFresh: Bool = false
+  ) {
+    let map = parameter.rawValue + (isPartial ? Self.partialMark : "") + (isFresh ? Self.freshMark : "")
     self.init(type: "socketmap", name: Array("unix:".utf8) + socket + Array(":\(map)".utf8))
   }
 }

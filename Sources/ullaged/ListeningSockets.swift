@@ -42,11 +42,9 @@ struct ListeningSockets: Sendable {
   var clients = NetworkList()
 
   /// Whether a client may ask: on a Unix socket whoever its mode lets in, on TCP those that are listed.
-  func admits(_ address: SocketAddress?) -> Bool {
-    switch address {
-    case .v4, .v6: clients.contains(Array((address?.ipAddress ?? "").utf8))
-    case .unixDomainSocket, nil: true
-    }
+  func admits(_ channel: any Channel) -> Bool {
+    if case .unixDomainSocket? = channel.localAddress { return true }
+    return clients.contains(Array((channel.remoteAddress?.ipAddress ?? "").utf8))
   }
 
   /// Listens everywhere.

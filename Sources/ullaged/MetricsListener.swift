@@ -22,15 +22,23 @@ struct MetricsListener: Service {
     self.logger = logger
   }
 
+  private static let mostConnections = 16
+
   /// Serves until the group shuts down. A place that cannot be used is reported, and costs nothing else.
   func run() async throws {
     let passed = ServiceManager.takeListeningSocket(named: "metrics", isExact: true)
     guard passed != nil || place != nil else { return try await gracefulShutdown() }
     let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+    let open = NIOLoopBoundBox.makeBoxSendingValue(0, eventLoop: group.next())
     let bootstrap = ServerBootstrap(group: group)
+      .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
       .childChannelInitializer { [registry] channel in
         channel.eventLoop.makeCompletedFuture {
-          try channel.pipeline.syncOperations.addHandler(IdleStateHandler(allTimeout: .seconds(10)))
+          // Whoever keeps connections open must not use up the descriptors of the service.
+          guard open.value < Self.mostConnections else { throw ListeningSockets.Failure.stranger }
+          open.value += 1
+          channel.closeFuture.assumeIsolated().whenComplete { _ in open.value -= 1 }
+          channel.eventLoop.scheduleTask(in: .seconds(10)) { channel.close(promise: nil) }
           try channel.pipeline.syncOperations.configureHTTPServerPipeline(withPipeliningAssistance: false)
           try channel.pipeline.syncOperations.addHandler(MetricsHandler(registry))
         }
@@ -75,10 +83,6 @@ private final class MetricsHandler: ChannelInboundHandler {
     case .body: break
     case .end: answer(context)
     }
-  }
-
-  func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-    if event is IdleStateHandler.IdleStateEvent { context.close(promise: nil) }
   }
 
   func errorCaught(context: ChannelHandlerContext, error: any Error) {

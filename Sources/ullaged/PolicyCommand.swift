@@ -34,7 +34,7 @@ struct PolicyCommand: AsyncParsableCommand {
       let (settings, policy) = (try file.settings.get(), try file.policy.get())
       try Self.refuseRoot(settings)
       let metrics = ServiceMetrics("policy")
-      let service = PolicyService(settings, policy) { event in
+      let service = try PolicyService(settings, policy) { event in
         if case .counted(let isFinished) = event { metrics.noteCount(isFinished: isFinished) }
         logger.report(event)
       }
@@ -43,20 +43,17 @@ struct PolicyCommand: AsyncParsableCommand {
         clients: policy.clients)
       let reload = ServiceReload(configurationFile, logger) { file throws(SettingsError) in
         let (newSettings, newPolicy) = (try file.settings.get(), try file.policy.get())
-        service.reload(newSettings, newPolicy)
+        try service.reload(newSettings, newPolicy)
         return Self.fixedParameters(policy, newPolicy)
           + (newSettings.logSocket == settings.logSocket ? [] : [.log_socket])
       }
       let responder = PolicyResponder(service, metrics)
       return [
-        ServiceListener(responder, on: sockets, threads: Self.threads, logger), reload,
+        ServiceListener(responder, on: sockets, threads: PolicyService.threads, logger), reload,
         ServiceRun.metricsListener(metrics, file, "policy", logger),
       ]
     }
   }
-
-  /// They wait for the lookup service and for disks, not for the processor.
-  private static let threads = 16
 
   /// A count is written into `maildirsize`, which must not belong to another user than the mailbox.
   private static func refuseRoot(_ settings: Settings) throws(SettingsError) {

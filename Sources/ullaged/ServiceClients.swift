@@ -6,6 +6,8 @@ protocol ServiceClient: AnyObject {
   /// A thread is working for this client.
   var isAnswering: Bool { get }
   var lastRequest: NIODeadline { get }
+  /// Its program has not hung up. If it has, a thread may still be working for it.
+  var isConnected: Bool { get }
   func close()
 }
 
@@ -31,7 +33,9 @@ final class ServiceClients {
     metrics.noteConnections(clients.count, isNew: true)
     guard !isDraining else { return client.close() }
     guard clients.count > limit else { return }
-    let idle = clients.values.filter { !$0.isAnswering && $0 !== client }.min { $0.lastRequest < $1.lastRequest }
+    let idle = clients.values.filter { $0.isConnected && !$0.isAnswering && $0 !== client }.min {
+      $0.lastRequest < $1.lastRequest
+    }
     (idle ?? client).close()
   }
 

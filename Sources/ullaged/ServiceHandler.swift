@@ -30,6 +30,7 @@ final class ServiceHandler<R: Responder>: ChannelInboundHandler, ServiceClient {
   }
 
   var isAnswering: Bool { session.isAnswering }
+  var isConnected: Bool { context != nil }
 
   func close() {
     context?.close(promise: nil)

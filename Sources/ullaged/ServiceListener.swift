@@ -46,11 +46,13 @@ struct ServiceListener<R: Responder>: Service {
   ) async throws {
     let bootstrap = ServerBootstrap(group: group)
       .serverChannelOption(.backlog, value: 1024)
+      // On TCP the port of a service that was just restarted is free at once.
+      .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
       // Read from a client only after its last request has been answered.
       .childChannelOption(.autoRead, value: false)
       .childChannelInitializer { [responder, sockets] channel in
         channel.eventLoop.makeCompletedFuture {
-          guard sockets.admits(channel.remoteAddress) else {
+          guard sockets.admits(channel) else {
             responder.metrics.noteStranger()
             throw ListeningSockets.Failure.stranger
           }

@@ -12,7 +12,8 @@ final class ServiceMetrics: Sendable {
   let registry = MetricsRegistry([
     "ullage_policy_answers_total": "Answers to smtpd(8), by what they do and why.",
     "ullage_policy_answer_seconds": "Time from a request to its answer, as far as something had to be looked up.",
-    "ullage_policy_counts_total": "Mailboxes whose messages were counted before a refusal, by how that ended.",
+    "ullage_policy_counts_total":
+      "Mailboxes whose messages were counted because maildirsize did not suffice, by how that ended.",
     "ullage_lookup_answers_total": "Answers of the lookup service, by map and kind.",
     "ullage_lookup_answer_seconds": "Time from a query to its answer, as far as a table was queried.",
     "ullage_connections": "Clients that are connected or wait for an answer.",

@@ -6,7 +6,20 @@ import Text
 /// The parameters of the policy service.
 struct PolicySettingsTests {
   private static func settings(_ lines: String) throws(ConfigurationError) -> PolicySettings {
-    try PolicySettings(ConfigurationFile(parsing: Array(lines.utf8)))
+    let required = "virtual_alias_maps =\nmydestination =\nmyorigin =\n"
+    let rest = required.split(separator: "\n").filter { !lines.contains($0.prefix { $0 != " " }) }
+    return try PolicySettings(ConfigurationFile(parsing: Array((lines + "\n" + rest.joined(separator: "\n")).utf8)))
+  }
+
+  @Test("What says where mail goes must be set: without aliases, mail that goes elsewhere would be refused")
+  func required() {
+    for missing in ["virtual_alias_maps", "mydestination", "myorigin"] {
+      let lines = ["virtual_alias_maps", "mydestination", "myorigin"].filter { $0 != missing }.map { "\($0) =\n" }
+      let error = #expect(throws: ConfigurationError.self) {
+        try PolicySettings(ConfigurationFile(parsing: Array(lines.joined().utf8)))
+      }
+      #expect(error?.message.hasPrefix("\(missing) must be set, perhaps to nothing") == true)
+    }
   }
 
   @Test(

@@ -49,7 +49,7 @@ final class PolicySite {
         ('out@example.org', 'full@example.org,x@remote.example', 'example.org'),
         ('loop@example.org', 'pool@example.org', 'example.org'),
         ('pool@example.org', 'loop@example.org', 'example.org'),
-        ('@catch.example', 'full@example.org', 'catch.example');
+        ('@catch.example', 'full@example.org', 'catch.example'), ('void@catch.example', '', 'catch.example');
       INSERT INTO alias_domain VALUES ('alias.example', 'example.org');
       """)
     host = try MailHost()
@@ -79,6 +79,7 @@ final class PolicySite {
       recipient_canonical_maps = texthash:\(host.sandbox("canonical"))
       recipient_delimiter = +
       myorigin = mx.example.org
+      mydestination =
       lookup_socket = \(host.sandbox("lookup"))
       lookup_cache_time = 1s
       policy_socket = \(host.sandbox("policy"))

@@ -57,7 +57,8 @@ struct PolicyTests {
   func aliases() throws {
     let refused = [
       "one@example.org", "two@example.org", "both@example.org", "away@example.org", "full@alias.example",
-      "two@alias.example", "full+x@alias.example", "any@catch.example", "full+x@example.org", "Two+X@Example.org",
+      "two@alias.example", "full+x@alias.example", "any@catch.example", "void@catch.example", "full+x@example.org",
+      "Two+X@Example.org",
       "old@example.org",
     ]
     #expect(try replies(to: refused) == refused.map { refusal($0) })
@@ -68,6 +69,12 @@ struct PolicyTests {
     #expect(try replies(to: passed).allSatisfy { $0.hasPrefix("250 2.1.5 ") })
     #expect(try replies(to: ["none@example.org"]).first?.contains("User unknown") == true)
     #expect(try replies(to: ["full2@example.org"]) == [refusal("full2@example.org", "Number 2 is full.")])
+  }
+
+  @Test("Where a blind copy goes does not matter")
+  func blindCopies() throws {
+    try postfix.setParameter("recipient_bcc_maps=static:full@example.org")
+    #expect(try replies(to: ["room@example.org"])[0].hasPrefix("250 2.1.5 "))
   }
 
   @Test("The null sender, 50 recipients in one session, and a size that is announced")

@@ -65,5 +65,7 @@ struct PolicyRuleTests {
     let bytes = PolicyAnswer.refuse(.fullForGood, text: text).bytes
     #expect(bytes.text.hasPrefix("action=552 5.2.2 full?RCPT ?[31mxxx") && bytes.text.hasSuffix("x\n\n"))
     #expect(bytes.count < 430 && bytes.count { $0 < 32 } == 2)
+    // smtpd(8) ignores what is not UTF-8.
+    #expect(PolicyAnswer.refuse(.full, text: [0x76, 0xF6, 0x6C, 0x6C]).bytes.text == "action=452 4.2.2 v?ll\n\n")
   }
 }

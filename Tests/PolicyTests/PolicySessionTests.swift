@@ -138,6 +138,11 @@ struct PolicySessionTests {
       return Self.recipients(Self.converse(&session, text).first)
     }
     #expect(end(2) == ["a@d", "b@d"])
+    // One that came twice may have been refused by another restriction in between.
+    var twice = PolicySession()
+    for recipient in ["a@d", "a@d"] { _ = Self.converse(&twice, Self.request("RCPT", "recipient=\(recipient)\n")) }
+    let text = Self.request("END-OF-MESSAGE", "recipient_count=2\n")
+    #expect(Self.converse(&twice, text) == [.nothing(.otherRecipients)])
     // Another restriction has refused one of them, or let one pass before it came to us.
     #expect(end(1) == nil && end(3) == nil)
     #expect(end(2, instance: "9.9.9") == nil)

@@ -46,7 +46,6 @@ package final class PostfixInstance {
       queue_run_delay = 1s
       transport_retry_time = 1s
       service_throttle_time = 1s
-      \(settings)
 
       """
     let master = """
@@ -68,7 +67,11 @@ package final class PostfixInstance {
       ullage unix - n n - 20 pipe \(pipe)
 
       """
-    try write("config/main.cf", main)
+    // Only once each: Postfix warns of a name that is set twice, and postlogd(8), which logs that, may wait for itself.
+    func name(_ line: some StringProtocol) -> String { String(line.prefix { $0 != " " && $0 != "=" }) }
+    let given = Set(settings.split(separator: "\n").filter { !$0.hasPrefix(" ") }.map { name($0) })
+    let rest = main.split(separator: "\n").filter { !given.contains(name($0)) }.joined(separator: "\n")
+    try write("config/main.cf", "\(rest)\n\(settings)\n")
     try write("config/master.cf", master)
     try Command.check(launcher + ["postfix", "-c", sandbox("config"), "start"])
   }

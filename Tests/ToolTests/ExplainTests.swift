@@ -21,6 +21,8 @@ struct ExplainTests {
       virtual_alias_maps = texthash:\(host.sandbox("aliases"))
       virtual_maildir_limit_message = It is full.
       recipient_delimiter = +
+      myorigin =
+      mydestination =
       policy_uncounted_domains = vac
       """, maps: "inline:{ full@d=full/ room@d=room/ }")
   }
@@ -94,7 +96,7 @@ struct ExplainTests {
 
   @Test("A mistake in the policy service's parameters is reported with its line")
   func mistake() throws {
-    try host.configure("policy_rule = most")
+    try host.configure("policy_rule = most\nmyorigin =\nmydestination =\nvirtual_alias_maps =")
     let ending = try host.ullage("explain", "full@d")
     #expect(ending.status == 78 && ending.errors.contains("line 6: policy_rule must be one of all, any"), "\(ending)")
   }
