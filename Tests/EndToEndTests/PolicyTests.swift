@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Configuration
 import Foundation
 import Site
 import TestSupport
@@ -312,6 +313,12 @@ struct PolicyTests {
       contentsOf: URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent().appendingPathComponent(file), encoding: .utf8
     ).replacing("\\e\n", with: "\\\n")
+    // Those that are copied are what the service takes.
+    let copying = try #require(text.firstMatch(of: #/\npostconf (-x [a-z_ ]+) >>|    postconf (-x [a-z_ ]+) >>/#))
+    let names = String(copying.1 ?? copying.2 ?? "").split(separator: " ").map(String.init)
+    let copied = try Command.check(["postconf", "-c", postfix.sandbox("config")] + names)
+    let settings = try PolicySettings(ConfigurationFile(parsing: Array(copied.utf8)))
+    #expect(settings.aliases.virtualAliasMaps.count == 3 && !settings.aliases.mailboxDomains.isEmpty, "\(copied)")
     let commands = text.matches(of: #/postconf -e "(?s).*?DUNNO }"/#).map { String($0.0) }
     let config = postfix.sandbox("config")
     for command in commands {
