@@ -5,7 +5,7 @@ import Text
 /// Addresses as Postfix reads them in a table's result, and completes them (trivial-rewrite(8)).
 ///
 /// What mail administrators write is understood exactly. Of the rest of RFC 822 (comments, groups, routes, address
-/// literals) nothing is: then the result is nil, and whoever asks must not rely on it.
+/// literals) nothing is: such an address is a `Mistake.syntax`, and nothing may be decided from it.
 struct AddressText {
   private let settings: AliasSettings
 
@@ -98,8 +98,8 @@ struct AddressText {
     throw .syntax
   }
 
-  /// Addresses end at a comma, and between two words with no symbol between them. In `Name <address>` the name is no
-  /// address.
+  /// Addresses end at a comma, and between two words with no symbol between them. `Name <address>` is not
+  /// understood: a `Mistake.syntax`.
   private static func split(_ tokens: [Token]) throws(Mistake) -> [[Token]] {
     var addresses: [[Token]] = []
     var current: [Token] = []
