@@ -149,7 +149,9 @@ let package = Package(
       ]),
     .testTarget(
       name: "CheckTests",
-      dependencies: ["Check", "Site", "Findings", "Configuration", "Posix", "Text", "Quota", "Sweep", "TestSupport"]),
+      dependencies: [
+        "Check", "Migration", "Site", "Findings", "Configuration", "Posix", "Text", "Quota", "Sweep", "TestSupport",
+      ]),
     .testTarget(
       name: "MigrationTests",
       dependencies: ["Migration", "Site", "Findings", "Configuration", "Quota", "Text", "Posix", "TestSupport"]),

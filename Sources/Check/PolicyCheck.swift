@@ -200,22 +200,20 @@ struct PolicyCheck {
 
   /// Parameters that say what becomes of a recipient: they are copied, so they may differ.
   private mutating func checkParameters() {
+    let copied = CopiedParameters(of: postfix, survey)
     for parameter in AliasSettings.copied {
-      guard let theirs = effective(parameter.rawValue), !(parameter == .myorigin && theirs.hasPrefix("/")) else {
-        continue
-      }
-      let ours: String
-      do { ours = try file.value(of: parameter).text } catch { continue }
-      if parameter == .virtual_mailbox_domains, ours.isEmpty,
-        theirs == effective(Parameter.virtual_mailbox_maps.rawValue)
-      {
-        continue
-      }
-      // It has an effect only with append_dot_mydomain.
-      if parameter == .mydomain, effective(Parameter.append_dot_mydomain.rawValue) != "yes" { continue }
+      let (theirs, ours, mayBeUnset): (String, String, Bool)
+      // `PostfixCheck` reports values that Postfix cannot use.
+      do {
+        guard let value = try copied.value(of: parameter) else { continue }
+        theirs = value
+        ours = try file.value(of: parameter).text
+        mayBeUnset = try copied.isDefault(value, of: parameter)
+      } catch { continue }
+      if mayBeUnset, ours == parameter.definition.defaultText { continue }
       guard Self.items(theirs) != Self.items(ours) else { continue }
       found.add(
-        .error, .policyParameters, "\(parameter.rawValue) is \"\(theirs)\" for Postfix and \"\(ours)\" here",
+        .error, .policyParameters, "\(parameter.rawValue) is in effect \"\(theirs)\" for Postfix and \"\(ours)\" here",
         at: site.configurationFile, reason: "the policy service follows other aliases than Postfix",
         remedy: .set(parameter.rawValue, theirs.replacing(UInt8(ascii: "$"), with: "$$")))
     }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Configuration
 import Findings
-import Posix
 import Site
 import Text
 
@@ -10,44 +9,17 @@ extension Migration {
   /// The lines for ullage.cf, with every `$name` replaced; empty if they would not be valid.
   func policyLines() throws(ConfigurationError) -> [(name: String, value: [UInt8])] {
     var lines: [(name: String, value: [UInt8])] = []
+    let copied = CopiedParameters(of: postfix, survey)
     for parameter in AliasSettings.copied {
       let isRequired = [Parameter.virtual_alias_maps, .mydestination, .myorigin].contains(parameter)
-      guard let value = try effective(parameter), isRequired || value != parameter.definition.defaultText else {
-        continue
-      }
+      guard let value = try copied.value(of: parameter) else { continue }
+      let isDefault = try copied.isDefault(value, of: parameter)
+      guard isRequired || !isDefault else { continue }
       lines.append((parameter.rawValue, Array(value.replacing(UInt8(ascii: "$"), with: "$$").utf8)))
     }
     let text = lines.flatMap { Array("\($0.name) = ".utf8) + $0.value + [UInt8(ascii: "\n")] }
     do { _ = try PolicySettings(ConfigurationFile(parsing: text)) } catch { return [] }
     return lines
-  }
-
-  /// Postfix's value, nil if it has no effect or is unknown.
-  private func effective(_ parameter: Parameter) throws(ConfigurationError) -> String? {
-    func value(_ name: String) throws(ConfigurationError) -> String? {
-      if let value = survey.defaultValue(name) { return value.text }
-      return try postfix.value(of: name)
-    }
-    guard let text = try value(parameter.rawValue) else { return nil }
-    switch parameter {
-    case .myorigin where text.hasPrefix("/"): return domain(inFile: text)
-    case .mydomain where try value(Parameter.append_dot_mydomain.rawValue) != "yes": return nil
-    case .canonical_maps, .recipient_canonical_maps:
-      // Recipients are rewritten by them unless canonical_classes says otherwise.
-      guard let classes = try value("canonical_classes"), parameter == .canonical_maps else { return text }
-      return splitList(Array(classes.utf8)).contains { $0.text == "envelope_recipient" } ? text : nil
-    case .virtual_mailbox_domains where try text == value(Parameter.virtual_mailbox_maps.rawValue): return nil
-    default: return text
-    }
-  }
-
-  /// `/etc/mailname`, for instance: its first word.
-  private func domain(inFile name: String) -> String? {
-    guard let path = Path(name.utf8) else { return nil }
-    do {
-      let text = try File.contents(of: path, limit: 4096, until: Deadline(secondsFromNow: 10))
-      return text.split(whereSeparator: { $0.isWhiteSpace }).first?.text
-    } catch { return nil }
   }
 
   /// How to switch refusals at RCPT on, for a trial and for good, and off again.
