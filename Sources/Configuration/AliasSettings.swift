@@ -60,6 +60,10 @@ package struct AliasSettings: Sendable {
     .mydestination, .virtual_mailbox_domains,
   ]
 
+  /// Those that must be set. Without them it would seem that there are no aliases, and mail that goes elsewhere would
+  /// be refused.
+  package static let required: [Parameter] = [.virtual_alias_maps, .mydestination, .myorigin]
+
   /// The tables of `parameter`, in the order in which they are queried.
   package func tables(_ parameter: Parameter) -> [TableReference] {
     switch parameter {

@@ -25,8 +25,7 @@ package struct PolicySettings: Sendable {
 
   /// - Throws: `ConfigurationError` for the first value of the wrong type or out of bounds.
   package init(_ file: ConfigurationFile) throws(ConfigurationError) {
-    // Without them it would seem that there are no aliases, and mail that goes elsewhere would be refused.
-    for parameter in [Parameter.virtual_alias_maps, .mydestination, .myorigin] where file.line(of: parameter) == nil {
+    for parameter in AliasSettings.required where file.line(of: parameter) == nil {
       throw ConfigurationError(
         "\(parameter.rawValue) must be set, perhaps to nothing: copy the line that this prints:"
           + " postconf -x \(parameter.rawValue)"

@@ -11,10 +11,9 @@ extension Migration {
     var lines: [(name: String, value: [UInt8])] = []
     let copied = CopiedParameters(of: postfix, survey)
     for parameter in AliasSettings.copied {
-      let isRequired = [Parameter.virtual_alias_maps, .mydestination, .myorigin].contains(parameter)
       guard let value = try copied.value(of: parameter) else { continue }
       let isDefault = try copied.isDefault(value, of: parameter)
-      guard isRequired || !isDefault else { continue }
+      guard AliasSettings.required.contains(parameter) || !isDefault else { continue }
       lines.append((parameter.rawValue, Array(value.replacing(UInt8(ascii: "$"), with: "$$").utf8)))
     }
     let text = lines.flatMap { Array("\($0.name) = ".utf8) + $0.value + [UInt8(ascii: "\n")] }
