@@ -32,7 +32,7 @@ extension Migration {
       postfix.postconf("-e", "\(name)=\(PolicyRestriction.inserted(into: list, isDryRun: isDryRun))")
     }
     let start = Command.enable("ullaged-policy.socket", "ullaged-policy.service").line
-    let others = try otherSmtpd(list)
+    let others = otherSmtpd(list)
     plan.policySteps = [
       .init(
         "To refuse mail for full mailboxes while the sender is connected, instead of bouncing it (ullaged(8)):"
@@ -51,7 +51,7 @@ extension Migration {
 
   /// Other smtpd(8) services keep the list that they have: a mail program gives up the whole message if one recipient
   /// is refused, and mail that comes back from a filter has been accepted already.
-  private func otherSmtpd(_ list: String) throws(ConfigurationError) -> [Command] {
+  private func otherSmtpd(_ list: String) -> [Command] {
     let name = "smtpd_recipient_restrictions"
     return postfix.master.services(running: "smtpd").compactMap { service in
       guard service.type == "inet", !["smtp", "25"].contains(service.name.split(separator: ":").last ?? ""),

@@ -93,6 +93,7 @@ package final class PolicyService: Sendable {
 
   /// The answer, found by `deadline` as far as the file system answers. Any thread may call it.
   package func outcome(_ question: PolicySession.Question, until deadline: Deadline) -> PolicyOutcome {
+    // Every other question has an immediate outcome.
     guard case .recipients(let recipients, let request) = question else { return PolicyOutcome(.pass, "invalid") }
     guard !deadline.hasPassed else { return PolicyOutcome(.pass, "too-late") }
     let judge = state.withLock { $0.judge }

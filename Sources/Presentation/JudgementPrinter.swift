@@ -14,17 +14,13 @@ package struct Explanation {
   let answer: PolicyAnswer
   /// Bytes, zero if unknown.
   let size: Int64
-  let refusesForAny: Bool
   /// Whether some clients or senders are never refused.
   let hasExemptions: Bool
 
-  package init(
-    _ judgement: Judgement, _ answer: PolicyAnswer, size: Int64, refusesForAny: Bool, hasExemptions: Bool
-  ) {
+  package init(_ judgement: Judgement, _ answer: PolicyAnswer, size: Int64, hasExemptions: Bool) {
     self.judgement = judgement
     self.answer = answer
     self.size = size
-    self.refusesForAny = refusesForAny
     self.hasExemptions = hasExemptions
   }
 

@@ -64,8 +64,7 @@ struct ExplainCommand: ParsableCommand {
       let judgement = judge.explain(Array(address.utf8), size: size?.bytes ?? 0, until: deadline)
       let answer = judge.answer(judgement.decision, [judgement], until: Deadline(secondsFromNow: 1))
       let explanation = Explanation(
-        judgement, answer, size: size?.bytes ?? 0, refusesForAny: policy.refusesForAny,
-        hasExemptions: policy.hasExemptions)
+        judgement, answer, size: size?.bytes ?? 0, hasExemptions: policy.hasExemptions)
       let printer = JudgementPrinter(to: .standard(), style: .standardOutput, now: .now)
       switch format {
       case .table: try printer.write(explanation)
