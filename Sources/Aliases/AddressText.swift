@@ -99,7 +99,7 @@ struct AddressText {
   }
 
   /// Addresses end at a comma, and between two words with no symbol between them. `Name <address>` is not
-  /// understood: a `Mistake.syntax`.
+  /// understood: a `Mistake.syntax`. What is no address is left to `rewritten`.
   private static func split(_ tokens: [Token]) throws(Mistake) -> [[Token]] {
     var addresses: [[Token]] = []
     var current: [Token] = []
@@ -114,14 +114,9 @@ struct AddressText {
       case .symbol(UInt8(ascii: "<")):
         // Where the name ends that precedes it depends on more than these tokens.
         guard current.isEmpty else { throw .syntax }
-        let inside = rest.prefix { $0 != .symbol(UInt8(ascii: ">")) }
-        let isOne = !inside.isEmpty && !inside.contains(.comma) && !inside.contains(.symbol(UInt8(ascii: "<")))
-        guard isOne, inside.endIndex < rest.endIndex,
-          !zip(inside, inside.dropFirst()).contains(where: { $0.isWord && $1.isWord })
-        else { throw .syntax }
-        addresses.append(Array(inside))
-        rest = rest.dropFirst(inside.count + 1)
-      case .symbol(UInt8(ascii: ">")): throw .syntax
+        guard let end = rest.firstIndex(of: .symbol(UInt8(ascii: ">"))) else { throw .syntax }
+        addresses.append(Array(rest[..<end]))
+        rest = rest[(end + 1)...]
       default:
         if token.isWord, current.last?.isWord == true { finish() }
         current.append(token)
