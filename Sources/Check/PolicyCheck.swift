@@ -14,8 +14,7 @@ struct PolicyCheck {
   private let site: Site
   private let postfix: PostfixDirectory
   private let survey: Survey
-  private let file: ConfigurationFile
-  private let policy: Result<PolicySettings, SettingsError>
+  private let file: SettingsFile
   private(set) var found = FindingList(.postfix)
 
   /// A list of restrictions that asks the service.
@@ -40,13 +39,7 @@ struct PolicyCheck {
     self.site = site
     self.postfix = postfix
     survey = Survey(postfix.path)
-    policy = SettingsFile(site.configurationFile).policy
-    var text: [UInt8] = []
-    if let path = Path(site.configurationFile.utf8) {
-      // `ConfigurationCheck` has reported a file that cannot be read.
-      do { text = try File.contents(of: path, limit: 1 << 20, until: .never) } catch {}
-    }
-    file = ConfigurationFile(parsing: text)
+    file = SettingsFile(site.configurationFile)
   }
 
   mutating func run() {
@@ -55,8 +48,12 @@ struct PolicyCheck {
     do { uses = try findUses() } catch { return }
     guard !uses.isEmpty else { return }
     let count = found.findings.count
+    let configuration: ConfigurationFile
     let settings: PolicySettings
-    do { settings = try policy.get() } catch {
+    do {
+      configuration = try file.contents.get()
+      settings = try file.policy.get()
+    } catch {
       return found.add(
         .error, .badConfiguration, error.shown, at: site.configurationFile,
         reason: "the policy service does not start, so nothing is refused at RCPT", remedy: .advice("correct that line")
@@ -67,7 +64,7 @@ struct PolicyCheck {
       checkOptions(use)
       checkSocket(use)
     }
-    checkParameters()
+    checkParameters(configuration)
     checkAliases(settings)
     if !found.hasTrouble(since: count) { found.good("smtpd(8) asks the policy service in the right place") }
   }
@@ -89,7 +86,7 @@ struct PolicyCheck {
 
   private func isOurs(_ endpoint: String) -> Bool {
     if endpoint.hasSuffix("/ullage-policy") { return true }
-    guard case .success(let policy) = policy else { return false }
+    guard case .success(let policy) = file.policy else { return false }
     if let port = policy.endpoint?.port, endpoint.hasSuffix(":\(port)") { return true }
     return policy.socket.map { $0.elementsEqual((socket(endpoint) ?? "").utf8) } ?? false
   }
@@ -199,7 +196,7 @@ struct PolicyCheck {
   }
 
   /// Parameters that say what becomes of a recipient: they are copied, so they may differ.
-  private mutating func checkParameters() {
+  private mutating func checkParameters(_ configuration: ConfigurationFile) {
     let copied = CopiedParameters(of: postfix, survey)
     for parameter in AliasSettings.copied {
       let (theirs, ours, mayBeUnset): (String, String, Bool)
@@ -207,7 +204,7 @@ struct PolicyCheck {
       do {
         guard let value = try copied.value(of: parameter) else { continue }
         theirs = value
-        ours = try file.value(of: parameter).text
+        ours = try configuration.value(of: parameter).text
         mayBeUnset = try copied.isDefault(value, of: parameter)
       } catch { continue }
       if mayBeUnset, ours == parameter.definition.defaultText { continue }

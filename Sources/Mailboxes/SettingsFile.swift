@@ -15,6 +15,8 @@ package struct SettingsError: ExplainedError {
 
 /// ullage.cf as read by `ullage` and `ullaged`.
 package struct SettingsFile: Sendable {
+  /// The lines that everything else is made of.
+  package let contents: Result<ConfigurationFile, SettingsError>
   package let settings: Result<Settings, SettingsError>
   /// What only the policy service needs, by itself: a mistake there keeps nothing else from working.
   package let policy: Result<PolicySettings, SettingsError>
@@ -25,10 +27,11 @@ package struct SettingsFile: Sendable {
   package init(_ name: String) {
     let file: ConfigurationFile
     do { file = try Self.read(name) } catch {
-      (settings, policy, metrics) = (.failure(error), .failure(error), .failure(error))
+      (contents, settings, policy, metrics) = (.failure(error), .failure(error), .failure(error), .failure(error))
       logSocket = Array(Parameter.log_socket.definition.defaultText.utf8)
       return
     }
+    contents = .success(file)
     logSocket = file.logSocket
     settings = Self.parse(name) { () throws(ConfigurationError) in try Settings(file) }
     policy = Self.parse(name) { () throws(ConfigurationError) in try PolicySettings(file) }
