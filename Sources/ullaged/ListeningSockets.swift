@@ -13,6 +13,7 @@ struct ListeningSockets: Sendable {
     case cannotListen(String, String)
     /// A client that may not ask.
     case stranger
+    case tooManyClients
 
     var description: String {
       switch self {
@@ -24,6 +25,7 @@ struct ListeningSockets: Sendable {
           ? "cannot listen on \(place): \(error); its directory must exist and be writable by this user"
           : "cannot listen on \(place): \(error)"
       case .stranger: "a client that policy_clients does not contain"
+      case .tooManyClients: "too many connections"
       }
     }
 

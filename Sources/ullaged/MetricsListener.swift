@@ -35,7 +35,7 @@ struct MetricsListener: Service {
       .childChannelInitializer { [registry] channel in
         channel.eventLoop.makeCompletedFuture {
           // Whoever keeps connections open must not use up the descriptors of the service.
-          guard open.value < Self.mostConnections else { throw ListeningSockets.Failure.stranger }
+          guard open.value < Self.mostConnections else { throw ListeningSockets.Failure.tooManyClients }
           open.value += 1
           channel.closeFuture.assumeIsolated().whenComplete { _ in open.value -= 1 }
           channel.eventLoop.scheduleTask(in: .seconds(10)) { channel.close(promise: nil) }
