@@ -34,7 +34,7 @@ struct LookupCommand: AsyncParsableCommand {
       let service = try LookupService(settings, file.policy) { logger.report($0) }
       let sockets = ListeningSockets(
         name: "lookup", parameter: .lookup_socket, socket: settings.lookupService.socket)
-      let reload = ServiceReload(configurationFile, logger) { file throws(SettingsError) in
+      let reload = ServiceReload(configurationFile, since: file, "lookup", logger) { file throws(SettingsError) in
         let new = try file.settings.get()
         try service.reload(new, file.policy)
         return Self.fixedParameters(settings, new)
@@ -52,7 +52,6 @@ struct LookupCommand: AsyncParsableCommand {
     [
       (Parameter.lookup_socket, new.lookupService.socket == old.lookupService.socket),
       (.lookup_connections, new.lookupService.connections == old.lookupService.connections),
-      (.log_socket, new.logSocket == old.logSocket),
     ].filter { !$0.1 }.map(\.0)
   }
 }

@@ -41,11 +41,10 @@ struct PolicyCommand: AsyncParsableCommand {
       let sockets = ListeningSockets(
         name: "policy", parameter: .policy_socket, socket: policy.socket, endpoint: policy.endpoint,
         clients: policy.clients)
-      let reload = ServiceReload(configurationFile, logger) { file throws(SettingsError) in
+      let reload = ServiceReload(configurationFile, since: file, "policy", logger) { file throws(SettingsError) in
         let (newSettings, newPolicy) = (try file.settings.get(), try file.policy.get())
         try service.reload(newSettings, newPolicy)
         return Self.fixedParameters(policy, newPolicy)
-          + (newSettings.logSocket == settings.logSocket ? [] : [.log_socket])
       }
       let responder = PolicyResponder(service, metrics)
       return [
@@ -64,6 +63,7 @@ struct PolicyCommand: AsyncParsableCommand {
     }
   }
 
+  /// The parameters that are only used at the start, and that differ from then.
   private static func fixedParameters(_ old: PolicySettings, _ new: PolicySettings) -> [Parameter] {
     [
       (Parameter.policy_socket, new.socket == old.socket), (.policy_listen, new.endpoint == old.endpoint),

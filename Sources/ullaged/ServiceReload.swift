@@ -9,17 +9,25 @@ import UnixSignals
 
 /// Rereads ullage.cf and the table files on SIGHUP. If they are invalid, nothing changes.
 struct ServiceReload: Service {
-  private let file: String
+  private let name: String
+  private let start: SettingsFile
+  private let service: String
   private let logger: Logger
   private let apply: @Sendable (SettingsFile) throws(SettingsError) -> [Parameter]
 
-  /// - Parameter apply: makes the service use the new settings, and returns the parameters that have changed and take a
-  ///   restart.
+  /// - Parameters:
+  ///   - name: the path of ullage.cf.
+  ///   - start: what it said when the service began.
+  ///   - service: as `metrics_socket` names it.
+  ///   - apply: makes the service use the new settings, and returns those parameters of its own that have changed and
+  ///     take a restart.
   init(
-    _ file: String, _ logger: Logger,
+    _ name: String, since start: SettingsFile, _ service: String, _ logger: Logger,
     apply: @escaping @Sendable (SettingsFile) throws(SettingsError) -> [Parameter]
   ) {
-    self.file = file
+    self.name = name
+    self.start = start
+    self.service = service
     self.logger = logger
     self.apply = apply
   }
@@ -28,8 +36,9 @@ struct ServiceReload: Service {
     for await _ in await UnixSignalsSequence(trapping: .sighup).cancelOnGracefulShutdown() {
       ServiceManager.notify(.reloading)
       do throws(SettingsError) {
-        let fixed = try apply(SettingsFile(file))
-        logger.notice("\(file) and its tables were reloaded")
+        let file = SettingsFile(name)
+        let fixed = try apply(file) + changes(in: file)
+        logger.notice("\(name) and its tables were reloaded")
         for parameter in fixed {
           logger.warning("\(parameter.rawValue) has changed, which takes a restart of the service")
         }
@@ -38,5 +47,18 @@ struct ServiceReload: Service {
       }
       ServiceManager.notify(.ready)
     }
+  }
+
+  /// The parameters that every service uses only at its start, and that differ from then.
+  private func changes(in file: SettingsFile) -> [Parameter] {
+    [
+      (Parameter.log_socket, file.logSocket == start.logSocket),
+      (.metrics_socket, metricsPlace(in: file) == metricsPlace(in: start)),
+    ].filter { !$0.1 }.map(\.0)
+  }
+
+  private func metricsPlace(in file: SettingsFile) -> MetricsPlaces.Place? {
+    guard case .success(let places) = file.metrics else { return nil }
+    return places.place(of: service)
   }
 }

@@ -468,11 +468,16 @@ struct LookupServiceTests {
       """
       virtual_mailbox_limit_maps = pgsql:\(host.sandbox("limits.cf"))
       lookup_socket = \(socket).new
+      metrics_socket = lookup=\(host.sandbox("lookup-metrics"))
       lookup_cache_time = 0
       """, maps: "pgsql:\(host.sandbox("mailboxes.cf"))")
     daemon.command.kill(SIGHUP)
-    try waitUntil("a line about the socket") {
-      host.log.lines().contains { $0.contains("lookup_socket has changed, which takes a restart") } ? () : nil
+    var log: [String] = []
+    try waitUntil("a line about each socket") {
+      log += host.log.lines()
+      return ["lookup_socket", "metrics_socket"].allSatisfy { name in
+        log.contains { $0.contains("\(name) has changed, which takes a restart") }
+      } ? () : nil
     }
     try waitUntil("the new table") { client.ask("virtual_mailbox_limit_maps", "you@example.org") == "OK 77" ? () : nil }
   }

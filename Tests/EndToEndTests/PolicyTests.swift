@@ -207,9 +207,20 @@ struct PolicyTests {
 
   @Test("SIGHUP takes a new ullage.cf, keeps the old one if the new is wrong, and SIGTERM ends after the last answer")
   func reload() throws {
-    try site.configure("virtual_overquota_bounce = yes\npolicy_exempt_senders = boss@example.net")
+    try site.configure(
+      """
+      virtual_overquota_bounce = yes
+      policy_exempt_senders = boss@example.net
+      metrics_socket = policy=\(host.sandbox("policy-metrics"))
+      """)
     policy.command.kill(SIGHUP)
-    try waitUntil("the new settings") { host.log.lines().contains { $0.contains("were reloaded") } ? () : nil }
+    var log: [String] = []
+    try waitUntil("the new settings") {
+      log += host.log.lines()
+      return ["were reloaded", "metrics_socket has changed, which takes a restart"].allSatisfy { text in
+        log.contains { $0.contains(text) }
+      } ? () : nil
+    }
     #expect(try replies(to: ["full@example.org"]) == [refusal("full@example.org", code: "552 5.2.2")])
     #expect(try replies(to: ["full@example.org"], sender: "boss@example.net")[0].hasPrefix("250 "))
     try site.configure("policy_rule = most")
