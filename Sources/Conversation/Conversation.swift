@@ -6,17 +6,18 @@ package protocol Conversation {
   associatedtype Request
   associatedtype Reply
 
-  init()
-
   /// A request has been handed out, and its reply is not there yet.
   var isAnswering: Bool { get }
+
+  /// Nothing is lost if the connection is closed now: the client asks again on another one.
+  var isIdle: Bool { get }
 
   mutating func receive(_ bytes: some Sequence<UInt8>)
 
   /// - Parameter isDraining: the service is ending. What has been asked is answered, and nothing more is read.
   mutating func next(isDraining: Bool) -> ConversationAction<Request>
 
-  /// The bytes to send for the reply to the request that was handed out last.
+  /// The bytes to send now for the reply to the request that was handed out last, if any.
   mutating func answered(_ reply: Reply) -> [UInt8]
 }
 
@@ -24,6 +25,8 @@ package protocol Conversation {
 package enum ConversationAction<Request> {
   /// Find the reply to this request, and pass it to `answered`.
   case answer(Request)
+  /// Send these bytes.
+  case send([UInt8])
   /// Read more from the client.
   case read
   /// Do nothing: a request is being answered.

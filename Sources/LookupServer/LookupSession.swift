@@ -6,30 +6,26 @@ package import Socketmap
 /// (socketmap_table(5)). It does no input or output: the caller passes in the bytes that arrived, and does what
 /// ``next(isDraining:)`` returns.
 package struct LookupSession: Conversation {
-  private var received: [UInt8] = []
-  /// How much of `received` has been handled.
-  private var handled = 0
+  private var received = ReceivedBytes()
   /// A request has been handed out, and its reply is not there yet.
   package private(set) var isAnswering = false
 
   package init() {}
 
-  package mutating func receive(_ bytes: some Sequence<UInt8>) {
-    received.removeFirst(handled)
-    handled = 0
-    received += bytes
-  }
+  package var isIdle: Bool { !isAnswering }
+
+  package mutating func receive(_ bytes: some Sequence<UInt8>) { received.append(bytes) }
 
   /// - Parameter isDraining: the service is ending. Only the request that was handed out is answered.
   package mutating func next(isDraining: Bool) -> ConversationAction<SocketmapRequest> {
     guard !isAnswering else { return .wait }
     guard !isDraining else { return .close }
-    switch Netstring.parse(received[handled...], limit: SocketmapRequest.longest) {
+    switch Netstring.parse(received.rest, limit: SocketmapRequest.longest) {
     case .incomplete: return .read
     case .invalid: return .close
     case .complete(let payload, let length):
       guard let request = SocketmapRequest(payload) else { return .close }
-      handled += length
+      received.drop(length)
       isAnswering = true
       return .answer(request)
     }

@@ -29,9 +29,7 @@ package struct PolicySession: Conversation {
   /// Postfix accepts 1,000 recipients for a message (`smtpd_recipient_limit`).
   package static let mostRecipients = 1000
 
-  private var received: [UInt8] = []
-  /// How much of `received` has been handled.
-  private var handled = 0
+  private var received = ReceivedBytes()
   private var lines: [[UInt8]] = []
   private var length = 0
   /// The rest of the request is discarded up to its empty line.
@@ -51,17 +49,13 @@ package struct PolicySession: Conversation {
 
   package init() {}
 
-  package mutating func receive(_ bytes: some Sequence<UInt8>) {
-    received.removeFirst(handled)
-    handled = 0
-    received += bytes
-  }
+  package var isIdle: Bool { !isAnswering }
+
+  package mutating func receive(_ bytes: some Sequence<UInt8>) { received.append(bytes) }
 
   package mutating func next(isDraining: Bool) -> ConversationAction<Question> {
     guard !isAnswering else { return .wait }
-    while let end = received[handled...].firstIndex(of: UInt8(ascii: "\n")) {
-      var line = received[handled..<end]
-      handled = end + 1
+    while var line = received.take(upTo: UInt8(ascii: "\n")) {
       if line.last == UInt8(ascii: "\r") { line = line.dropLast() }
       // Postfix sends no empty request; one is answered all the same.
       if line.isEmpty, !isInsideLine {
@@ -71,9 +65,9 @@ package struct PolicySession: Conversation {
       isInsideLine = false
       take(line)
     }
-    if received.count - handled > Self.longestLine {
+    if received.rest.count > Self.longestLine {
       (isTooLong, isInsideLine) = (true, true)
-      handled = received.count
+      received.drop(received.rest.count)
     }
     return isDraining ? .close : .read
   }

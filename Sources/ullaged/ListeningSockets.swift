@@ -45,8 +45,12 @@ struct ListeningSockets: Sendable {
 
   /// Whether a client may ask: on a Unix socket whoever its mode lets in, on TCP those that are listed.
   func admits(_ channel: any Channel) -> Bool {
-    if case .unixDomainSocket? = channel.localAddress { return true }
+    if Self.isLocal(channel) { return true }
     return clients.contains(Array((channel.remoteAddress?.ipAddress ?? "").utf8))
+  }
+
+  static func isLocal(_ channel: any Channel) -> Bool {
+    if case .unixDomainSocket? = channel.localAddress { true } else { false }
   }
 
   /// Listens everywhere.

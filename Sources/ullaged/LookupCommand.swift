@@ -62,7 +62,7 @@ struct LookupResponder: Responder {
 
   /// Less than the 10 seconds after which `ullage-deliver` with `lookup_fallback` queries the tables itself
   /// (`AddressLookup`), so that a slow database does not get those connections as well.
-  static let answerTimeout: Int64 = 8
+  let answerTimeout: Int64 = 8
   /// More than the 300 processes of a busy Postfix, fewer than the 1024 descriptors that a process may have.
   static let clientLimit = 512
 
@@ -72,6 +72,8 @@ struct LookupResponder: Responder {
   init(_ service: LookupService) {
     self.service = service
   }
+
+  func makeSession() -> LookupSession { LookupSession() }
 
   func immediateReply(to request: SocketmapRequest) -> SocketmapReply? {
     guard let reply = service.cachedReply(to: request) else { return nil }
@@ -88,6 +90,7 @@ struct LookupResponder: Responder {
   }
 
   /// Every wait of a query has a deadline.
+  static let hasLateReplies = false
   func lateReply(to request: SocketmapRequest) -> SocketmapReply? { nil }
 
   func noteLateReply() {}

@@ -76,7 +76,7 @@ struct PolicyCommand: AsyncParsableCommand {
 final class PolicyResponder: Responder {
   typealias Session = PolicySession
 
-  static let answerTimeout = PolicyService.timeLimit
+  let answerTimeout = PolicyService.timeLimit
   /// smtpd(8) keeps a connection for as long as it lives: as many as large sites have processes.
   static let clientLimit = 4096
 
@@ -90,6 +90,8 @@ final class PolicyResponder: Responder {
     self.service = service
     self.metrics = metrics
   }
+
+  func makeSession() -> PolicySession { PolicySession() }
 
   func immediateReply(to question: PolicySession.Question) -> PolicyAnswer? {
     let outcome =
@@ -113,6 +115,7 @@ final class PolicyResponder: Responder {
   }
 
   /// A dead NFS server stops threads for as long as it likes, and must not stop mail.
+  static let hasLateReplies = true
   func lateReply(to question: PolicySession.Question) -> PolicyAnswer? { .pass }
 
   func noteLateReply() { metrics.note(PolicyOutcome(.pass, "late")) }

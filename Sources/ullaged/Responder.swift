@@ -6,14 +6,40 @@ import Posix
 protocol Responder: Sendable {
   associatedtype Session: Conversation where Session.Request: Sendable, Session.Reply: Sendable
 
-  /// Seconds from a request to its answer, including the wait for a thread.
-  static var answerTimeout: Int64 { get }
-
   /// The most connections, so that a hostile client cannot use up our descriptors.
   static var clientLimit: Int { get }
 
+  /// The descriptors that a connection may use.
+  static var descriptorsPerClient: Int { get }
+
+  /// Whether connections beyond the limit wait until they are accepted. Otherwise an idle one is closed for each.
+  static var letsClientsWait: Bool { get }
+
+  /// Seconds after which a connection is closed on which nothing happens; nil if it may stay.
+  static var silenceLimit: Int64? { get }
+
+  /// How many requests with the same turn (`turn(of:)`) are worked on at once.
+  var turnLimit: Int { get }
+
+  /// Seconds from a request to its answer, including the wait for a thread.
+  var answerTimeout: Int64 { get }
+
+  /// Whether `lateReply` may have a reply.
+  static var hasLateReplies: Bool { get }
+
   /// Whatever all services count.
   var metrics: ServiceMetrics { get }
+
+  /// What answers one connection.
+  ///
+  /// - Parameter isLocal: it came through a Unix socket.
+  func connected(isLocal: Bool) -> Self
+
+  /// The conversation with one client.
+  func makeSession() -> Session
+
+  /// What a request waits for its turn at, nil for one that need not wait.
+  func turn(of request: Session.Request) -> [UInt8]?
 
   /// The reply if it is known without waiting, nil if a thread must find it. Called on the event loop.
   func immediateReply(to request: Session.Request) -> Session.Reply?
@@ -21,9 +47,21 @@ protocol Responder: Sendable {
   /// The reply, found by `deadline`. Called in any thread.
   func reply(to request: Session.Request, until deadline: Deadline) -> Session.Reply
 
-  /// The reply if there is none by a second after that, nil to wait for it: a thread may hang in a file system.
+  /// The reply if there is none by a second after that, nil to wait for it: a thread may hang in a file system. Called
+  /// on the event loop.
   func lateReply(to request: Session.Request) -> Session.Reply?
 
   /// Notes that a late reply was given.
   func noteLateReply()
+}
+
+/// For a service whose connections know nothing of each request but its bytes.
+extension Responder {
+  static var descriptorsPerClient: Int { 2 }
+  static var letsClientsWait: Bool { false }
+  static var silenceLimit: Int64? { nil }
+  var turnLimit: Int { .max }
+
+  func connected(isLocal: Bool) -> Self { self }
+  func turn(of request: Session.Request) -> [UInt8]? { nil }
 }

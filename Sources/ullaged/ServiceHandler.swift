@@ -13,33 +13,46 @@ final class ServiceHandler<R: Responder>: ChannelInboundHandler, ServiceClient {
   private let threads: NIOThreadPool
   private let clients: ServiceClients
   private var context: ChannelHandlerContext?
-  private var session = R.Session()
-  /// The number of the request whose reply is awaited.
+  private var session: R.Session
+  /// The request whose reply is awaited, and its number.
+  private var request: R.Session.Request?
   private var ticket = 0
   /// Threads that still work for this client, perhaps on requests that have been answered without them.
   private var work = 0
   private(set) var lastRequest = NIODeadline.now()
-  /// What is answered if no thread does in time.
-  private var lateReply: R.Session.Reply?
+  /// When the client has last sent something, or something has been sent to it.
+  private var lastSign = NIODeadline.now()
   private var isWatching = false
+
+  /// Seconds for which a client may be silent once the service is ending.
+  private static var drainingSilence: Int64 { 5 }
 
   init(_ responder: R, _ threads: NIOThreadPool, _ clients: ServiceClients) {
     self.responder = responder
     self.threads = threads
     self.clients = clients
+    session = responder.makeSession()
   }
 
-  var isAnswering: Bool { session.isAnswering }
+  var isIdle: Bool { session.isIdle }
   var isConnected: Bool { context != nil }
 
   func close() {
     context?.close(promise: nil)
   }
 
+  /// Lets the client bring to an end what it has begun.
+  func drain() {
+    guard let context else { return }
+    proceed(context)
+    watchSilence(context, seconds: Self.drainingSilence)
+  }
+
   func channelActive(context: ChannelHandlerContext) {
     self.context = context
     clients.add(self)
-    context.read()
+    proceed(context)
+    if let seconds = R.silenceLimit { watchSilence(context, seconds: seconds) }
   }
 
   func channelInactive(context: ChannelHandlerContext) {
@@ -49,6 +62,7 @@ final class ServiceHandler<R: Responder>: ChannelInboundHandler, ServiceClient {
   }
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    lastSign = .now()
     session.receive(unwrapInboundIn(data).readableBytesView)
   }
 
@@ -70,38 +84,62 @@ final class ServiceHandler<R: Responder>: ChannelInboundHandler, ServiceClient {
     while context.channel.isWritable || clients.isDraining {
       switch session.next(isDraining: clients.isDraining) {
       case .wait: return
-      case .read: return context.read()
+      case .read: return clients.isFull && session.isIdle ? close() : context.read()
       case .close: return close()
+      case .send(let bytes): write(bytes, context)
       case .answer(let request):
         lastRequest = .now()
         guard let reply = responder.immediateReply(to: request) else { return find(request, context) }
-        write(reply, context)
+        write(session.answered(reply), context)
       }
     }
   }
 
   private func find(_ request: R.Session.Request, _ context: ChannelHandlerContext) {
-    let deadline = Deadline(secondsFromNow: R.answerTimeout)
+    let deadline = Deadline(secondsFromNow: responder.answerTimeout)
     ticket += 1
     work += 1
-    let own = ticket
+    self.request = request
+    if R.hasLateReplies { watch(context) }
+    guard let turn = responder.turn(of: request) else { return run(request, ticket, nil, until: deadline, context) }
+    clients.turns.start(turn, limit: responder.turnLimit) { [ticket] in
+      self.run(request, ticket, turn, until: deadline, context)
+    }
+  }
+
+  private func run(
+    _ request: R.Session.Request, _ ticket: Int, _ turn: [UInt8]?, until deadline: Deadline,
+    _ context: ChannelHandlerContext
+  ) {
     threads.runIfActive(eventLoop: context.eventLoop) { [responder] in responder.reply(to: request, until: deadline) }
-      .assumeIsolated().whenComplete { self.finish($0, own) }
-    lateReply = responder.lateReply(to: request)
-    if lateReply != nil { watch(context) }
+      .assumeIsolated().whenComplete {
+        if let turn { self.clients.turns.finish(turn) }
+        self.finish($0, ticket)
+      }
   }
 
   /// Answers in place of a thread that does not. There is one timer for a connection, however many its requests are.
   private func watch(_ context: ChannelHandlerContext) {
     guard !isWatching else { return }
     isWatching = true
-    let limit = lastRequest + .seconds(R.answerTimeout + 1)
-    context.eventLoop.assumeIsolated().scheduleTask(deadline: limit) {
+    let limit = TimeAmount.seconds(responder.answerTimeout + 1)
+    context.eventLoop.assumeIsolated().scheduleTask(deadline: lastRequest + limit) {
       self.isWatching = false
-      guard let context = self.context, self.isAnswering, let reply = self.lateReply else { return }
-      if NIODeadline.now() - self.lastRequest < .seconds(R.answerTimeout) { return self.watch(context) }
+      guard let context = self.context, self.session.isAnswering, let request = self.request else { return }
+      if .now() - self.lastRequest < limit { return self.watch(context) }
+      guard let reply = self.responder.lateReply(to: request) else { return }
       self.responder.noteLateReply()
       self.answer(reply, self.ticket)
+    }
+  }
+
+  /// Closes the connection if nothing has happened on it for so many seconds, then or later.
+  private func watchSilence(_ context: ChannelHandlerContext, seconds: Int64) {
+    context.eventLoop.assumeIsolated().scheduleTask(deadline: lastSign + .seconds(seconds)) {
+      guard let context = self.context else { return }
+      if self.session.isAnswering { self.lastSign = .now() }
+      guard .now() - self.lastSign >= .seconds(seconds) else { return self.watchSilence(context, seconds: seconds) }
+      self.close()
     }
   }
 
@@ -115,12 +153,15 @@ final class ServiceHandler<R: Responder>: ChannelInboundHandler, ServiceClient {
   }
 
   private func answer(_ reply: R.Session.Reply, _ ticket: Int) {
-    guard let context, isAnswering, ticket == self.ticket else { return }
-    write(reply, context)
+    guard let context, session.isAnswering, ticket == self.ticket else { return }
+    request = nil
+    write(session.answered(reply), context)
     proceed(context)
   }
 
-  private func write(_ reply: R.Session.Reply, _ context: ChannelHandlerContext) {
-    context.writeAndFlush(wrapOutboundOut(ByteBuffer(bytes: session.answered(reply))), promise: nil)
+  private func write(_ bytes: [UInt8], _ context: ChannelHandlerContext) {
+    guard !bytes.isEmpty else { return }
+    lastSign = .now()
+    context.writeAndFlush(wrapOutboundOut(ByteBuffer(bytes: bytes)), promise: nil)
   }
 }

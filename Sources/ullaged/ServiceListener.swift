@@ -27,7 +27,7 @@ struct ServiceListener<R: Responder>: Service {
     let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     let threads = NIOThreadPool(numberOfThreads: threadCount)
     threads.start()
-    let limit = min(R.clientLimit, CurrentProcess.descriptorLimit / 2)
+    let limit = min(R.clientLimit, CurrentProcess.descriptorLimit / R.descriptorsPerClient)
     let clients = NIOLoopBoundBox.makeBoxSendingValue(
       ServiceClients(limit: limit, responder.metrics), eventLoop: group.next())
     do {
@@ -46,6 +46,8 @@ struct ServiceListener<R: Responder>: Service {
   ) async throws {
     let bootstrap = ServerBootstrap(group: group)
       .serverChannelOption(.backlog, value: 1024)
+      // After each connection there may be enough.
+      .serverChannelOption(.maxMessagesPerRead, value: UInt(R.letsClientsWait ? 1 : 16))
       // On TCP the port of a service that was just restarted is free at once.
       .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
       // Read from a client only after its last request has been answered.
@@ -56,10 +58,15 @@ struct ServiceListener<R: Responder>: Service {
             responder.metrics.noteStranger()
             throw ListeningSockets.Failure.stranger
           }
-          try channel.pipeline.syncOperations.addHandler(ServiceHandler(responder, threads, clients.value))
+          let own = responder.connected(isLocal: ListeningSockets.isLocal(channel))
+          try channel.pipeline.syncOperations.addHandler(ServiceHandler(own, threads, clients.value))
         }
       }
     let listening = try await sockets.bind(bootstrap)
+    if R.letsClientsWait {
+      let channels = listening.map(\.channel)
+      group.next().execute { clients.value.hold(at: channels) }
+    }
     ServiceManager.notify(.ready)
     logger.notice("listening on \(listening.map(\.place).joined(separator: " and "))")
     try await withGracefulShutdownHandler {
