@@ -73,7 +73,8 @@ let package = Package(
         "Configuration", "Quota", "Posix", "Text",
       ]),
     .target(name: "Migration", dependencies: ["Site", "Findings", "Configuration", "Quota", "Posix", "Text"]),
-    .target(name: "Delivery", dependencies: ["Mailboxes", "Maildir", "Configuration", "Quota", "Posix", "Text"]),
+    .target(
+      name: "Delivery", dependencies: ["Mailboxes", "Maildir", "Tables", "Configuration", "Quota", "Posix", "Text"]),
     .target(
       name: "LookupServer",
       dependencies: [
@@ -87,6 +88,7 @@ let package = Package(
         "Text",
       ]),
     .target(name: "Policy", dependencies: ["Conversation", "Text"]),
+    .target(name: "LMTP", dependencies: ["Conversation", "Text"]),
     .target(
       name: "Sweep",
       dependencies: [
@@ -169,6 +171,7 @@ let package = Package(
         "PolicyServer", "Policy", "Aliases", "Mailboxes", "Tables", "Configuration", "Posix", "Quota", "Text",
         "TestSupport",
       ]),
+    .testTarget(name: "LMTPTests", dependencies: ["LMTP", "Conversation", "Text", "TestSupport"]),
     .testTarget(name: "PolicyTests", dependencies: ["Policy", "Conversation", "Text", "TestSupport"]),
     .testTarget(
       name: "PresentationTests",
@@ -184,7 +187,7 @@ let package = Package(
     .testTarget(name: "ToolTests", dependencies: ["TestSupport"]),
     .target(
       name: "FuzzTargets",
-      dependencies: ["Policy", "Conversation", "Aliases", "Tables", "Configuration", "Posix", "Text"],
+      dependencies: ["Policy", "LMTP", "Conversation", "Aliases", "Tables", "Configuration", "Posix", "Text"],
       path: "Tests/Fuzz/Targets"),
     .testTarget(name: "FuzzTests", dependencies: ["FuzzTargets"]),
   ],

@@ -2,6 +2,7 @@
 import Aliases
 import Configuration
 import Conversation
+import LMTP
 import Policy
 import Posix
 import Tables
@@ -9,12 +10,13 @@ import Text
 
 /// What a fuzzer feeds with bytes. A target traps if its promise is broken.
 package enum FuzzTarget: String, CaseIterable {
-  case policy, aliases
+  case policy, aliases, lmtp
 
   package func run(_ bytes: [UInt8]) {
     switch self {
     case .policy: Self.converse(bytes)
     case .aliases: Self.expand(bytes)
+    case .lmtp: LMTPClient.check(bytes)
     }
   }
 
