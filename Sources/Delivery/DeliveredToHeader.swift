@@ -43,6 +43,22 @@ package struct DeliveredToHeader: Sendable, Equatable {
     }
   }
 
+  /// Puts a header into a message that comes in parts.
+  package struct Insertion: Sendable {
+    private let header: DeliveredToHeader
+    private var start: [UInt8] = []
+
+    package init(_ header: DeliveredToHeader) { self.header = header }
+
+    /// The start of the message with the header, as soon as enough of the message is there; nil before that.
+    ///
+    /// - Parameter isLast: no part follows this one.
+    package mutating func take(_ part: some Sequence<UInt8>, isLast: Bool) -> [UInt8]? {
+      start += part
+      return header.inserted(into: start, isWhole: isLast || start.count >= 16 << 10)
+    }
+  }
+
   /// Behind the line end of a header, with the lines that continue it; nil if there is none yet.
   private static func end(of start: [UInt8], from place: Int, isWhole: Bool) -> Int? {
     var place = place

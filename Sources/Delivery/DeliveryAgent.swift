@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Configuration
 package import Mailboxes
-import Maildir
+package import Maildir
 package import Posix
 package import Quota
 import Text
@@ -65,13 +65,15 @@ package struct DeliveryAgent: Sendable {
   /// Bytes: the capacity of a pipe.
   private static let largestRead = 64 << 10
 
-  /// - Parameter buffer: the buffer for the message; never empty. It grows once a read fills it.
+  /// - Parameters:
+  ///   - buffer: the buffer for the message; never empty. It grows once a read fills it.
+  ///   - mayPublish: as for `place`.
   package func deliver(
     from source: inout some MessageSource & ~Copyable, through buffer: inout [UInt8], to mailbox: Mailbox,
-    until deadline: Deadline
+    until deadline: Deadline, mayPublish: () -> Bool = { true }
   ) throws(DeliveryError) -> Outcome {
     let result: Result<Outcome, DeliveryError>
-    do { result = try run(from: &source, through: &buffer, to: mailbox, until: deadline) } catch {
+    do { result = try run(from: &source, through: &buffer, to: mailbox, until: deadline, mayPublish) } catch {
       throw .maildir(error, mailbox.components)
     }
     return try result.get()
@@ -80,19 +82,13 @@ package struct DeliveryAgent: Sendable {
   /// - Returns: a failure of the source. What fails in the Maildir is thrown.
   private func run(
     from source: inout some MessageSource & ~Copyable, through buffer: inout [UInt8], to mailbox: Mailbox,
-    until deadline: Deadline
+    until deadline: Deadline, _ mayPublish: () -> Bool
   ) throws(MaildirError) -> Result<Outcome, DeliveryError> {
     // S0: nothing exists yet.
-    guard let base = Path(settings.mailboxBase) else { throw .baseMissing }
-    var open = OpenMailbox(
-      try Maildir.open(
-        base: base, components: mailbox.components, owner: credentials.user,
-        absent: settings.baseMayBeEmpty ? .made : .madeUnlessBaseIsEmpty),
-      limit: mailbox.quota.limit, rule: settings.countingRule, names: names,
-      countTimeLimit: settings.recountTimeLimit, until: deadline)
+    var open = try open(mailbox, until: deadline)
     do throws(MaildirError) {
       // S1: the bytes are in an unnamed file, or in tmp/.
-      let message: MessageFile
+      var message: MessageFile
       switch try receive(from: &source, through: &buffer, into: &open) {
       case .whole(let file): message = file
       case .refused(let outcome): return .success(outcome.adding(open.warnings))
@@ -103,74 +99,90 @@ package struct DeliveryAgent: Sendable {
       try message.synchronize()
       do { try source.confirmEnd() } catch { return .failure(error) }
 
-      // S3: the message is in the ledger. From the entry on, the deadline is not checked.
-      let usage: QuotaUsage?
-      switch try open.admit(messageOf: message.size) {
-      case .fits(let beside): usage = beside
-      case .overQuota(let usage): return .success(Outcome(.overQuota, message.size, usage).adding(open.warnings))
-      }
-      try open.enter(messageOf: message.size)
-
-      // S4: the message is in new/.
-      let name: Path
-      do { name = try message.publish() } catch {
-        // An entry that stays makes the total too high, and before a refusal the messages are counted.
-        try? open.retract(messageOf: message.size)
-        throw error
-      }
-      open.settle(messageOf: message.size)
-
-      // S5, the commit: the message stays in new/ even if the machine crashes.
-      return .success(try commit(message.size, name, beside: usage, in: &open))
-    } catch .countUnfinished where open.fault == nil && !settings.countingRule.inboxOnly {
-      // The ledger is valid, and it says that the mailbox is full.
-      return .success(Outcome(.seemsFull, nil, nil).adding(open.warnings))
+      // S3 to S5: the message is in new/.
+      return .success(try place(&message, in: &open, mayPublish: mayPublish))
+    } catch {
+      return .success(try outcome(of: open, after: error))
     }
   }
 
-  private enum Reception: ~Copyable {
+  /// Opens the Maildir of a mailbox, which is made if it is missing.
+  package func open(_ mailbox: Mailbox, until deadline: Deadline) throws(MaildirError) -> OpenMailbox {
+    guard let base = Path(settings.mailboxBase) else { throw .baseMissing }
+    return OpenMailbox(
+      try Maildir.open(
+        base: base, components: mailbox.components, owner: credentials.user,
+        absent: settings.baseMayBeEmpty ? .made : .madeUnlessBaseIsEmpty),
+      limit: mailbox.quota.limit, rule: settings.countingRule, names: names,
+      countTimeLimit: settings.recountTimeLimit, until: deadline)
+  }
+
+  /// Begins a message in the Maildir of a mailbox.
+  package func makeFile(in open: borrowing OpenMailbox) throws(MaildirError) -> MessageFile {
+    try MessageFile.create(in: open.maildir, names: names, unnamed: canNameUnnamedFiles)
+  }
+
+  /// Puts a durable message into `new/` of a mailbox, if the mailbox has room for it: the states S3 to S5.
+  ///
+  /// - Parameter mayPublish: asked once, when the message fits, whether it may still be delivered.
+  package func place(
+    _ message: inout MessageFile, in open: inout OpenMailbox, mayPublish: () -> Bool
+  ) throws(MaildirError) -> Outcome {
+    // S3: the message is in the ledger. From the entry on, the deadline is not checked.
+    let usage: QuotaUsage?
+    switch try open.admit(messageOf: message.size) {
+    case .fits(let beside): usage = beside
+    case .overQuota(let usage): return Outcome(.overQuota, message.size, usage).adding(open.warnings)
+    }
+    guard mayPublish() else { throw .system(SystemError(.deadline, [], Errno.ETIMEDOUT)) }
+    try open.enter(messageOf: message.size)
+
+    // S4: the message is in new/.
+    let name: Path
+    do { name = try message.publish(in: open.maildir) } catch {
+      // An entry that stays makes the total too high, and before a refusal the messages are counted.
+      try? open.retract(messageOf: message.size)
+      throw error
+    }
+    open.settle(messageOf: message.size)
+
+    // S5, the commit: the message stays in new/ even if the machine crashes.
+    return try commit(message.size, name, beside: usage, in: &open)
+  }
+
+  /// What became of the message in case of an error.
+  ///
+  /// - Throws: `error`, unless it tells that the mailbox seems to be full.
+  package func outcome(
+    of open: borrowing OpenMailbox, after error: MaildirError
+  ) throws(MaildirError) -> Outcome {
+    // The ledger is valid, and it says that the mailbox is full.
+    guard error == .countUnfinished, open.fault == nil, !settings.countingRule.inboxOnly else { throw error }
+    return Outcome(.seemsFull, nil, nil).adding(open.warnings)
+  }
+
+  private enum Received: ~Copyable {
     case whole(MessageFile)
     case refused(Outcome)
     /// The source has failed.
     case failed(DeliveryError)
   }
 
-  /// Stores the message. Nothing (more) is stored once it exceeds the room and `admit` confirms that. The
-  /// input is still read on, because a message larger than the whole limit is refused for good.
   private func receive(
     from source: inout some MessageSource & ~Copyable, through buffer: inout [UInt8], into open: inout OpenMailbox
-  ) throws(MaildirError) -> Reception {
-    var room = try open.promisedRoom() ?? 0
-    var size: Int64 = 0
-    var file: MessageFile?
-    var usageWhenFull: QuotaUsage?
+  ) throws(MaildirError) -> Received {
+    var reception = Reception(room: try open.promisedRoom() ?? 0, bounces: settings.overquotaBounces)
     while true {
       let count: Int
       do { count = try read(&buffer, from: &source, until: open.deadline) } catch { return .failed(error) }
       if count == 0 { break }
-      size += Int64(count)
-      guard open.limit.admitsAlone(messageOf: size) else { return .refused(Outcome(.largerThanLimit, size, nil)) }
-      if usageWhenFull == nil && size > room {
-        switch try open.admit(messageOf: size) {
-        case .fits(let usage):
-          open.unlock()
-          room = usage.map { open.limit.room(beside: $0) } ?? .max
-        case .overQuota(let usage):
-          if settings.overquotaBounces { return .refused(Outcome(.overQuota, size, usage)) }
-          usageWhenFull = usage
-          file = nil
-        }
-      }
-      if usageWhenFull == nil {
-        if file == nil {
-          file = try MessageFile.create(in: open.maildir, names: names, unnamed: canNameUnnamedFiles)
-        }
-        try file?.write(buffer.span.extracting(0..<count))
+      if let refusal = try reception.take(buffer.span.extracting(0..<count), for: &open, by: self) {
+        return .refused(refusal)
       }
       if count == buffer.count, count < Self.largestRead { buffer = [UInt8](repeating: 0, count: Self.largestRead) }
     }
-    if let usageWhenFull { return .refused(Outcome(.overQuota, size, usageWhenFull)) }
-    guard let whole = file.take() else { return .failed(.emptyInput) }
+    if let refusal = reception.refusal { return .refused(refusal) }
+    guard let whole = reception.takeFile() else { return .failed(.emptyInput) }
     return .whole(whole)
   }
 
@@ -198,7 +210,7 @@ package struct DeliveryAgent: Sendable {
 
 extension OpenMailbox {
   /// Problems for the administrator that did not stop the delivery.
-  fileprivate var warnings: [[UInt8]] {
+  package var warnings: [[UInt8]] {
     var warnings = unreadable.map { Array("not counted, no permission to read it: ".utf8) + $0.bytes }
     warnings += linked.map { Array("not counted, a folder that is a symlink: ".utf8) + $0.bytes }
     if let rewriteError { warnings.append(Array("maildirsize was not rewritten: ".utf8) + rewriteError.sentence) }

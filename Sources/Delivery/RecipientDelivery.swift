@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Configuration
-import Mailboxes
+package import Mailboxes
 package import Posix
 import Quota
+package import Tables
 import Text
 
 /// One recipient of a message, and what Postfix says about the message. A sender may have chosen any of it.
@@ -27,55 +28,98 @@ package struct Recipient: Sendable {
   }
 }
 
-/// Delivers a message to one recipient: looks up the mailbox, delivers, and logs the result.
-///
-/// It can be called for one recipient after another, each time with a source that starts at the first byte.
-package struct RecipientDelivery {
+/// A mailbox, and what found it.
+package struct FoundMailbox {
+  package let mailbox: Mailbox
+  let lookup: MailboxLookup
+}
+
+/// The delivery of messages to one recipient at a time: looks up the mailbox, delivers, and logs the result.
+package struct RecipientDelivery: Sendable {
+  package let agent: DeliveryAgent
   private let settings: Settings
   private let credentials: Credentials
-  private let agent: DeliveryAgent
   private let log: DeliveryLog
-  private var buffer = DeliveryAgent.smallBuffer
+  private let tables: TableSet
 
-  package init(_ settings: Settings, as credentials: Credentials, log: DeliveryLog) {
+  /// - Parameter tables: those that are open already.
+  package init(
+    _ settings: Settings, as credentials: Credentials, log: DeliveryLog, _ tables: TableSet = TableSet()
+  ) {
     self.settings = settings
     self.credentials = credentials
     self.log = log
+    self.tables = tables
     agent = DeliveryAgent(settings, as: credentials, hostName: CurrentProcess.hostName)
   }
 
-  /// Delivers the message from `source`, and logs the result.
-  package mutating func deliver(
+  /// Delivers the message from `source`, which begins at the first byte, and logs the result.
+  package func deliver(
     _ source: inout some MessageSource & ~Copyable, to recipient: Recipient
   ) -> Verdict {
-    do {
-      return try run(&source, recipient)
-    } catch {
-      log.write(error.verdict, recipient, .deferred, warnings: [error.sentence])
-      return error.verdict
+    let deadline = Deadline(secondsFromNow: settings.deliveryTimeLimit)
+    switch find(recipient, until: deadline) {
+    case .none(let verdict): return verdict
+    case .mailbox(let found):
+      var buffer = DeliveryAgent.smallBuffer
+      let result = Result { () throws(DeliveryError) in
+        try agent.deliver(from: &source, through: &buffer, to: found.mailbox, until: deadline)
+      }
+      return conclude(result, recipient, found)
     }
   }
 
-  private mutating func run(
-    _ source: inout some MessageSource & ~Copyable, _ recipient: Recipient
-  ) throws(DeliveryError) -> Verdict {
-    let deadline = Deadline(secondsFromNow: settings.deliveryTimeLimit)
-    let lookup = MailboxLookup(settings)
+  /// What a lookup has found.
+  package enum Found {
+    case mailbox(FoundMailbox)
+    /// There is no mailbox, or it is not known which. The verdict has been logged.
+    case none(Verdict)
+  }
+
+  /// Looks up the mailbox of a recipient.
+  package func find(_ recipient: Recipient, until deadline: Deadline) -> Found {
+    do {
+      let lookup = MailboxLookup(settings, tables)
+      if let mailbox = try mailbox(of: recipient, lookup, until: deadline) {
+        return .mailbox(FoundMailbox(mailbox: mailbox, lookup: lookup))
+      }
+      log.write(.noSuchMailbox, recipient, .refused, warnings: Self.warnings(lookup))
+      return .none(.noSuchMailbox)
+    } catch {
+      return .none(fail(error, recipient))
+    }
+  }
+
+  /// Logs how a delivery has ended.
+  package func conclude(
+    _ result: Result<DeliveryAgent.Outcome, DeliveryError>, _ recipient: Recipient, _ found: FoundMailbox
+  ) -> Verdict {
+    switch result {
+    case .success(let outcome): conclude(outcome, recipient, found)
+    case .failure(let error): fail(error, recipient)
+    }
+  }
+
+  private func fail(_ error: DeliveryError, _ recipient: Recipient) -> Verdict {
+    log.write(error.verdict, recipient, .deferred, warnings: [error.sentence])
+    return error.verdict
+  }
+
+  /// - Returns: nil if there is none.
+  private func mailbox(
+    of recipient: Recipient, _ lookup: MailboxLookup, until deadline: Deadline
+  ) throws(DeliveryError) -> Mailbox? {
     let found: Mailbox?
     do {
       found = try lookup.mailbox(
         of: AddressQuery(recipient.address, until: deadline.slice(seconds: 20)), for: credentials)
     } catch { throw .mailbox(error) }
-    guard let mailbox = found else {
-      if let error = UnsplitExtension(of: recipient.address, passed: recipient.addressExtension, settings) {
-        throw .unsplitExtension(error)
-      }
-      if try isUnsplitByService(recipient, lookup, until: deadline) { throw .unsplitExtension(.unknownToService) }
-      log.write(.noSuchMailbox, recipient, .refused, warnings: Self.warnings(lookup))
-      return .noSuchMailbox
+    if let found { return found }
+    if let error = UnsplitExtension(of: recipient.address, passed: recipient.addressExtension, settings) {
+      throw .unsplitExtension(error)
     }
-    let outcome = try agent.deliver(from: &source, through: &buffer, to: mailbox, until: deadline)
-    return conclude(outcome, mailbox, recipient, lookup)
+    if try isUnsplitByService(recipient, lookup, until: deadline) { throw .unsplitExtension(.unknownToService) }
+    return nil
   }
 
   /// The service splits addresses by the ullage.cf that it has read, which may be an older one.
@@ -91,7 +135,7 @@ package struct RecipientDelivery {
   }
 
   private func conclude(
-    _ outcome: DeliveryAgent.Outcome, _ mailbox: Mailbox, _ recipient: Recipient, _ lookup: MailboxLookup
+    _ outcome: DeliveryAgent.Outcome, _ recipient: Recipient, _ found: FoundMailbox
   ) -> Verdict {
     var warnings = outcome.warnings
     let verdict: Verdict
@@ -102,10 +146,10 @@ package struct RecipientDelivery {
       // Waiting does not help here, so the text must not ask for it.
       let text =
         outcome.answer == .largerThanLimit
-        ? settings.oversizeMessage : limitMessage(for: recipient, lookup, &warnings)
+        ? settings.oversizeMessage : limitMessage(for: recipient, found.lookup, &warnings)
       verdict = .overQuota(text, isPermanent: isPermanent)
     }
-    if case .setAside = mailbox.quota.source {
+    if case .setAside = found.mailbox.quota.source {
       warnings.append(
         Array("the limit is below message_size_limit, so virtual_mailbox_limit applies; see".utf8)
           + Array(" virtual_mailbox_limit_override".utf8))
@@ -116,7 +160,7 @@ package struct RecipientDelivery {
     }
     log.write(
       verdict, recipient, DeliveryLog.Status(verdict, outcome.answer),
-      fields: DeliveryLog.fields(outcome, mailbox.quota.limit), warnings: warnings + Self.warnings(lookup))
+      fields: DeliveryLog.fields(outcome, found.mailbox.quota.limit), warnings: warnings + Self.warnings(found.lookup))
     return verdict
   }
 

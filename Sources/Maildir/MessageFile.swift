@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Posix
 
-/// A message on its way into `new/`. It is removed if it goes out of scope before `publish`.
+/// A message on its way into `new/`, of one Maildir or of several. What is not published goes with this value.
 package struct MessageFile: ~Copyable {
   private let file: File
   /// The name in `tmp/`, if the file system has no unnamed files (NFS) or /proc is not mounted.
   private let tmp: TmpName?
   private let maildir: Maildir
   private let names: UniqueName
+  /// Whether the file may be given several names in `new/`.
+  package var isShared = false
+  /// How many it has been given.
+  private var copies = 0
   /// Bytes written so far.
   package private(set) var size: Int64 = 0
 
@@ -37,7 +41,7 @@ package struct MessageFile: ~Copyable {
   private static func openUnnamed(in maildir: Maildir) throws(MaildirError) -> File? {
     for isFirstTry in [true, false] {
       do {
-        return try File(openat: maildir.directory, "tmp", [.unnamed, .writeOnly, .noFollow], mode: 0o600)
+        return try File(openat: maildir.directory, "tmp", [.unnamed, .readWrite, .noFollow], mode: 0o600)
       } catch {
         switch error.number {
         case Errno.EOPNOTSUPP, Errno.EISDIR, Errno.EINVAL: return nil
@@ -61,17 +65,30 @@ package struct MessageFile: ~Copyable {
     do { try file.fsync("tmp") } catch { throw .system(error) }
   }
 
-  /// Gives the file its name in `new/`, never replacing one.
+  /// Reads into `buffer` what was written from `offset` on; returns the number of bytes, 0 at the end.
+  package func read(into buffer: inout MutableSpan<UInt8>, at offset: Int64) throws(SystemError) -> Int {
+    try file.pread(into: &buffer, at: offset)
+  }
+
+  /// The device of the file system that the file is in.
+  package func device() throws(MaildirError) -> UInt64 {
+    do { return try file.fstat("tmp").identity.device } catch { throw .system(error) }
+  }
+
+  /// Gives the file a name in `new/` of a Maildir, never replacing one.
   ///
   /// - Returns: the name, relative to `new/`.
-  package func publish() throws(MaildirError) -> Path {
+  package mutating func publish(in target: Maildir) throws(MaildirError) -> Path {
     do {
-      let name = names.message(try file.fstat("tmp").identity, size: size)
+      let name = names.message(try file.fstat("tmp").identity, size: size, copy: copies)
       if tmp == nil {
-        try maildir.new.linkat(unnamed: file, as: name)
+        try target.new.linkat(unnamed: file, as: name)
+      } else if isShared {
+        try tmp?.link(to: name, in: target.new)
       } else {
         try tmp?.rename(to: Path("new").appending(name), .withoutReplacing)
       }
+      copies += 1
       return name
     } catch { throw .system(error) }
   }

@@ -30,7 +30,7 @@ package struct OpenMailbox: ~Copyable {
 
   let rule: CountingRule
   /// The time by which the task must be finished.
-  package let deadline: Deadline
+  package var deadline: Deadline
   var ledger: Ledger
   private let names: UniqueName
   /// Seconds.

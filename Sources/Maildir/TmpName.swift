@@ -36,16 +36,21 @@ public struct TmpName: ~Copyable {
       guard error.number == Errno.EINVAL || error.number == Errno.ENOSYS else { throw error }
     }
     guard how == .withoutReplacing else { return try maildir.directory.renameat2(path, to: target, .replacing) }
-    do { try maildir.directory.linkat(path, as: target) } catch {
+    try link(to: target, in: maildir.directory)
+  }
+
+  /// Adds a second name in `directory`.
+  func link(to target: Path, in directory: borrowing File) throws(SystemError) {
+    do { try maildir.directory.linkat(path, to: directory, as: target) } catch {
       // NFS may lose the reply to a call that succeeded: then both names are the same file.
-      guard isLinked(as: target) else { throw error }
+      guard isLinked(as: target, in: directory) else { throw error }
     }
   }
 
   /// Whether `target` is certainly the same file.
-  private func isLinked(as target: Path) -> Bool {
+  private func isLinked(as target: Path, in directory: borrowing File) -> Bool {
     do throws(SystemError) {
-      guard let source = try status(), let linked = try maildir.directory.fstatatIfThere(target) else { return false }
+      guard let source = try status(), let linked = try directory.fstatatIfThere(target) else { return false }
       return source.identity == linked.identity
     } catch { return false }
   }

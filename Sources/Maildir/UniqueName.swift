@@ -26,10 +26,14 @@ package struct UniqueName: Sendable {
     path(unique: "Q\(Self.count.wrappingAdd(1, ordering: .relaxed).newValue)", size: "")
   }
 
-  /// `<sec>.M<usec>P<pid>V<device>I<inode>.<host>,S=<bytes>`, for a message in `new/`. Its inode is unique.
-  func message(_ identity: FileIdentity, size: Int64) -> Path {
+  /// `<sec>.M<usec>P<pid>V<device>I<inode>.<host>,S=<bytes>`, for a message in `new/`. Its inode is unique; a file that
+  /// has several names is counted in them.
+  ///
+  /// - Parameter copy: how many names the file has been given before.
+  func message(_ identity: FileIdentity, size: Int64, copy: Int = 0) -> Path {
     let device = String(identity.device, radix: 16)
-    return path(unique: "V\(device)I\(String(identity.inode, radix: 16))", size: ",S=\(size)")
+    let count = copy > 0 ? "Q\(copy)" : ""
+    return path(unique: "V\(device)I\(String(identity.inode, radix: 16))\(count)", size: ",S=\(size)")
   }
 
   private func path(unique: String, size: String) -> Path {

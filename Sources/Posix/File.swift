@@ -156,6 +156,13 @@ public struct File: ~Copyable, Sendable {
     }
   }
 
+  /// Reads at most `buffer.count` bytes starting at `offset`; 0 means end of file.
+  package func pread(into buffer: inout MutableSpan<UInt8>, at offset: Int64) throws(SystemError) -> Int {
+    try unsafe buffer.withUnsafeMutableBytes { bytes throws(SystemError) in
+      try systemCall(.pread) { unsafe CPosix.pread(descriptor, bytes.baseAddress, bytes.count, off_t(offset)) }
+    }
+  }
+
   /// Writes as many of the bytes as one write(2) accepts.
   package func writeOnce(_ bytes: Span<UInt8>) throws(SystemError) -> Int {
     try unsafe bytes.withUnsafeBytes { buffer throws(SystemError) in

@@ -22,11 +22,12 @@ extension File {
   /// Whether `linkat(unnamed:as:)` can work: /proc is mounted.
   package static var canNameUnnamedFiles: Bool { isAllowed(.execution, to: "/proc/self/fd") }
 
-  /// Adds `other` as a second name of the file `name`; both are relative to this directory.
-  package func linkat(_ name: Path, as other: Path) throws(SystemError) {
+  /// Adds `other`, relative to `directory`, as a second name of the file `name`, relative to this one.
+  package func linkat(_ name: Path, to directory: borrowing File, as other: Path) throws(SystemError) {
+    let target = directory.descriptor
     _ = try systemCall(.linkat, other) {
       unsafe name.withCString { source in
-        unsafe other.withCString { unsafe CPosix.linkat(descriptor, source, descriptor, $0, 0) }
+        unsafe other.withCString { unsafe CPosix.linkat(descriptor, source, target, $0, 0) }
       }
     }
   }

@@ -22,7 +22,7 @@ struct DeliveryProgram {
       do throws(UsageError) { try request.parse(arguments) } catch { throw .usage(error) }
       if !request.deliveredTo.isEmpty { source.insert(DeliveredToHeader(request.deliveredTo)) }
       let settings = try configure(request.configurationFile)
-      var delivery = RecipientDelivery(settings, as: Credentials.current, log: log ?? .usual)
+      let delivery = RecipientDelivery(settings, as: Credentials.current, log: log ?? .usual)
       return delivery.deliver(&source, to: Recipient(request))
     } catch {
       let verdict = Verdict.trouble(.badConfiguration)

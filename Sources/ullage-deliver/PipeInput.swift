@@ -40,15 +40,16 @@ struct PipeInput: MessageSource, ~Copyable {
   private func readStart(
     adding header: DeliveredToHeader, until deadline: Deadline
   ) throws(DeliveryError) -> [UInt8] {
-    var start: [UInt8] = []
+    var insertion = DeliveredToHeader.Insertion(header)
+    var isEmpty = true
     var block = [UInt8](repeating: 0, count: 4096)
     while true {
       var span = block.mutableSpan
       let count = try readInput(into: &span, until: deadline)
       // A header alone is no message.
-      if count == 0 && start.isEmpty { return [] }
-      start += block[..<count]
-      if let whole = header.inserted(into: start, isWhole: count == 0 || start.count >= 16 << 10) { return whole }
+      if count == 0 && isEmpty { return [] }
+      isEmpty = false
+      if let start = insertion.take(block[..<count], isLast: count == 0) { return start }
     }
   }
 

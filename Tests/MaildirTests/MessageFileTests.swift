@@ -29,7 +29,7 @@ struct MessageFileTests {
     try message.write(Array("\nbody\n".utf8).span)
     try message.synchronize()
     #expect(message.size == 14 && sandbox.list("m/new") == [])
-    let name = try message.publish().text
+    let name = try message.publish(in: try maildir()).text
     _ = consume message
     #expect(sandbox.list("m/new") == [name] && name.hasSuffix(".host,S=14"))
     #expect(sandbox.text("m/new/\(name)") == "From: a\n\nbody\n")
@@ -49,8 +49,8 @@ struct MessageFileTests {
   @Test("A missing tmp/ is created", arguments: [true, false])
   func missingTmp(unnamed: Bool) throws {
     try Command.check(["rmdir", sandbox("m/tmp")])
-    let message = try MessageFile.create(in: try maildir(), names: names, unnamed: unnamed)
-    _ = try message.publish()
+    var message = try MessageFile.create(in: try maildir(), names: names, unnamed: unnamed)
+    _ = try message.publish(in: try maildir())
     #expect(sandbox.status("m/tmp")?.st_mode == S_IFDIR | 0o700)
     #expect(sandbox.list("m/new").count == 1)
   }
@@ -76,7 +76,7 @@ struct MessageFileTests {
     for _ in 0..<2 {
       var message = try MessageFile.create(in: maildir, names: names, unnamed: true)
       try message.write(Array("x\n".utf8).span)
-      _ = try message.publish()
+      _ = try message.publish(in: maildir)
     }
     #expect(sandbox.list("m/new").count == 2)
   }

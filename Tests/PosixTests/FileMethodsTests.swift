@@ -121,7 +121,7 @@ struct FileMethodsTests {
     try directory.mkdirat("d", mode: 0o700)
     #expect(throws: SystemError(.mkdirat, "d".utf8, EEXIST)) { try directory.mkdirat("d", mode: 0o700) }
     try sandbox.write("f", "text")
-    try directory.linkat("f", as: "g")
+    try directory.linkat("f", to: directory, as: "g")
     #expect(try directory.fstatat("f").links == 2 && directory.fstatat("g").identity == directory.fstatat("f").identity)
     try directory.unlinkat("f")
     #expect(throws: SystemError(.unlinkat, "f".utf8, ENOENT)) { try directory.unlinkat("f") }
