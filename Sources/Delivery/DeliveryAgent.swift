@@ -47,13 +47,13 @@ package struct DeliveryAgent: Sendable {
     /// Problems for the administrator that did not stop the delivery.
     package private(set) var warnings: [[UInt8]] = []
 
-    init(_ answer: Answer, _ size: Int64?, _ usage: QuotaUsage?) {
+    package init(_ answer: Answer, _ size: Int64?, _ usage: QuotaUsage?) {
       self.answer = answer
       self.size = size
       self.usage = usage
     }
 
-    func adding(_ warnings: [[UInt8]]) -> Outcome {
+    package func adding(_ warnings: [[UInt8]]) -> Outcome {
       var outcome = self
       outcome.warnings += warnings
       return outcome
@@ -182,8 +182,7 @@ package struct DeliveryAgent: Sendable {
       if count == buffer.count, count < Self.largestRead { buffer = [UInt8](repeating: 0, count: Self.largestRead) }
     }
     if let refusal = reception.refusal { return .refused(refusal) }
-    guard let whole = reception.takeFile() else { return .failed(.emptyInput) }
-    return .whole(whole)
+    return .whole(try reception.takeFile(for: open, by: self))
   }
 
   private func read(

@@ -15,6 +15,11 @@ package enum DeliveryError: ExplainedError, Equatable {
   case emptyInput
   /// The program that was writing the message to us has exited.
   case inputCut
+  /// The message is larger than `message_size_limit`, in bytes, and it came from a client that Postfix's limit did not
+  /// keep from sending it.
+  case largerThanSizeLimit(Int64)
+  /// A thread that works on it is stuck; if it comes back, it delivers nothing.
+  case stuck
 
   package var verdict: Verdict { .trouble(code) }
 
@@ -22,8 +27,8 @@ package enum DeliveryError: ExplainedError, Equatable {
     switch self {
     case .mailbox(let error): error.isTemporary ? .systemProblem : .badConfiguration
     case .maildir(let error, _): Self.code(for: error)
-    case .unsplitExtension: .badConfiguration
-    case .input, .emptyInput, .inputCut: .systemProblem
+    case .unsplitExtension, .largerThanSizeLimit: .badConfiguration
+    case .input, .emptyInput, .inputCut, .stuck: .systemProblem
     }
   }
 
@@ -57,6 +62,10 @@ package enum DeliveryError: ExplainedError, Equatable {
       Array("the message did not arrive within delivery_time_limit".utf8)
     case .input(let error): error.sentence
     case .emptyInput: Array("the message is empty; pipe(8) ended before it wrote any of it".utf8)
+    case .largerThanSizeLimit(let limit):
+      Array("the message is larger than message_size_limit, \(limit) bytes; set it as main.cf does".utf8)
+        + Array(" (postconf message_size_limit)".utf8)
+    case .stuck: Array("the file system did not answer within delivery_time_limit".utf8)
     case .inputCut: Array("the program writing the message is gone; the part that arrived was discarded".utf8)
     }
   }

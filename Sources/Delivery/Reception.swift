@@ -57,6 +57,11 @@ package struct Reception: ~Copyable {
     return usageWhenFull.map { DeliveryAgent.Outcome(.overQuota, size, $0) }
   }
 
-  /// The stored message; nil if there is none, because nothing has arrived or it was refused.
-  package mutating func takeFile() -> MessageFile? { file.take() }
+  /// The stored message, if it was not refused. One of which nothing has arrived is empty.
+  package mutating func takeFile(
+    for open: borrowing OpenMailbox, by agent: DeliveryAgent
+  ) throws(MaildirError) -> MessageFile {
+    if let file = file.take() { return file }
+    return try agent.makeFile(in: open)
+  }
 }

@@ -100,7 +100,8 @@ package struct RecipientDelivery: Sendable {
     }
   }
 
-  private func fail(_ error: DeliveryError, _ recipient: Recipient) -> Verdict {
+  /// Logs an error, and gives the verdict that it leads to.
+  package func fail(_ error: DeliveryError, _ recipient: Recipient) -> Verdict {
     log.write(error.verdict, recipient, .deferred, warnings: [error.sentence])
     return error.verdict
   }

@@ -14,6 +14,8 @@ package final class Maildir {
   let permissions: UInt32
   let group: UInt32
   private let identity: FileIdentity
+  /// The device of its file system.
+  package var device: UInt64 { identity.device }
   private var networkLock: File?
 
   /// What happens to missing directories.

@@ -15,14 +15,15 @@ struct DeliveryProgram {
     self.arguments = arguments
   }
 
-  /// Delivers the message from `source`, and logs the result.
-  mutating func run(_ source: inout PipeInput) -> Verdict {
+  /// Delivers the message on standard input, and logs the result.
+  mutating func run(_ input: consuming PipeInput) -> Verdict {
     var request = DeliveryRequest()
     do throws(ProgramError) {
       do throws(UsageError) { try request.parse(arguments) } catch { throw .usage(error) }
-      if !request.deliveredTo.isEmpty { source.insert(DeliveredToHeader(request.deliveredTo)) }
       let settings = try configure(request.configurationFile)
       let delivery = RecipientDelivery(settings, as: Credentials.current, log: log ?? .usual)
+      let header = request.deliveredTo.isEmpty ? nil : DeliveredToHeader(request.deliveredTo)
+      var source = HeadedSource(input, adding: header)
       return delivery.deliver(&source, to: Recipient(request))
     } catch {
       let verdict = Verdict.trouble(.badConfiguration)

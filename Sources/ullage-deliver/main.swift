@@ -14,12 +14,12 @@ if let text = Manual.answer(to: CurrentProcess.arguments), hasTerminal || Standa
 
 /// Delivers the message on standard input, and exits.
 func deliver() -> Never {
-  var message = PipeInput()
+  let message = PipeInput()
   ProcessStart.ignoreWriteSignals()
   ProcessStart.interruptWaitsEverySecond()
 
   var program = DeliveryProgram(arguments: CurrentProcess.arguments)
-  let answer = PipeAnswer(program.run(&message))
+  let answer = PipeAnswer(program.run(message))
 
   // If the verdict cannot be written, defer instead: the sender would get pipe(8)'s own text.
   let text = answer.output + Array((hasTerminal ? "\nThe cause is in the mail log.\n" : "").utf8)
