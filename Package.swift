@@ -34,7 +34,8 @@ let package = Package(
     .executableTarget(
       name: "ullaged",
       dependencies: [
-        "Prometheus", "LookupServer", "PolicyServer", "Policy", "Mailboxes", "Configuration", "Socketmap",
+        "Prometheus", "LookupServer", "PolicyServer", "Policy", "LMTPServer", "LMTP", "Delivery", "Mailboxes",
+        "Configuration", "Socketmap",
         "Conversation", "Posix", "Text",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
@@ -75,6 +76,11 @@ let package = Package(
     .target(name: "Migration", dependencies: ["Site", "Findings", "Configuration", "Quota", "Posix", "Text"]),
     .target(
       name: "Delivery", dependencies: ["Mailboxes", "Maildir", "Tables", "Configuration", "Quota", "Posix", "Text"]),
+    .target(
+      name: "LMTPServer",
+      dependencies: [
+        "LMTP", "Delivery", "Mailboxes", "Maildir", "Tables", "Database", "Configuration", "Quota", "Posix", "Text",
+      ]),
     .target(
       name: "LookupServer",
       dependencies: [

@@ -87,7 +87,7 @@ struct PolicyCheck {
   private func isOurs(_ endpoint: String) -> Bool {
     if endpoint.hasSuffix("/ullage-policy") { return true }
     guard case .success(let policy) = file.policy else { return false }
-    if let port = policy.endpoint?.port, endpoint.hasSuffix(":\(port)") { return true }
+    if let port = policy.network.endpoint?.port, endpoint.hasSuffix(":\(port)") { return true }
     return policy.socket.map { $0.elementsEqual((socket(endpoint) ?? "").utf8) } ?? false
   }
 

@@ -15,7 +15,7 @@ package struct MetricsPlaces: Sendable {
   package init(_ file: ConfigurationFile) throws(ConfigurationError) {
     var places: [String: Place] = [:]
     for item in splitList(try file.value(of: .metrics_socket)) {
-      guard let (service, text) = splitAssignment(item), ["lookup", "policy"].contains(service.text) else {
+      guard let (service, text) = splitAssignment(item), ["lookup", "policy", "lmtp"].contains(service.text) else {
         throw file.bad(.metrics_socket, item, "name a service and a place, such as policy=/run/ullage/policy-metrics")
       }
       if text.first == UInt8(ascii: "/") {

@@ -30,3 +30,23 @@ extension ConfigurationFile {
     return NetworkEndpoint(host: host.text, port: port)
   }
 }
+
+/// A service on TCP, and who may connect to it.
+package struct NetworkAccess: Equatable, Sendable {
+  /// Nil if the service is not on TCP.
+  package let endpoint: NetworkEndpoint?
+  package let clients: NetworkList
+
+  init(_ file: ConfigurationFile, listen: Parameter, clients parameter: Parameter) throws(ConfigurationError) {
+    endpoint = try file.endpoint(listen)
+    var clients = NetworkList()
+    for item in splitList(try file.value(of: parameter)) where !clients.add(item) {
+      throw file.bad(parameter, item, "be addresses and networks, such as 192.0.2.0/24")
+    }
+    self.clients = clients
+    guard endpoint == nil || !clients.isEmpty else {
+      throw ConfigurationError(
+        line: file.line(of: listen), "\(listen.rawValue) needs \(parameter.rawValue): the hosts that may connect")
+    }
+  }
+}

@@ -127,6 +127,16 @@ package enum Parameter: String, CaseIterable, Sendable {
   case policy_usage_maps
   /// Whether the IMAP server keeps that number up to date at every moment.
   case policy_usage_is_live
+  /// The socket of the LMTP service.
+  case lmtp_socket
+  /// Where the LMTP service listens beside that: host:port.
+  case lmtp_listen
+  /// Who may connect there: addresses and networks.
+  case lmtp_clients
+  /// How many deliveries to one mailbox the LMTP service works on at once.
+  case lmtp_mailbox_concurrency
+  /// Whether the LMTP service writes the header Delivered-To.
+  case lmtp_delivered_to
   /// Where each service shows its counters.
   case metrics_socket
   /// The socket of the system log.
@@ -227,6 +237,11 @@ package enum Parameter: String, CaseIterable, Sendable {
     case .policy_exempt_senders: Definition(.text, "")
     case .policy_usage_maps: Definition(.tables, "")
     case .policy_usage_is_live: Definition(.yesNo, "no")
+    case .lmtp_socket: Definition(.path, "")
+    case .lmtp_listen: Definition(.text, "")
+    case .lmtp_clients: Definition(.text, "")
+    case .lmtp_mailbox_concurrency: Definition(.integer(1...100), "10")
+    case .lmtp_delivered_to: Definition(.yesNo, "yes")
     case .metrics_socket: Definition(.text, "")
     case .log_socket: Definition(.path, "/dev/log")
     case .syslog_name: Definition(.text, "ullage-deliver")

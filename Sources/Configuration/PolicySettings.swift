@@ -6,9 +6,7 @@ package struct PolicySettings: Sendable {
   package let aliases: AliasSettings
   /// Nil if it is set nowhere but in a unit of systemd.
   package let socket: [UInt8]?
-  package let endpoint: NetworkEndpoint?
-  /// Who may connect to `endpoint`.
-  package let clients: NetworkList
+  package let network: NetworkAccess
   /// Whether one full target is enough for a refusal.
   package let refusesForAny: Bool
   /// Seconds; zero means that nothing is counted.
@@ -34,16 +32,7 @@ package struct PolicySettings: Sendable {
     aliases = try AliasSettings(file)
     let socket = try file.path(.policy_socket)
     self.socket = socket.isEmpty ? nil : socket
-    endpoint = try file.endpoint(.policy_listen)
-    var clients = NetworkList()
-    for item in splitList(try file.value(of: .policy_clients)) where !clients.add(item) {
-      throw file.bad(.policy_clients, item, "be addresses and networks, such as 192.0.2.0/24")
-    }
-    self.clients = clients
-    guard endpoint == nil || !clients.isEmpty else {
-      throw ConfigurationError(
-        line: file.line(of: .policy_listen), "policy_listen needs policy_clients: the hosts that may ask")
-    }
+    network = try NetworkAccess(file, listen: .policy_listen, clients: .policy_clients)
     refusesForAny = try file.choice(.policy_rule) == "any"
     recountTime = try file.seconds(.policy_recount_time)
     sizeSlack = try file.integer(.policy_size_slack)

@@ -10,7 +10,7 @@ package struct LMTPSession: Conversation {
   /// What others have to do.
   package enum Request: Equatable, Sendable {
     /// Find a recipient's mailbox. The first one begins a new message.
-    case recipient([UInt8], isFirst: Bool)
+    case recipient([UInt8], Message, isFirst: Bool)
     /// Store these bytes of the message; more follow.
     case store([UInt8], Message)
     /// Deliver the message, whose last bytes these are, to the accepted recipient of this number, from 0 on.
@@ -179,7 +179,7 @@ package struct LMTPSession: Conversation {
     case .rcpt(let address):
       guard hasSender else { return complain(.noSender) }
       guard recipients < Self.mostRecipients else { return complain(.tooManyRecipients) }
-      return .ask(.recipient(address, isFirst: recipients == 0))
+      return .ask(.recipient(address, Message(queueID: queueID), isFirst: recipients == 0))
     case .data:
       // Postfix may have sent it before it knew that no recipient is accepted.
       guard recipients > 0 else { send(.noRecipients); return .done }

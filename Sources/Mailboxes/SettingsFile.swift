@@ -20,6 +20,8 @@ package struct SettingsFile: Sendable {
   package let settings: Result<Settings, SettingsError>
   /// What only the policy service needs, by itself: a mistake there keeps nothing else from working.
   package let policy: Result<PolicySettings, SettingsError>
+  /// The same for the LMTP service.
+  package let lmtp: Result<LMTPSettings, SettingsError>
   package let metrics: Result<MetricsPlaces, SettingsError>
   /// Where to log, even if the rest of the file is invalid.
   package let logSocket: [UInt8]
@@ -27,7 +29,8 @@ package struct SettingsFile: Sendable {
   package init(_ name: String) {
     let file: ConfigurationFile
     do { file = try Self.read(name) } catch {
-      (contents, settings, policy, metrics) = (.failure(error), .failure(error), .failure(error), .failure(error))
+      (contents, settings) = (.failure(error), .failure(error))
+      (policy, lmtp, metrics) = (.failure(error), .failure(error), .failure(error))
       logSocket = Array(Parameter.log_socket.definition.defaultText.utf8)
       return
     }
@@ -35,6 +38,7 @@ package struct SettingsFile: Sendable {
     logSocket = file.logSocket
     settings = Self.parse(name) { () throws(ConfigurationError) in try Settings(file) }
     policy = Self.parse(name) { () throws(ConfigurationError) in try PolicySettings(file) }
+    lmtp = Self.parse(name) { () throws(ConfigurationError) in try LMTPSettings(file) }
     metrics = Self.parse(name) { () throws(ConfigurationError) in try MetricsPlaces(file) }
   }
 

@@ -24,6 +24,16 @@ package enum CurrentProcess {
   /// How many descriptors this process may have open (getrlimit(2), RLIMIT_NOFILE).
   package static var descriptorLimit: Int { max(16, Int(sysconf(Int32(_SC_OPEN_MAX)))) }
 
+  /// Raises that number to what the service manager allows (setrlimit(2)).
+  package static func raiseDescriptorLimit() {
+    var limit = rlimit()
+    let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+    guard unsafe getrlimit(resource, &limit) == 0 else { return }
+    limit.rlim_cur = limit.rlim_max
+    // If it fails, fewer clients are served at once.
+    unsafe setrlimit(resource, &limit)
+  }
+
   /// getenv(3); empty if the variable is not set.
   package static func environment(_ name: String) -> String {
     guard let value = unsafe getenv(name) else { return "" }

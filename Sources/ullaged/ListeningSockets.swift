@@ -24,13 +24,13 @@ struct ListeningSockets: Sendable {
         place.hasPrefix("/")
           ? "cannot listen on \(place): \(error); its directory must exist and be writable by this user"
           : "cannot listen on \(place): \(error)"
-      case .stranger: "a client that policy_clients does not contain"
+      case .stranger: "a client that is not listed"
       case .tooManyClients: "too many connections"
       }
     }
 
     private static func example(_ parameter: Parameter) -> String {
-      parameter == .policy_socket ? "/run/ullage/policy" : "/run/ullage/lookup"
+      "/run/ullage/\(parameter.rawValue.prefix { $0 != "_" })"
     }
   }
 
@@ -39,14 +39,12 @@ struct ListeningSockets: Sendable {
   /// The one that names the Unix socket.
   let parameter: Parameter
   let socket: [UInt8]?
-  var endpoint: NetworkEndpoint?
-  /// Who may connect to `endpoint`.
-  var clients = NetworkList()
+  var network: NetworkAccess?
 
   /// Whether a client may ask: on a Unix socket whoever its mode lets in, on TCP those that are listed.
   func admits(_ channel: any Channel) -> Bool {
     if Self.isLocal(channel) { return true }
-    return clients.contains(Array((channel.remoteAddress?.ipAddress ?? "").utf8))
+    return network?.clients.contains(Array((channel.remoteAddress?.ipAddress ?? "").utf8)) ?? false
   }
 
   static func isLocal(_ channel: any Channel) -> Bool {
@@ -61,7 +59,7 @@ struct ListeningSockets: Sendable {
     } else if let socket {
       listening.append((try await Self.bind(bootstrap, to: socket), socket.text))
     }
-    if let endpoint {
+    if let endpoint = network?.endpoint {
       let place = "\(endpoint.host):\(endpoint.port)"
       do {
         listening.append((try await bootstrap.bind(host: endpoint.host, port: endpoint.port).get(), place))

@@ -32,15 +32,14 @@ struct PolicyCommand: AsyncParsableCommand {
   func run() async throws {
     try await ServiceRun.run(configurationFile) { file, logger in
       let (settings, policy) = (try file.settings.get(), try file.policy.get())
-      try Self.refuseRoot(settings)
+      try ServiceRun.refuseOtherUsers(settings)
       let metrics = ServiceMetrics("policy")
       let service = try PolicyService(settings, policy) { event in
         if case .counted(let isFinished) = event { metrics.noteCount(isFinished: isFinished) }
         logger.report(event)
       }
       let sockets = ListeningSockets(
-        name: "policy", parameter: .policy_socket, socket: policy.socket, endpoint: policy.endpoint,
-        clients: policy.clients)
+        name: "policy", parameter: .policy_socket, socket: policy.socket, network: policy.network)
       let reload = ServiceReload(configurationFile, since: file, "policy", logger) { file throws(SettingsError) in
         let (newSettings, newPolicy) = (try file.settings.get(), try file.policy.get())
         try service.reload(newSettings, newPolicy)
@@ -54,20 +53,12 @@ struct PolicyCommand: AsyncParsableCommand {
     }
   }
 
-  /// A count is written into `maildirsize`, which must not belong to another user than the mailbox.
-  private static func refuseRoot(_ settings: Settings) throws(SettingsError) {
-    guard Int64(CurrentProcess.effectiveUser) >= settings.minimumUser else {
-      throw SettingsError(
-        Array(
-          "uid \(CurrentProcess.effectiveUser) is below virtual_minimum_uid; run it as the user of the mailboxes".utf8))
-    }
-  }
-
   /// The parameters that are only used at the start, and that differ from then.
   private static func fixedParameters(_ old: PolicySettings, _ new: PolicySettings) -> [Parameter] {
     [
-      (Parameter.policy_socket, new.socket == old.socket), (.policy_listen, new.endpoint == old.endpoint),
-      (.policy_clients, new.clients == old.clients),
+      (Parameter.policy_socket, new.socket == old.socket),
+      (.policy_listen, new.network.endpoint == old.network.endpoint),
+      (.policy_clients, new.network.clients == old.network.clients),
     ].filter { !$0.1 }.map(\.0)
   }
 }

@@ -51,6 +51,9 @@ protocol Responder: Sendable {
   /// on the event loop.
   func lateReply(to request: Session.Request) -> Session.Reply?
 
+  /// The client has hung up, and gets no more replies.
+  func clientIsGone()
+
   /// Notes that a late reply was given.
   func noteLateReply()
 }
@@ -64,4 +67,5 @@ extension Responder {
 
   func connected(isLocal: Bool) -> Self { self }
   func turn(of request: Session.Request) -> [UInt8]? { nil }
+  func clientIsGone() {}
 }

@@ -23,6 +23,8 @@ final class ServiceHandler<R: Responder>: ChannelInboundHandler, ServiceClient {
   /// When the client has last sent something, or something has been sent to it.
   private var lastSign = NIODeadline.now()
   private var isWatching = false
+  /// The client sends nothing more; it may still wait for replies.
+  private var isInputClosed = false
 
   /// Seconds for which a client may be silent once the service is ending.
   private static var drainingSilence: Int64 { 5 }
@@ -57,6 +59,7 @@ final class ServiceHandler<R: Responder>: ChannelInboundHandler, ServiceClient {
 
   func channelInactive(context: ChannelHandlerContext) {
     self.context = nil
+    responder.clientIsGone()
     // Count it until it is answered, or clients that hang up at once could grow the queue without bound.
     if work == 0 { clients.remove(self) }
   }
@@ -64,6 +67,14 @@ final class ServiceHandler<R: Responder>: ChannelInboundHandler, ServiceClient {
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
     lastSign = .now()
     session.receive(unwrapInboundIn(data).readableBytesView)
+  }
+
+  func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+    guard case ChannelEvent.inputClosed? = event as? ChannelEvent else {
+      return context.fireUserInboundEventTriggered(event)
+    }
+    isInputClosed = true
+    proceed(context)
   }
 
   func channelReadComplete(context: ChannelHandlerContext) {
@@ -84,7 +95,7 @@ final class ServiceHandler<R: Responder>: ChannelInboundHandler, ServiceClient {
     while context.channel.isWritable || clients.isDraining {
       switch session.next(isDraining: clients.isDraining) {
       case .wait: return
-      case .read: return clients.isFull && session.isIdle ? close() : context.read()
+      case .read: return isInputClosed || clients.isFull && session.isIdle ? close() : context.read()
       case .close: return close()
       case .send(let bytes): write(bytes, context)
       case .answer(let request):

@@ -52,6 +52,8 @@ struct ServiceListener<R: Responder>: Service {
       .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
       // Read from a client only after its last request has been answered.
       .childChannelOption(.autoRead, value: false)
+      // What a client sent before it closed its side is answered.
+      .childChannelOption(.allowRemoteHalfClosure, value: true)
       .childChannelInitializer { [responder, sockets] channel in
         channel.eventLoop.makeCompletedFuture {
           guard sockets.admits(channel) else {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import CoreMetrics
+import LMTP
 import Policy
 import PolicyServer
 import Prometheus
@@ -16,9 +17,12 @@ final class ServiceMetrics: Sendable {
       "Mailboxes whose messages were counted because maildirsize did not suffice, by how that ended.",
     "ullage_lookup_answers_total": "Answers of the lookup service, by map and kind.",
     "ullage_lookup_answer_seconds": "Time from a query to its answer, as far as a table was queried.",
+    "ullage_lmtp_recipients_total": "Recipients that lmtp(8) named, by the status code of their reply.",
+    "ullage_lmtp_deliveries_total": "Copies of messages, by the status code of their reply.",
+    "ullage_lmtp_answer_seconds": "Time from the end of a message, or the copy before, to a reply.",
     "ullage_connections": "Clients that are connected or wait for an answer.",
     "ullage_connections_total": "Connections since the start.",
-    "ullage_strangers_total": "Connections refused because policy_clients does not contain the client.",
+    "ullage_strangers_total": "Connections from clients that may not connect.",
   ])
 
   private let counters = Mutex<[[String]: Counter]>([:])
@@ -66,6 +70,22 @@ final class ServiceMetrics: Sendable {
     let map = kind == "permanent" ? "" : request.map.text
     counter("answers", [("map", map), ("kind", kind), ("source", isCached ? "memory" : "tables")]).increment()
   }
+
+  func note(_ reply: LMTPSession.Reply, to request: LMTPSession.Request) {
+    let status =
+      switch reply {
+      case .stored: ""
+      case .accepted: "2.1.5"
+      case .verdict(let verdict): verdict.status
+      }
+    switch request {
+    case .recipient: counter("recipients", [("status", status)]).increment()
+    case .deliver: counter("deliveries", [("status", status)]).increment()
+    case .store: break
+    }
+  }
+
+  func noteLateDelivery() { counter("deliveries", [("status", "late")]).increment() }
 
   func noteTime(since start: ContinuousClock.Instant) {
     let (whole, fraction) = (ContinuousClock.now - start).components

@@ -43,6 +43,15 @@ enum ServiceRun {
     return MetricsListener(metrics.registry, at: place, logger)
   }
 
+  /// Whoever writes into a Maildir must be its owner.
+  static func refuseOtherUsers(_ settings: Settings) throws(SettingsError) {
+    guard Int64(CurrentProcess.effectiveUser) >= settings.minimumUser else {
+      throw SettingsError(
+        Array(
+          "uid \(CurrentProcess.effectiveUser) is below virtual_minimum_uid; run it as the user of the mailboxes".utf8))
+    }
+  }
+
   /// Reports why the service ends, in the log and on standard error.
   private static func end(_ status: Int32, _ text: String, _ logger: Logger) -> ExitCode {
     logger.error("\(text)")

@@ -14,7 +14,7 @@ struct Ullaged: AsyncParsableCommand {
     abstract: "Services for the mailboxes of ullage.cf.",
     discussion: "See ullaged(8).",
     version: "ullaged \(Ullage.version)",
-    subcommands: [LookupCommand.self, PolicyCommand.self])
+    subcommands: [LookupCommand.self, PolicyCommand.self, LMTPCommand.self])
 
   static func main() async {
     ProcessStart.silenceDispatch()

@@ -26,7 +26,7 @@ struct PolicySettingsTests {
     "An error says which line, which value and what it must be",
     arguments: [
       ("policy_clients = host.example", "policy_clients must be addresses and networks, such as 192.0.2.0/24, not"),
-      ("policy_listen = 127.0.0.1:10031", "policy_listen needs policy_clients: the hosts that may ask"),
+      ("policy_listen = 127.0.0.1:10031", "policy_listen needs policy_clients: the hosts that may connect"),
       ("policy_listen = 10031", "policy_listen must be host:port, such as 127.0.0.1:10031, not \"10031\""),
       ("policy_rule = some", "policy_rule must be one of all, any, not \"some\""),
       ("policy_recount_time = 1h", "policy_recount_time must be a time from 0 to 4 seconds"),

@@ -57,7 +57,7 @@ struct LMTPSessionTests {
 
     private mutating func reply(_ request: LMTPSession.Request) -> LMTPSession.Reply {
       switch request {
-      case .recipient(let address, let isFirst):
+      case .recipient(let address, _, let isFirst):
         if isFirst { recipients = [] }
         if address.text.hasPrefix("no@") { return .verdict(LMTPReply(550, "5.1.1", "none")) }
         if address.text.hasPrefix("bad@") { return .verdict(LMTPReply(451, "4.3.0", "trouble")) }

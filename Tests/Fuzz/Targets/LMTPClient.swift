@@ -54,7 +54,7 @@ struct LMTPClient {
 
   private mutating func reply(_ request: LMTPSession.Request) -> LMTPSession.Reply {
     switch request {
-    case .recipient(let address, let isFirst):
+    case .recipient(let address, _, let isFirst):
       if isFirst { recipients = 0 }
       if address.count % 3 == 0 { return .verdict(LMTPReply(550, "5.1.1", Array("no".utf8))) }
       recipients += 1

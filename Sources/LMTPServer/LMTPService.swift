@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+package import Configuration
+import Database
+package import Delivery
+package import Mailboxes
+package import Posix
+import Synchronization
+import Tables
+import Text
+
+/// Delivers what Postfix's lmtp(8) hands over: the deliveries of `ullage-deliver`, without a process for each.
+package final class LMTPService: Sendable {
+  /// Everything that ullage.cf says. A message is delivered by what it said when the message began.
+  struct State: Sendable {
+    let settings: Settings
+    let lmtp: LMTPSettings
+    let delivery: RecipientDelivery
+  }
+
+  private let state: Mutex<State>
+  private let credentials: Credentials
+  private let log: DeliveryLog
+
+  /// Threads for files and lookups: they wait for disks, not for the processor.
+  package static let threads = 32
+
+  /// - Parameter credentials: those of this process, which must own every Maildir.
+  /// - Throws: if a table that this process queries itself is unusable as configured.
+  package init(
+    _ settings: Settings, _ lmtp: LMTPSettings, as credentials: Credentials = .current, log: DeliveryLog
+  ) throws(SettingsError) {
+    self.credentials = credentials
+    self.log = log
+    state = Mutex(try Self.state(settings, lmtp, credentials, log))
+  }
+
+  /// Switches to other settings, from the next message on.
+  ///
+  /// - Throws: as the initializer does; then nothing changes.
+  package func reload(_ settings: Settings, _ lmtp: LMTPSettings) throws(SettingsError) {
+    let new = try Self.state(settings, lmtp, credentials, log)
+    state.withLock { $0 = new }
+  }
+
+  private static func state(
+    _ settings: Settings, _ lmtp: LMTPSettings, _ credentials: Credentials, _ log: DeliveryLog
+  ) throws(SettingsError) -> State {
+    let tables = TableSet(pool: ConnectionPool(limit: threads, spreadsHosts: true))
+    if settings.lookupService.socket == nil {
+      for parameter in Parameter.tables {
+        do { try tables.open(settings.tables(parameter), until: .never) } catch { throw SettingsError(error.sentence) }
+      }
+    }
+    return State(
+      settings: settings, lmtp: lmtp, delivery: RecipientDelivery(settings, as: credentials, log: log, tables))
+  }
+
+  var current: State { state.withLock { $0 } }
+
+  /// Seconds for a recipient: for the lookup, for each part of the message that is stored, and for the delivery.
+  package var timeLimit: Int64 { current.settings.deliveryTimeLimit }
+
+  /// How many deliveries to one mailbox are worked on at once.
+  package var mailboxConcurrency: Int { current.lmtp.mailboxConcurrency }
+}

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+import Delivery
+import Mailboxes
+import Maildir
+import Posix
+import Quota
+
+/// A message for several recipients. It is written and synced once, and linked into each mailbox; where that is not
+/// possible, it is copied: if each copy has a header of its own, and between file systems.
+///
+/// Whether it fits is decided for each mailbox when all of it has arrived.
+final class SharedMessage: IncomingMessage {
+  private final class Stored {
+    var file: MessageFile
+    /// The directories below the base that lead to its Maildir.
+    let components: [Path]
+    var isSynchronized = false
+
+    init(_ file: consuming MessageFile, in components: [Path]) {
+      self.file = file
+      self.components = components
+    }
+  }
+
+  private let agent: DeliveryAgent
+  private let targets: [(mailbox: Mailbox, header: DeliveredToHeader?)]
+  private var stored: Stored?
+  private var failure: DeliveryError?
+
+  init(_ state: LMTPService.State, to targets: [(mailbox: Mailbox, header: DeliveredToHeader?)]) {
+    agent = state.delivery.agent
+    self.targets = targets
+  }
+
+  func store(_ bytes: [UInt8], isLast: Bool, until deadline: Deadline) {
+    guard failure == nil else { return }
+    do throws(DeliveryError) {
+      if stored == nil { stored = try makeFile(until: deadline) }
+      do { try stored?.file.write(bytes.span) } catch { throw .maildir(error, stored?.components ?? []) }
+    } catch {
+      failure = error
+      stored = nil
+    }
+  }
+
+  /// In the first mailbox that can be opened.
+  private func makeFile(until deadline: Deadline) throws(DeliveryError) -> Stored {
+    var failure: DeliveryError?
+    for (mailbox, _) in targets {
+      do throws(MaildirError) {
+        var file = try agent.makeFile(in: agent.open(mailbox, until: deadline))
+        file.isShared = true
+        return Stored(file, in: mailbox.components)
+      } catch {
+        failure = failure ?? .maildir(error, mailbox.components)
+      }
+    }
+    throw failure ?? .emptyInput
+  }
+
+  func deliver(
+    to recipient: Int, until deadline: Deadline, mayPublish: () -> Bool
+  ) throws(DeliveryError) -> DeliveryAgent.Outcome {
+    let (mailbox, header) = targets[recipient]
+    if let failure { throw failure }
+    do throws(MaildirError) {
+      if header == nil, let outcome = try link(into: mailbox, until: deadline, mayPublish) { return outcome }
+    } catch { throw .maildir(error, mailbox.components) }
+    var source = HeadedSource(StoredSource(self), adding: header)
+    var buffer = [UInt8](repeating: 0, count: 64 << 10)
+    return try agent.deliver(
+      from: &source, through: &buffer, to: mailbox, until: deadline, mayPublish: mayPublish)
+  }
+
+  /// - Returns: nil if the message must be copied.
+  private func link(
+    into mailbox: Mailbox, until deadline: Deadline, _ mayPublish: () -> Bool
+  ) throws(MaildirError) -> DeliveryAgent.Outcome? {
+    guard let stored else { return nil }
+    var open = try agent.open(mailbox, until: deadline)
+    guard try stored.file.device() == open.maildir.device else { return nil }
+    guard open.limit.admitsAlone(messageOf: stored.file.size) else {
+      return DeliveryAgent.Outcome(.largerThanLimit, stored.file.size, nil)
+    }
+    do throws(MaildirError) {
+      try synchronize(stored)
+      return try agent.place(&stored.file, in: &open, mayPublish: mayPublish)
+    } catch .system(let error) where error.call == .linkat && Self.needsCopy.contains(error.number) {
+      return nil
+    } catch {
+      return try agent.outcome(of: open, after: error)
+    }
+  }
+
+  /// Another file system after all, too many names, or the last name was removed, and with it the file.
+  private static let needsCopy = [Errno.EXDEV, Errno.EMLINK, Errno.ENOENT, Errno.EPERM]
+
+  /// Once: the kernel reports an error only once, so a second success would prove nothing.
+  private func synchronize(_ stored: Stored) throws(MaildirError) {
+    guard !stored.isSynchronized else { return }
+    do { try stored.file.synchronize() } catch {
+      failure = .maildir(error, stored.components)
+      throw error
+    }
+    stored.isSynchronized = true
+  }
+
+  /// The stored message, for a copy.
+  private struct StoredSource: MessageSource {
+    private let message: SharedMessage
+    private var offset: Int64 = 0
+
+    init(_ message: SharedMessage) {
+      self.message = message
+    }
+
+    mutating func read(
+      into buffer: inout MutableSpan<UInt8>, until deadline: Deadline
+    ) throws(DeliveryError) -> Int {
+      do {
+        let count = try message.stored?.file.read(into: &buffer, at: offset) ?? 0
+        offset += Int64(count)
+        return count
+      } catch { throw .input(error) }
+    }
+
+    /// All of it has arrived.
+    func confirmEnd() {}
+  }
+}
