@@ -63,6 +63,11 @@ extension File {
 }
 
 extension Path {
+  /// Sets the permissions of what has this name (chmod(2)).
+  package func setPermissions(_ mode: UInt32) throws(SystemError) {
+    _ = try systemCall(.fchmod, self) { unsafe withCString { unsafe chmod($0, mode) } }
+  }
+
   /// Removes the name (unlink(2)).
   package func remove() throws(SystemError) {
     _ = try systemCall(.unlinkat, self) { unsafe withCString { unsafe unlink($0) } }

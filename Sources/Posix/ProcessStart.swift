@@ -52,8 +52,9 @@ package enum ProcessStart {
   }
 
   /// Limits access to files that this process creates from now on to owner and group. This matters above all
-  /// for a socket, which exists from bind(2) on.
+  /// for a socket, which exists from bind(2) on. The owner keeps every right: a thread enters a directory as soon as
+  /// another one has made it.
   package static func keepOthersOut() {
-    umask(0o117)
+    umask(0o007)
   }
 }

@@ -70,8 +70,8 @@ struct ListeningSockets: Sendable {
   }
 
   static func bind(_ bootstrap: ServerBootstrap, to socket: [UInt8]) async throws -> any Channel {
+    guard let path = Path(socket) else { throw Failure.cannotListen(socket.text, "its name contains NUL") }
     do {
-      guard let path = Path(socket) else { throw Failure.cannotListen(socket.text, "its name contains NUL") }
       _ = try StreamSocket(unix: path, until: Deadline(secondsFromNow: 5))
       throw Failure.isServed(socket.text)
     } catch let error as SystemError {
@@ -81,7 +81,9 @@ struct ListeningSockets: Sendable {
       }
     }
     do {
-      return try await bootstrap.bind(unixDomainSocketPath: socket.text, cleanupExistingSocketFile: true).get()
+      let channel = try await bootstrap.bind(unixDomainSocketPath: socket.text, cleanupExistingSocketFile: true).get()
+      try path.setPermissions(0o660)
+      return channel
     } catch { throw Failure.cannotListen(socket.text, "\(error)") }
   }
 }

@@ -114,6 +114,22 @@ package final class LMTPHost {
 
   package func ledger(_ name: String) -> String? { host.sandbox.text("base/d/\(name)/maildirsize") }
 
+  /// The sums of its entries: bytes and messages.
+  package func ledgerTotal(_ name: String) -> [Int]? { ledger(name).flatMap(MailHost.total) }
+
+  package func waitForLog(_ text: String) throws {
+    try waitUntil("\(text) in the log") { host.log.lines().contains { $0.contains(text) } ? () : nil }
+  }
+
+  /// Locks a mailbox until the input of the command is closed.
+  package func lock(_ name: String) throws -> Command {
+    try host.sandbox.makeMaildir("base/d/\(name)")
+    let lock = try Command(
+      ["flock", host.sandbox("base/d/\(name)"), "sh", "-c", "echo; exec cat"], input: .pipe, asMailUser: true)
+    try waitUntil("the lock") { lock.outputSoFar.isEmpty ? nil : () }
+    return lock
+  }
+
   /// Nothing is in `tmp/` of any mailbox.
   package var isTidy: Bool {
     host.sandbox.list("base/d").allSatisfy { host.sandbox.list("base/d/\($0)/tmp").isEmpty }

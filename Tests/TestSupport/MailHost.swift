@@ -112,8 +112,10 @@ package final class MailHost {
 
   /// The sums of the ledger's entries: bytes and messages. Nil if there is no ledger, or if a line makes
   /// readers count.
-  package var ledgerTotal: [Int]? {
-    guard let ledger, ledger.hasSuffix("\n") else { return nil }
+  package var ledgerTotal: [Int]? { ledger.flatMap(Self.total) }
+
+  package static func total(of ledger: String) -> [Int]? {
+    guard ledger.hasSuffix("\n") else { return nil }
     let entries = ledger.split(separator: "\n").dropFirst()
     // A ledger without a total makes every reader count.
     guard !entries.isEmpty else { return nil }

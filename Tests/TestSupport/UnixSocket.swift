@@ -35,6 +35,12 @@ package final class UnixSocket: Sendable {
     return Array(buffer.prefix(max(0, count)))
   }
 
+  /// Something has arrived.
+  package var hasBytes: Bool {
+    var byte: UInt8 = 0
+    return unsafe recv(descriptor, &byte, 1, Int32(MSG_PEEK | MSG_DONTWAIT)) > 0
+  }
+
   /// Sends one socketmap request; returns the reply without its frame, nil if the peer hangs up.
   package func ask(_ map: String, _ key: String) -> String? {
     let request = "\(map) \(key)"
