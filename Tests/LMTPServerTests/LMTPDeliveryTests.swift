@@ -100,7 +100,8 @@ struct LMTPDeliveryTests {
     let replies = try lmtp.deliver(
       Self.message, to: "a@d", "b@d", "no@d", "A@D", "c@d", "d@d", "b@d", #""x y"@d"#)
     let full =
-      "452 4.2.2 maildir delivery failed: Sorry, the user's maildir has overdrawn his diskspace quota, please try again later."
+      "452 4.2.2 maildir delivery failed: Sorry, the user's maildir has overdrawn his diskspace quota, please try again"
+      + " later."
     #expect(
       replies == [
         Self.ok, full, "550 5.1.1 The recipient has no mailbox here.", Self.ok,

@@ -55,7 +55,9 @@ struct LMTPServiceTests {
     let clients = try (0...100).map { _ in try lmtp.connect() }
     for client in clients { #expect(client.begin(["a@d"]) == ["250 2.1.5 Ok"]) }
     for client in clients { client.socket.send(LMTPClient.encoded(Self.small)) }
-    for client in clients { #expect(client.reply() == Self.ok, "\(lmtp.host.log.lines().filter { $0.contains("warning") })") }
+    for client in clients {
+      #expect(client.reply() == Self.ok, "\(lmtp.host.log.lines().filter { $0.contains("warning") })")
+    }
     #expect(lmtp.messages("a").count == 101)
     #expect(lmtp.daemon.memory < 64 << 10, "\(lmtp.daemon.memory) KiB")
   }

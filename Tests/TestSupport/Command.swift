@@ -109,6 +109,12 @@ package final class Command {
     input = -1
   }
 
+  /// The program has ended; `wait` says how.
+  package var hasEnded: Bool {
+    var info = unsafe siginfo_t()
+    return unsafe waitid(P_PID, id_t(process), &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_signo == SIGCHLD
+  }
+
   package func kill(_ signal: Int32) { _ = Foundation.kill(process, signal) }
 
   /// Waits for the end of the program.

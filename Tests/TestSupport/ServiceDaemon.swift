@@ -6,6 +6,9 @@ package final class ServiceDaemon {
   package let command: Command
   private let socket: String
 
+  /// The service has ended instead of listening.
+  package struct Ended: Error {}
+
   /// - Parameters:
   ///   - configuration: the path of an ullage.cf.
   ///   - service: the command of `ullaged`.
@@ -25,7 +28,11 @@ package final class ServiceDaemon {
     command = try Command(
       launcher + [Programs.path("ullaged"), service, "--config=\(configuration)"], input: .file("/dev/null"),
       environment: environment)
-    _ = try waitUntil("a connection to \(socket)") { try? UnixSocket(connectingTo: socket) }
+    let command = command
+    _ = try waitUntil("a connection to \(socket)") {
+      guard !command.hasEnded else { throw Ended() }
+      return try? UnixSocket(connectingTo: socket)
+    }
   }
 
   deinit {
