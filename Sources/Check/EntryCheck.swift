@@ -18,9 +18,7 @@ struct EntryCheck {
   }
 
   static func entries(in postfix: PostfixDirectory) -> [MasterService] {
-    postfix.master.services(running: "pipe").filter {
-      $0.program.first?.split(separator: "/").last == "ullage-deliver"
-    }
+    postfix.master.services.filter(\.runsDelivery)
   }
 
   /// The ullage.cf that an entry reads.

@@ -88,14 +88,7 @@ struct PolicyCheck {
     if endpoint.hasSuffix("/ullage-policy") { return true }
     guard case .success(let policy) = file.policy else { return false }
     if let port = policy.network.endpoint?.port, endpoint.hasSuffix(":\(port)") { return true }
-    return policy.socket.map { $0.elementsEqual((socket(endpoint) ?? "").utf8) } ?? false
-  }
-
-  /// The path of a Unix socket; a relative one is below `queue_directory`.
-  private func socket(_ endpoint: String) -> String? {
-    guard endpoint.hasPrefix("unix:") else { return nil }
-    let path = String(endpoint.dropFirst("unix:".count))
-    return path.hasPrefix("/") ? path : "\(effective("queue_directory") ?? "/var/spool/postfix")/\(path)"
+    return policy.socket.map { $0.elementsEqual((survey.socket(of: endpoint) ?? "").utf8) } ?? false
   }
 
   private func effective(_ name: String) -> String? { survey.defaultValue(name)?.text }
@@ -154,7 +147,7 @@ struct PolicyCheck {
   }
 
   private mutating func checkSocket(_ use: Use) {
-    guard let name = socket(use.endpoint), let path = Path(name.utf8) else { return }
+    guard let name = survey.socket(of: use.endpoint), let path = Path(name.utf8) else { return }
     let level = effective("compatibility_level").flatMap { Double($0) } ?? 1
     let services = use.service.map { [$0] } ?? postfix.master.services(running: "smtpd")
     if use.endpoint.hasPrefix("unix:/"), let jailed = services.first(where: { $0.isChrooted ?? (level < 1) }) {

@@ -87,9 +87,9 @@ struct PostfixCheck {
     let count = found.findings.count
     let routes = TransportRoutes(postfix, Survey(postfix.path))
     for name in postfix.virtualTransports {
-      for route in try routes.routes(to: name, instead: own) { check(route, own) }
+      for route in try routes.routes(to: name, instead: Transport(own)) { check(route, own) }
     }
-    for other in try postfix.otherTransports(instead: own) {
+    for other in try postfix.otherTransports(instead: Transport(own)) {
       found.add(
         .warning, .noMail, "\(other.parameter) is \(other.value), which is virtual(8)", at: "\(postfix.path)/main.cf",
         reason: "mail that it delivers has no quota",

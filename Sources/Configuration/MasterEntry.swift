@@ -20,6 +20,29 @@ package enum MasterEntry {
       + " \(arguments.joined(separator: " "))"
   }
 
+  /// The entry for the LMTP service, after its name, as for `postconf -M`. lmtp(8) does not start if an option comes
+  /// after its flags.
+  package static func lmtpLine(_ transport: String = lmtpTransport, options: String = "") -> String {
+    let all = lmtpOptions.map { "-o \($0.name)=\($0.value) " }.joined()
+    return "\(transport) unix - - n - - lmtp \(options)\(all)flags=\(flags)"
+  }
+
+  /// With its own limits and settings, as the entry `lmtp` of Postfix's is there for other servers, too. Not the name
+  /// of the socket: master(8) makes one of the entry's name, and would replace the service's.
+  package static let lmtpTransport = "ullage_lmtp"
+
+  /// Relative to `queue_directory`, like the policy service's. The package's socket is there.
+  package static let lmtpNexthop = "unix:private/ullage-lmtp"
+
+  /// Without the first, longer lines are broken, and with them DKIM signatures; the second passes the queue ID for the
+  /// log.
+  package static let lmtpOptions: [(name: String, value: String)] = [
+    ("lmtp_line_length_limit", "0"), ("lmtp_send_xforward_command", "yes"),
+  ]
+
+  /// The flags where a delivery may have several recipients: lmtp(8) then cannot write X-Original-To.
+  package static let lmtpFlagsForSeveral = "RX"
+
   /// A word of master.cf: with blanks it needs braces (master(5)).
   package static func word(_ text: String) -> String { text.contains(" ") ? "{ \(text) }" : text }
 

@@ -14,12 +14,18 @@ package struct Migration {
     package let transport: String
     /// The mail user; nil for the one that `virtual_uid_maps` names.
     package let user: String?
+    /// Whether the LMTP service delivers, instead of a process of pipe(8) for each message.
+    package let usesLMTP: Bool
 
-    package init(configurationFile: String, transport: String, user: String?) {
+    package init(configurationFile: String, transport: String, user: String?, usesLMTP: Bool = false) {
       self.configurationFile = configurationFile
       self.transport = transport
       self.user = user
+      self.usesLMTP = usesLMTP
     }
+
+    /// What mail is sent to.
+    var destination: Transport { Transport(transport, to: usesLMTP ? MasterEntry.lmtpNexthop : "") }
   }
 
   let postfix: PostfixDirectory

@@ -17,11 +17,24 @@ extension Migration {
     try explainTransports()
   }
 
+  /// What virtual_transport is now, if that is an entry of ours: for pipe(8) or for the LMTP service.
+  func ownTransport() throws(ConfigurationError) -> Transport? {
+    let now = Transport(try postfix.value(of: "virtual_transport") ?? "virtual")
+    if postfix.master.transport(now.name)?.runsDelivery == true { return now }
+    let entries = try LMTPEntries(postfix, survey, nil).find()
+    return entries.contains { $0.service.name == now.name && $0.nexthops.contains(now.nexthop) } ? now : nil
+  }
+
   private mutating func explainEntry() throws(ConfigurationError) {
     let transport = try postfix.value(of: "virtual_transport") ?? "virtual"
     let name = transport.prefix { $0 != ":" }
     if name == options.transport {
       difference("virtual_transport", "is \(transport) already: mail has been switched over")
+    } else if let own = try ownTransport() {
+      difference(
+        "virtual_transport",
+        "is \(own.text), another way to deliver to the same mailboxes: only this parameter has to change, there and"
+          + " back")
     } else if name != service?.name ?? "virtual" {
       difference(
         "virtual_transport",
@@ -236,7 +249,10 @@ extension Migration {
 
   /// A domain's transport in transport_maps overrides virtual_transport.
   private mutating func explainTransports() throws(ConfigurationError) {
-    let (old, new) = (service?.name ?? "virtual", options.transport)
+    let new = options.destination
+    // Another way of ours to deliver is left as it is left for virtual(8), with the same commands.
+    let own = options.usesLMTP ? try ownTransport()?.name : nil
+    let old = own == new.name ? service?.name ?? "virtual" : own ?? service?.name ?? "virtual"
     otherTransports = try postfix.otherTransports(instead: new)
     for other in otherTransports {
       difference(
@@ -250,9 +266,9 @@ extension Migration {
         var text =
           "sends \(domains.count == 1 ? "a domain" : "\(domains.count) domains") (\(domains.example)) to \(old), which"
           + " overrides virtual_transport; "
-          + (route.change == nil ? "set \(new): there" : "the step that switches over changes it")
+          + (route.change == nil ? "set \(new.field) there" : "the step that switches over changes it")
         if case .statement? = route.change {
-          text += ". In PostfixAdmin, $CONF['transport_options'] and 'transport_default' must also have \(new):"
+          text += ". In PostfixAdmin, $CONF['transport_options'] and 'transport_default' must also have \(new.field)"
         }
         difference(route.table, text)
         if let change = route.change { routeChanges.append(change) }
@@ -260,7 +276,7 @@ extension Migration {
         difference(
           route.table,
           "could not be searched (\(failure.text)). Where it sends a domain to \(old), that overrides virtual_transport"
-            + " and must become \(new):", remedy: route.change?.remedy)
+            + " and must become \(new.field)", remedy: route.change?.remedy)
       }
     }
   }

@@ -20,8 +20,11 @@ extension Migration {
       if let maps = written(.virtual_uid_maps), !maps.isEmpty {
         obstacle(
           "virtual_uid_maps",
-          "gives each mailbox its own user (\(maps.text)), but pipe(8) has one per master.cf entry. Create an"
-            + " entry for each uid, or give all Maildirs to one user and name it with --user")
+          "gives each mailbox its own user (\(maps.text)), but "
+            + (options.usesLMTP
+              ? "the LMTP service has one. Give"
+              : "pipe(8) has one per master.cf entry. Create an entry for each uid, or give")
+            + " all Maildirs to one user and name it with --user")
       } else if User(named: plan.user) == nil {
         obstacle(
           "virtual_uid_maps", "is not set, and there is no user vmail; name the owner of the Maildirs with --user")
@@ -54,7 +57,8 @@ extension Migration {
     )
     obstacle(
       "virtual_uid_maps",
-      "no user has uid \(number), and pipe(8) needs a name. Create one, and run this again to see what it may read:",
+      "no user has uid \(number), and \(options.usesLMTP ? "the service" : "pipe(8)") needs a name. Create one, and run"
+        + " this again to see what it may read:",
       remedy: .run(makeGroup + [makeUser]))
   }
 
@@ -86,12 +90,15 @@ extension Migration {
     let isUsual = options.configurationFile == Ullage.configurationFile
     let config = isUsual ? [] : ["--config=\(options.configurationFile)"]
     addReadingStep()
+    // The service runs as the user that this step names.
+    if options.usesLMTP { try addAuditStep() }
     addTransportStep()
+    if options.usesLMTP { addServiceStep() }
     add("Check the setup.", [postfix.check(options.configurationFile)])
     add(
       "Switch over, and watch the log.",
       routes(\.commandsThere) + otherTransports.map { postfix.postconf("-e", "\($0.parameter)=\($0.changed)") }
-        + [postfix.postconf("-e", "virtual_transport=\(name)"), postfix.reload],
+        + [postfix.postconf("-e", "virtual_transport=\(options.destination.text)"), postfix.reload],
       statements: routeChanges.compactMap(\.statementThere))
     // Without a ledger there is nothing to count, and without PostgreSQL no list of mailboxes.
     if settings?.countingRule.inboxOnly != true, settings?.listDatabase != nil {
@@ -99,7 +106,7 @@ extension Migration {
         "Count each mailbox once: VDA's figures drift, and those of mailboxes without a limit are invented.",
         [Command(words: ["ullage", "recompute"] + config + ["--all"])])
     }
-    try addAuditStep()
+    if !options.usesLMTP { try addAuditStep() }
     add(
       "Some days later, turn soft_bounce off.", [postfix.postconf("-PX", "\(name)/unix/soft_bounce"), postfix.reload])
     let lines = linesOfVDA
@@ -156,14 +163,24 @@ extension Migration {
         ]))
   }
 
+  private mutating func addServiceStep() {
+    let start = Command.enable("ullaged-lmtp.socket", "ullaged-lmtp.service").line
+    plan.steps.append(
+      .init(
+        "Start the service. Without systemd, run ullaged lmtp as \(plan.user), with lmtp_socket (ullaged(8)).",
+        ["[ ! -d /run/systemd/system ] || \(start)"]))
+  }
+
   private mutating func addWayBack() throws(ConfigurationError) {
     let old = postfix.main.entries["virtual_transport"]?.value.text
-    // On a second run, after the switch, the earlier value is unknown.
+    // On a second run, after the switch, the earlier value is unknown; with an entry of ours, there is a quota.
+    let piped = options.usesLMTP ? postfix.master.services.first(where: \.runsDelivery)?.name : nil
+    let earlier = piped ?? "virtual"
     let isSwitched =
       try postfix.value(of: "virtual_transport")?.split(separator: ":").first == options.transport[...]
     let back =
       if isSwitched {
-        postfix.postconf("-e", "virtual_transport=virtual")
+        postfix.postconf("-e", "virtual_transport=\(earlier)")
       } else if let old {
         postfix.postconf("-e", "virtual_transport=\(old)")
       } else {
@@ -175,6 +192,7 @@ extension Migration {
       ? [] : [Command(words: ["postconf"] + postfix.option + ["-e"] + lines.map { "\($0.name)=\($0.value)" })]
     plan.wayBack = .init(
       "The way back. The Maildirs stay as they are"
+        + (options.usesLMTP ? ", and so does the entry: mail that is on its way there still needs it" : "")
         + (lines.isEmpty ? "." : "; VDA's lines are written again, in case you have taken them out."),
       (routes(\.commandsBack) + otherTransports.map { postfix.postconf("-e", "\($0.parameter)=\($0.written)") }
         + [back] + again + [postfix.reload]).map(\.line),
@@ -187,8 +205,11 @@ extension Migration {
 
   /// The line for master.cf.
   private var entry: String {
-    MasterEntry.line(
-      options.transport, options: "-o soft_bounce=yes ", user: plan.user, options.configurationFile)
+    let options = "-o soft_bounce=yes "
+    return self.options.usesLMTP
+      ? MasterEntry.lmtpLine(self.options.transport, options: options)
+      : MasterEntry.line(
+        self.options.transport, options: options, user: plan.user, self.options.configurationFile)
   }
 
   private mutating func addReadingStep() {
@@ -231,6 +252,7 @@ extension Migration {
       if isElsewhere, !base.isEmpty { lines.append("ReadWritePaths=\(place)") }
       settings("ullage-audit.service", lines)
       settings("ullaged-policy.service", lines)
+      settings("ullaged-lmtp.service", lines)
     }
     if user != "vmail" {
       commands += [
@@ -246,8 +268,8 @@ extension Migration {
     if !isUsualFile {
       difference(
         "ullage.cf",
-        "is not \(Ullage.configurationFile), the only one that the nightly audit and the lookup service of the package"
-          + " read: give their units ExecStart= lines with --config (systemctl edit)")
+        "is not \(Ullage.configurationFile), the only one that the nightly audit and the services of the package read:"
+          + " give their units ExecStart= lines with --config (systemctl edit)")
     }
     guard !commands.isEmpty else { return }
     plan.steps.append(

@@ -17,8 +17,10 @@ package struct MasterService: Sendable, Equatable {
   private let commandLine: [String]
   /// Parameters that `-o` sets for this entry.
   package private(set) var overrides: [String: String] = [:]
-  /// Attributes of pipe(8): `flags`, `user`, `null_sender` and so on.
+  /// Attributes of pipe(8): `flags`, `user`, `null_sender` and so on. lmtp(8) has `flags` only.
   package private(set) var attributes: [String: String] = [:]
+  /// Whether an option comes after an attribute: lmtp(8) does not start then.
+  package private(set) var hasLateOption = false
   /// The program that pipe(8) runs, and its arguments.
   package private(set) var program: [String] = []
 
@@ -53,6 +55,29 @@ package struct MasterService: Sendable, Equatable {
     return (words + ["argv=\(program[0])"] + program.dropFirst().map(MasterEntry.word)).joined(separator: " ")
   }
 
+  /// The command line of an entry that runs lmtp(8), with its flags and some options set, for
+  /// `postconf -F NAME/TYPE/command=`. Options come first, and the others stay.
+  package func lmtpCommandLine(flags: String, options: [(name: String, value: String)]) -> String {
+    let values = Dictionary(options.map { ($0.name, $0.value) }) { $1 }
+    var rest = Self.setting(values, in: commandLine.dropFirst())[...]
+    var (words, attributes) = ([String](), [String]())
+    while let word = rest.popFirst() {
+      guard word.hasPrefix("-") else {
+        if !word.hasPrefix("flags=") { attributes.append(word) }
+        continue
+      }
+      words.append(word)
+      if word == "-o", let assignment = rest.popFirst() { words.append(assignment) }
+    }
+    for (name, value) in options where overrides[name] == nil { words += ["-o", "\(name)=\(value)"] }
+    return ([command] + words + attributes + ["flags=\(flags)"]).joined(separator: " ")
+  }
+
+  /// Whether pipe(8) runs `ullage-deliver` for it.
+  package var runsDelivery: Bool {
+    command == "pipe" && program.first?.split(separator: "/").last == "ullage-deliver"
+  }
+
   private static func setting(_ options: [String: String], in words: ArraySlice<String>) -> [String] {
     var (kept, rest) = ([String](), words)
     while let word = rest.popFirst() {
@@ -71,11 +96,14 @@ package struct MasterService: Sendable, Equatable {
   private mutating func read(_ words: ArraySlice<String>) {
     var rest = words
     while let word = rest.popFirst() {
+      if word.hasPrefix("-"), !attributes.isEmpty { hasLateOption = true }
       if word.hasPrefix("-o"), let assignment = word == "-o" ? rest.popFirst() : String(word.dropFirst(2)),
         let (name, value) = splitAssignment(Array(assignment.utf8))
       {
         overrides[name.text] = value.text
-      } else if command == "pipe", !word.hasPrefix("-"), let (name, value) = splitAssignment(Array(word.utf8)) {
+      } else if ["pipe", "lmtp"].contains(command), !word.hasPrefix("-"),
+        let (name, value) = splitAssignment(Array(word.utf8))
+      {
         guard name.text == "argv" else {
           attributes[name.text] = value.text
           continue

@@ -65,22 +65,25 @@ package struct PostfixDirectory: Sendable {
 
   /// The parameters that send mail to virtual(8) beside `virtual_transport`: it has no quota there either.
   ///
-  /// - Parameter other: the transport to send it to instead.
-  package func otherTransports(instead other: String) throws(ConfigurationError) -> [OtherTransport] {
+  /// - Parameter other: the transport to send it to instead; without a nexthop, theirs stays.
+  package func otherTransports(instead other: Transport) throws(ConfigurationError) -> [OtherTransport] {
     var found: [OtherTransport] = []
-    for parameter in [
-      "default_transport", "fallback_transport", "local_transport", "mailbox_transport", "relay_transport",
-    ] {
+    for parameter in Self.transportParameters {
       let value = try value(of: parameter) ?? ""
       let transport = value.prefix { $0 != ":" }
       guard virtualTransports.contains(String(transport)) else { continue }
       found.append(
         OtherTransport(
           parameter: parameter, value: value, written: main.entries[parameter]?.value.text ?? value,
-          changed: other + value.dropFirst(transport.count)))
+          changed: other.nexthop.isEmpty ? other.name + value.dropFirst(transport.count) : other.text))
     }
     return found
   }
+
+  /// The parameters that name a transport, beside `virtual_transport`.
+  static let transportParameters = [
+    "default_transport", "fallback_transport", "local_transport", "mailbox_transport", "relay_transport",
+  ]
 
   /// The transport names of virtual(8), its default name first.
   package var virtualTransports: [String] {

@@ -31,6 +31,14 @@ package struct Survey: Sendable {
     return nil
   }
 
+  /// The path of a Unix socket that Postfix calls `unix:PATH`, nil for another endpoint. A relative one is below
+  /// `queue_directory`.
+  package func socket(of endpoint: String) -> String? {
+    guard endpoint.hasPrefix("unix:") else { return nil }
+    let path = String(endpoint.dropFirst("unix:".count))
+    return path.hasPrefix("/") ? path : "\(defaultValue("queue_directory")?.text ?? "/var/spool/postfix")/\(path)"
+  }
+
   /// Whether Postfix itself has a parameter of this name; true where its programs do not say.
   package func isPostfixParameter(_ name: String) -> Bool {
     guard let directory = Path(directory.utf8), let path = Path(name.utf8) else { return true }

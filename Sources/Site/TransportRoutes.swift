@@ -51,22 +51,46 @@ package struct TransportRoutes: Sendable {
 
   /// - Parameters:
   ///   - transport: the name to look for.
-  ///   - other: the name to replace it with.
-  package func routes(to transport: String, instead other: String) throws(ConfigurationError) -> [TransportRoute] {
+  ///   - other: what to replace it with; without a nexthop, theirs stays.
+  package func routes(to transport: String, instead other: Transport) throws(ConfigurationError) -> [TransportRoute] {
     // The name is put into SQL, and master.cf may have been written by another user.
     guard transport.utf8.allSatisfy({ $0.isASCIILetter || $0.isDigit || "_-.".utf8.contains($0) }) else { return [] }
-    var routes: [TransportRoute] = []
-    for parameter in ["transport_maps", "mailbox_transport_maps", "fallback_transport_maps"] {
-      let maps = try postfix.value(of: parameter) ?? ""
-      routes += splitList(Array(maps.utf8)).compactMap { TableReference($0)?.behindProxy }.map {
-        route($0, parameter, transport, other)
-      }
-    }
-    return routes
+    return try tables().map { route($0.table, $0.parameter, transport, other) }
   }
 
+  private func tables() throws(ConfigurationError) -> [(parameter: String, table: TableReference)] {
+    var tables: [(String, TableReference)] = []
+    for parameter in ["transport_maps", "mailbox_transport_maps", "fallback_transport_maps"] {
+      let maps = try postfix.value(of: parameter) ?? ""
+      tables += splitList(Array(maps.utf8)).compactMap { TableReference($0)?.behindProxy }.map { (parameter, $0) }
+    }
+    return tables
+  }
+
+  /// Every transport that main.cf or a table sends mail to, as far as tables can be listed.
+  package func destinations() throws(ConfigurationError) -> [Transport] {
+    var values: [String] = []
+    for parameter in ["virtual_transport"] + PostfixDirectory.transportParameters {
+      values.append(try postfix.value(of: parameter) ?? "")
+    }
+    for (parameter, table) in try tables() {
+      if table.type == "pgsql", parameter == "transport_maps" {
+        // One that does not answer is reported with its routes.
+        guard case .success(let rows) = survey.ask(table, "SELECT DISTINCT transport FROM domain LIMIT 1000") else {
+          continue
+        }
+        values += rows.compactMap(\.first)
+      } else if Self.listable.contains(table.type) {
+        values += survey.entries(table)?.map(\.value) ?? []
+      }
+    }
+    return values.map { Transport($0) }.reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
+  }
+
+  private static let listable = ["texthash", "hash", "btree", "lmdb", "cdb", "inline"]
+
   private func route(
-    _ table: TableReference, _ parameter: String, _ transport: String, _ other: String
+    _ table: TableReference, _ parameter: String, _ transport: String, _ other: Transport
   ) -> TransportRoute {
     func route(
       _ domains: Result<TransportRoute.Domains, Survey.Failure>, _ change: TransportRoute.Change? = nil
@@ -79,9 +103,9 @@ package struct TransportRoutes: Sendable {
       return route(
         askDatabase(table, transport),
         .statement(
-          there: "UPDATE domain SET transport = '\(other):' WHERE transport IN \(Self.names(transport));",
-          back: "UPDATE domain SET transport = '\(transport):' WHERE transport = '\(other):';"))
-    case "texthash", "hash", "btree", "lmdb", "cdb", "inline":
+          there: "UPDATE domain SET transport = '\(other.field)' WHERE transport IN \(Self.names(transport));",
+          back: "UPDATE domain SET transport = '\(transport):' WHERE transport = '\(other.field)';"))
+    case let type where Self.listable.contains(type):
       guard let entries = survey.entries(table) else {
         return route(.failure(.init("it has no readable source file")))
       }
@@ -89,7 +113,9 @@ package struct TransportRoutes: Sendable {
       return route(
         .success(.init(count: found.count, example: found.first?.key ?? "")),
         table.type == "inline"
-          ? nil : .commands(there: commands(table, transport, other), back: commands(table, other, transport)))
+          ? nil
+          : .commands(
+            there: commands(table, Transport(transport), other), back: commands(table, other, Transport(transport))))
     default: return route(.failure(.init("it can only be queried for one key at a time")))
     }
   }
@@ -108,10 +134,19 @@ package struct TransportRoutes: Sendable {
     }
   }
 
-  private func commands(_ table: TableReference, _ old: String, _ new: String) -> [Command] {
+  private func commands(_ table: TableReference, _ old: Transport, _ new: Transport) -> [Command] {
     // Skip comments and continuation lines; a transport without a colon must be the whole value.
-    let name = old.replacing(".", with: "\\.")
-    let edit = "s/^\\([^#[:space:]][^[:space:]]*[[:space:]]\\+\\)\(name)\\(:\\|[[:space:]]*$\\)/\\1\(new):/"
+    let key = "^\\([^#[:space:]][^[:space:]]*[[:space:]]\\+\\)"
+    func escaped(_ text: String) -> String { text.replacing(".", with: "\\.").replacing("/", with: "\\/") }
+    let end =
+      if !old.nexthop.isEmpty {
+        ":\(escaped(old.nexthop))[[:space:]]*$"
+      } else if new.nexthop.isEmpty {
+        "\\(:\\|[[:space:]]*$\\)"
+      } else {
+        "\\(:[^[:space:]]*\\)\\?[[:space:]]*$"
+      }
+    let edit = "s/\(key)\(escaped(old.name))\(end)/\\1\(new.field.replacing("/", with: "\\/"))/"
     let command = Command("sed", "-i", "--follow-symlinks", edit, table.name.text)
     return table.type == "texthash" ? [command] : [command, Command("postmap", table.text)]
   }

@@ -24,6 +24,7 @@ struct MigrateCommand: ParsableCommand {
       EXAMPLES:
         ullage migrate --dry-run
         ullage migrate --from /etc/postfix
+        ullage migrate --lmtp
 
       EXIT STATUS: 0 done, 1 done, but something has to be solved before mail can flow, 64 usage error, 78 nothing was \
       written.
@@ -47,13 +48,24 @@ struct MigrateCommand: ParsableCommand {
     help: ArgumentHelp("The owner of the Maildirs; by default the user of virtual_uid_maps.", valueName: "name"))
   var user: String?
 
-  @Option(help: ArgumentHelp("The name of the new transport.", valueName: "name"))
-  var transport = "ullage"
+  @Flag(name: .customLong("lmtp"), help: "Let the LMTP service deliver, instead of a process for each message.")
+  var usesLMTP = false
+
+  @Option(
+    help: ArgumentHelp(
+      "The name of the new transport; by default ullage, and with --lmtp \(MasterEntry.lmtpTransport).",
+      valueName: "name"))
+  var transport: String?
+
+  private var name: String { transport ?? (usesLMTP ? MasterEntry.lmtpTransport : "ullage") }
 
   func validate() throws {
-    let isName = transport.utf8.allSatisfy { $0.isASCIILetter || $0.isDigit || $0 == UInt8(ascii: "_") }
-    guard isName, !transport.isEmpty else { throw ValidationError("--transport must be letters, digits and _") }
-    guard transport != "virtual" else { throw ValidationError("--transport virtual is Postfix's own") }
+    let isName = name.utf8.allSatisfy { $0.isASCIILetter || $0.isDigit || $0 == UInt8(ascii: "_") }
+    guard isName, !name.isEmpty else { throw ValidationError("--transport must be letters, digits and _") }
+    guard name != "virtual" else { throw ValidationError("--transport virtual is Postfix's own") }
+    guard !usesLMTP || name.hasPrefix(LMTPEntries.prefix) else {
+      throw ValidationError("--transport must begin with \(LMTPEntries.prefix): check knows the entry by that")
+    }
   }
 
   func run() throws {
@@ -64,7 +76,8 @@ struct MigrateCommand: ParsableCommand {
         try refuseOther(postfix)
         plan = try Migration.plan(
           from: postfix,
-          .init(configurationFile: PostfixDirectory.absolute(target), transport: transport, user: user),
+          .init(
+            configurationFile: PostfixDirectory.absolute(target), transport: name, user: user, usesLMTP: usesLMTP),
           Survey(PostfixDirectory.absolute(from)))
       } catch let error as ConfigurationError {
         let place = error.line.map { "/main.cf, line \($0)" } ?? ""
@@ -86,11 +99,11 @@ struct MigrateCommand: ParsableCommand {
 
   /// Refuses to replace an entry of that name that runs another program.
   private func refuseOther(_ postfix: PostfixDirectory) throws {
-    guard let entry = postfix.master.transport(transport), entry.program.first?.hasSuffix("/ullage-deliver") != true
+    guard let entry = postfix.master.transport(name), usesLMTP ? entry.command != "lmtp" : !entry.runsDelivery
     else { return }
     throw CommandError(
       ExitStatus.configuration,
-      "master.cf has an entry \(transport) already, which runs \(entry.program.first ?? entry.command); nothing was"
+      "master.cf has an entry \(name) already, which runs \(entry.program.first ?? entry.command); nothing was"
         + " written; give another name with --transport")
   }
 

@@ -18,13 +18,13 @@ struct MigrationFindingsTests {
   private static let base = "virtual_mailbox_base = /var/vmail\nvirtual_mailbox_maps = static:x/\n"
 
   private func plan(
-    _ main: String, master: String = PostfixFiles.virtual, transport: String = "ullage"
+    _ main: String, master: String = PostfixFiles.virtual, transport: String = "ullage", usesLMTP: Bool = false
   ) throws -> MigrationPlan {
     let files = try PostfixFiles(sandbox, main: Self.base + main, master: master)
     return try Migration.plan(
       from: try PostfixDirectory(files.path),
       Migration.Options(
-        configurationFile: Ullage.configurationFile, transport: transport, user: "nobody"),
+        configurationFile: Ullage.configurationFile, transport: transport, user: "nobody", usesLMTP: usesLMTP),
       Survey(files.path))
   }
 
@@ -172,6 +172,82 @@ struct MigrationFindingsTests {
     let places = order.map { word in commands.firstIndex { $0.contains(word) } }
     #expect(places.compactMap { $0 } == places.compactMap { $0 }.sorted() && !places.contains(nil), "\(commands)")
     #expect(plan.wayBack.commands.first?.contains("virtual_transport") == true)
+  }
+
+  @Test("The steps for the LMTP service: its user, the entry, the service, the check, the switch, and the way back")
+  func lmtpSteps() throws {
+    let plan = try plan(
+      "virtual_transport = vmailbox:\nrelay_transport = virtual:x\n", transport: "ullage_lmtp", usesLMTP: true)
+    let commands = plan.steps.flatMap(\.commands)
+    let postconf = "postconf -c \(sandbox("postfix"))"
+    let order = [
+      "> /etc/systemd/system/ullaged-lmtp.service.d/site.conf",
+      "\(postconf) -M ullage_lmtp/unix='ullage_lmtp unix - - n - - lmtp -o soft_bounce=yes"
+        + " -o lmtp_line_length_limit=0 -o lmtp_send_xforward_command=yes flags=ORX'",
+      "\(postconf) -e ullage_lmtp_destination_recipient_limit=1",
+      "[ ! -d /run/systemd/system ] || systemctl enable --now ullaged-lmtp.socket ullaged-lmtp.service", "ullage check",
+      "\(postconf) -e relay_transport=ullage_lmtp:unix:private/ullage-lmtp",
+      "\(postconf) -e virtual_transport=ullage_lmtp:unix:private/ullage-lmtp",
+      "\(postconf) -PX ullage_lmtp/unix/soft_bounce",
+    ]
+    let places = order.map { word in commands.firstIndex { $0.contains(word) } }
+    #expect(places.compactMap { $0 } == places.compactMap { $0 }.sorted() && !places.contains(nil), "\(commands)")
+    #expect(
+      plan.wayBack.commands == [
+        "\(postconf) -e relay_transport=virtual:x", "\(postconf) -e virtual_transport=vmailbox:",
+        "postfix -c \(sandbox("postfix")) reload",
+      ])
+    #expect(!commands.contains { $0.contains(" pipe ") })
+  }
+
+  @Test("From ullage-deliver to the LMTP service and back only the transports change, those of domains, too")
+  func betweenOwn() throws {
+    let pipe = "ullage unix - n n - 20 pipe user=x argv=/usr/libexec/ullage/ullage-deliver\n"
+    try sandbox.write("transport", "a.org ullage:\nb.org virtual:\n", mode: 0o644)
+    try Command.check(["touch", "-d", "1 hour ago", sandbox("transport")])
+    let plan = try plan(
+      "virtual_transport = ullage\ntransport_maps = texthash:\(sandbox("transport"))\n",
+      master: PostfixFiles.virtual + pipe, transport: "ullage_lmtp", usesLMTP: true)
+    #expect(
+      plan.findings(.different).contains {
+        $0.subject.name == "virtual_transport" && $0.evidence.hasPrefix("is ullage, another way to deliver")
+      })
+    for command in plan.steps.flatMap(\.commands) where command.hasPrefix("sed -i --follow") {
+      try Command.check(["sh", "-c", command])
+    }
+    #expect(sandbox.text("transport") == "a.org ullage_lmtp:unix:private/ullage-lmtp\nb.org virtual:\n")
+    for command in plan.wayBack.commands where command.hasPrefix("sed ") { try Command.check(["sh", "-c", command]) }
+    #expect(sandbox.text("transport") == "a.org ullage:\nb.org virtual:\n")
+    #expect(plan.wayBack.commands.contains { $0.hasSuffix(" -e virtual_transport=ullage") })
+  }
+
+  @Test("A second run after the switch to the LMTP service says so, and its way back leads to what is there")
+  func lmtpAgain() throws {
+    let pipe = "ullage unix - n n - 20 pipe user=x argv=/usr/libexec/ullage/ullage-deliver\n"
+    for (rest, back) in [("", "virtual"), (pipe, "ullage")] {
+      let plan = try plan(
+        "virtual_transport = ullage_lmtp:unix:private/ullage-lmtp\n",
+        master: PostfixFiles.virtual + MasterEntry.lmtpLine() + "\n" + rest, transport: "ullage_lmtp", usesLMTP: true)
+      #expect(
+        plan.findings(.different).contains {
+          $0.evidence == "is ullage_lmtp:unix:private/ullage-lmtp already: mail has been switched over"
+        })
+      #expect(plan.wayBack.commands.first?.hasSuffix(" -e virtual_transport=\(back)") == true)
+    }
+  }
+
+  @Test("The LMTP service has one user, and that is what is said of mailboxes with users of their own")
+  func lmtpUser() throws {
+    let files = try PostfixFiles(sandbox, main: Self.base + "virtual_uid_maps = pgsql:/etc/uids.cf\n")
+    let plan = try Migration.plan(
+      from: try PostfixDirectory(files.path),
+      Migration.Options(
+        configurationFile: Ullage.configurationFile, transport: "ullage_lmtp", user: nil, usesLMTP: true),
+      Survey(files.path))
+    #expect(
+      plan.findings(.obstacle).contains {
+        $0.evidence.contains("but the LMTP service has one. Give all Maildirs to one user")
+      })
   }
 
   @Test("A name that refers to itself is an error: Postfix cannot use it either")

@@ -193,7 +193,7 @@ struct TransportRoutesTests {
   private func routes(_ maps: String, to transport: String = "virtual") throws -> [TransportRoute] {
     let files = try PostfixFiles(sandbox, main: "transport_maps = \(maps)\n")
     return try TransportRoutes(try PostfixDirectory(files.path), Survey(files.path))
-      .routes(to: transport, instead: "ullage")
+      .routes(to: transport, instead: Transport("ullage"))
   }
 
   @Test("Entries with and without a next hop count; other transports do not")

@@ -290,6 +290,18 @@ struct MigrateTests {
       other.status == 78 && other.errors.contains("an entry ullage already, which runs /usr/bin/other"), "\(other)")
     #expect(try migrate(files, "--transport=smtp").errors.contains("an entry smtp already, which runs smtp"))
     #expect(try migrate(files, "--transport=mine").status == 0)
+    // For the LMTP service, too.
+    #expect(
+      try migrate(files, "--lmtp", "--transport=ullage").errors.contains("ullage already, which runs /usr/bin/other"))
+    #expect(try migrate(files, "--lmtp", "--dry-run").output.contains("-M ullage_lmtp/unix='ullage_lmtp unix - - n"))
+    for (options, text) in [
+      (["--lmtp", "--transport=mine"], "must begin with ullage: check knows the entry by that"),
+      (["--lmtp", "--transport=ullage-lmtp"], "must be letters, digits and _"),
+    ] {
+      let refused = try Command.run(
+        [Programs.path("ullage"), "migrate", "--from=\(files.path)", "--dry-run"] + options, asMailUser: true)
+      #expect(refused.status == 64 && refused.errors.contains(text), "\(refused)")
+    }
   }
 
   @Test("Names that a shell would split are quoted; a slash after the directory makes no difference")
