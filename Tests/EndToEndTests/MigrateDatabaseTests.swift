@@ -30,9 +30,10 @@ struct MigrateDatabaseTests {
         """)
   }
 
-  private func migrate() throws -> (status: Int32, output: String, report: String) {
+  private func migrate(_ options: [String] = []) throws -> (status: Int32, output: String, report: String) {
     let ending = try Command.run(
-      [Programs.path("ullage"), "migrate", "--from=\(files.path)", "--to=\(sandbox("ullage.cf"))", "--dry-run"],
+      [Programs.path("ullage"), "migrate", "--from=\(files.path)", "--to=\(sandbox("ullage.cf"))", "--dry-run"]
+        + options,
       asMailUser: true)
     return (ending.status, ending.output, ending.output.replacing(#/\s+/#, with: " "))
   }
@@ -53,17 +54,19 @@ struct MigrateDatabaseTests {
     #expect(try migrate().status == 0, "inactive mailboxes do not matter")
   }
 
-  @Test("Domains whose own transport is virtual are counted, and the SQL statement that changes them is printed")
-  func transports() throws {
-    #expect(try !migrate().report.contains("UPDATE"))
+  @Test(
+    "Domains whose own transport is virtual are counted, and the SQL statement that changes them is printed",
+    arguments: [([], "ullage:"), (["--lmtp"], "ullage_lmtp:unix:private/ullage-lmtp")])
+  func transports(options: [String], transport: String) throws {
+    #expect(try !migrate(options).report.contains("UPDATE"))
     try cluster.sql("INSERT INTO domain (domain, transport) VALUES ('a.example', 'virtual:'), ('b.example', 'virtual')")
-    let found = try migrate()
+    let found = try migrate(options)
     #expect(
       found.status == 0
         && found.report.contains("sends 2 domains (a.example) to virtual, which overrides virtual_transport"))
     for statement in statements(commands(in: found.output)) { try cluster.sql(statement) }
-    #expect(try cluster.sql("SELECT DISTINCT transport FROM domain WHERE transport IS NOT NULL") == "ullage:\n")
-    #expect(try !migrate().report.contains("UPDATE"))
+    #expect(try cluster.sql("SELECT DISTINCT transport FROM domain WHERE transport IS NOT NULL") == "\(transport)\n")
+    #expect(try !migrate(options).report.contains("UPDATE"))
     for statement in statements(commands(in: found.output, after: "The way back.")) { try cluster.sql(statement) }
     #expect(try cluster.sql("SELECT DISTINCT transport FROM domain WHERE transport IS NOT NULL") == "virtual:\n")
   }
