@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+import Configuration
 package import Findings
+import Mailboxes
 import Posix
 import Site
 import Sweep
@@ -32,6 +34,8 @@ package struct CheckRun {
   private let entries: [MasterService]
   /// Those with another one.
   private let others: [MasterService]
+  /// Those that hand mail to the LMTP service.
+  private let lmtp: [LMTPEntry]
 
   package static func findings(_ options: Options) throws -> [Finding] {
     try CheckRun(options).findings()
@@ -42,11 +46,22 @@ package struct CheckRun {
     do { postfix = .success(try PostfixDirectory(options.postfixDirectory)) } catch { postfix = .failure(error) }
     var all: [MasterService] = []
     if case .success(let directory) = postfix { all = EntryCheck.entries(in: directory) }
+    lmtp = Self.lmtpEntries(postfix, options)
     // A site may have several mail users, each with its own entry and configuration file.
     let own = all.filter { EntryCheck.configurationFile(of: $0) == options.configurationFile }
-    entries = own.isEmpty ? all : own
+    entries = own.isEmpty && lmtp.isEmpty ? all : own
     let entries = entries
     others = all.filter { !entries.contains($0) }
+  }
+
+  private static func lmtpEntries(
+    _ postfix: Result<PostfixDirectory, PostfixError>, _ options: Options
+  ) -> [LMTPEntry] {
+    guard case .success(let directory) = postfix else { return [] }
+    let settings: LMTPSettings?
+    // `PostfixCheck` reports either mistake.
+    do { settings = try SettingsFile(options.configurationFile).lmtp.get() } catch { settings = nil }
+    do { return try LMTPEntries(directory, Survey(directory.path), settings).find() } catch { return [] }
   }
 
   private func findings() throws -> [Finding] {
@@ -76,7 +91,8 @@ package struct CheckRun {
 
   private func postfixFindings(_ site: Site, _ connections: Int64?) -> [Finding] {
     var check = PostfixCheck(
-      site: site, directory: options.postfixDirectory, entries: entries, others: others, connections: connections)
+      site: site, directory: options.postfixDirectory, entries: entries, others: others, lmtp: lmtp,
+      connections: connections)
     check.run()
     guard case .success(let postfix) = postfix else { return check.found.findings }
     var policy = PolicyCheck(site: site, postfix: postfix)
@@ -96,7 +112,7 @@ package struct CheckRun {
     var findings = mailboxes.found.findings
     findings += AddressLimitCheck(site: site, settings: settings).findings(of: rows)
     if case .success(let postfix) = postfix {
-      findings += RouteCheck(postfix: postfix, entries: entries).findings(of: rows)
+      findings += RouteCheck(postfix: postfix, entries: entries, lmtp: lmtp).findings(of: rows)
     }
     return findings + MachineCheck(site: site, settings: settings, sample: sample).findings()
   }
@@ -104,13 +120,13 @@ package struct CheckRun {
   /// The user that deliveries run as, nil if it is unknown or we cannot act as that user.
   private func findUser(_ found: inout FindingList) -> User? {
     let own = CurrentProcess.effectiveUser
-    guard let name = options.user ?? entries.first?.attributes["user"], let user = User(ofEntry: name),
+    guard let name = options.user ?? entries.first?.attributes["user"] ?? serviceUser, let user = User(ofEntry: name),
       user.id != 0
     else {
       // A wrong or missing entry is reported separately.
       var isKnown = false
       if case .success = postfix { isKnown = true }
-      if !isKnown || options.user != nil {
+      if !isKnown || options.user != nil || entries.isEmpty && !lmtp.isEmpty {
         found.skip(
           "what the mail user may do", because: "it is unknown which user that is",
           remedy: .advice("name it with --user="))
@@ -126,6 +142,22 @@ package struct CheckRun {
       return nil
     }
     return user
+  }
+}
+
+extension CheckRun {
+  /// The user of the LMTP service, whose entry does not name one: that of the package's unit, or else the owner of the
+  /// base, which is what a delivery needs.
+  private var serviceUser: String? {
+    guard !lmtp.isEmpty else { return nil }
+    // The unit reads this file only.
+    if options.configurationFile == Ullage.configurationFile, let name = UnitFile.user(of: "ullaged-lmtp.service") {
+      return name
+    }
+    do {
+      guard let base = Path(try SettingsFile(options.configurationFile).settings.get().mailboxBase) else { return nil }
+      return User(id: try stat(base).owner)?.name
+    } catch { return nil }
   }
 }
 

@@ -5,7 +5,8 @@ import Posix
 import Site
 import Text
 
-/// An entry of master.cf that runs `ullage-deliver` through pipe(8), with what its checks look at.
+/// An entry of master.cf that delivers, with what its checks look at: most of it is for one that runs `ullage-deliver`
+/// through pipe(8).
 struct Entry {
   let site: Site
   let postfix: PostfixDirectory
@@ -14,6 +15,41 @@ struct Entry {
   /// `/etc/postfix/master.cf, line 12`
   var place: String { "\(postfix.path)/master.cf, line \(service.line)" }
   var mainFile: String { "\(postfix.path)/main.cf" }
+
+  /// The value of a parameter, as the entry sees it or, without `isOwn`, as main.cf has it; empty when it is not set. A
+  /// value that Postfix cannot use either is a finding.
+  func value(_ name: String, isOwn: Bool, _ found: inout FindingList) -> String {
+    do { return try postfix.value(of: name, for: isOwn ? service : nil) ?? "" } catch {
+      found.add(
+        .error, .postfixDirectory, error.message, at: error.line.map { "\(mainFile), line \($0)" } ?? place,
+        reason: "Postfix cannot use the value of \(name)", remedy: .advice("correct that line"))
+      return ""
+    }
+  }
+
+  /// The limit of recipients in a delivery, which qmgr(8) reads from main.cf: the entry's -o has no effect on it.
+  var recipientLimitName: String { "\(service.name)_destination_recipient_limit" }
+
+  func recipientLimit(_ found: inout FindingList) -> String {
+    let own = value(recipientLimitName, isOwn: false, &found)
+    return own.isEmpty ? value("default_destination_recipient_limit", isOwn: false, &found) : own
+  }
+
+  func isChrooted(_ found: inout FindingList) -> Bool {
+    // Before compatibility level 1, and before Postfix 3.0, `-` means y.
+    let level = value("compatibility_level", isOwn: false, &found).split(separator: ".").first.flatMap { Int64($0) }
+    return service.isChrooted ?? ((level ?? 1) < 1)
+  }
+
+  /// What is printed last: the commands for the other findings keep the entry's options.
+  func checkSoftBounce(_ found: inout FindingList) {
+    guard value("soft_bounce", isOwn: true, &found).lowercased() == "yes" else { return }
+    let isOwn = service.overrides["soft_bounce"] != nil
+    found.add(
+      .warning, .softBounce, "soft_bounce is on", at: isOwn ? place : mainFile,
+      reason: "fine for the first days: refusals become deferrals, and mail for unknown mailboxes fills the queue",
+      remedy: isOwn ? change("-PX", "\(service.name)/unix/soft_bounce") : change("-X", "soft_bounce"))
+  }
 
   /// The entry as the manual gives it, with what is this site's own: its options, its configuration file, its program,
   /// and its user where that can be right. One command mends every mistake in it, so it can be run for any of them.

@@ -44,29 +44,9 @@ struct EntryCheck {
     return check.found.findings
   }
 
-  /// What is printed last: the commands for the other findings keep the entry's options.
-  func softBounceFindings() -> [Finding] {
-    var check = self
-    check.checkSoftBounce()
-    return check.found.findings
-  }
-
-  /// The value of a parameter, as `service` sees it or as main.cf has it; empty when it is not set. A value that
-  /// Postfix cannot use either is a finding.
-  private mutating func value(_ name: String, for service: MasterService?) -> String {
-    do { return try entry.postfix.value(of: name, for: service) ?? "" } catch {
-      found.add(
-        .error, .postfixDirectory, error.message, at: error.line.map { "\(entry.mainFile), line \($0)" } ?? entry.place,
-        reason: "Postfix cannot use the value of \(name)", remedy: .advice("correct that line"))
-      return ""
-    }
-  }
-
   private mutating func checkRecipientLimit() {
-    let name = "\(entry.service.name)_destination_recipient_limit"
-    // qmgr(8) reads it from main.cf; this entry's -o has no effect on it.
-    let own = value(name, for: nil)
-    guard (own.isEmpty ? value("default_destination_recipient_limit", for: nil) : own) != "1" else { return }
+    let name = entry.recipientLimitName
+    guard entry.recipientLimit(&found) != "1" else { return }
     found.add(
       .error, .recipientLimit, "\(name) is not 1", at: entry.mainFile,
       reason: "pipe(8) would give a message for several mailboxes to one process, which defers it",
@@ -74,9 +54,7 @@ struct EntryCheck {
   }
 
   private mutating func checkFields() {
-    // Before compatibility level 1, and before Postfix 3.0, `-` means y.
-    let level = value("compatibility_level", for: nil).split(separator: ".").first.flatMap { Int64($0) }
-    if entry.service.isChrooted ?? ((level ?? 1) < 1) {
+    if entry.isChrooted(&found) {
       found.add(
         .error, .entryFields, "the entry runs in a chroot", at: entry.place,
         reason: "pipe(8) finds neither the program nor the Maildirs there", remedy: entry.setField("chroot", "n"))
@@ -111,7 +89,7 @@ struct EntryCheck {
     guard let service = entry.site.settings?.lookupService, service.socket == nil || service.fallsBack,
       let available = connections
     else { return }
-    let limit = entry.service.processLimit ?? Int64(value("default_process_limit", for: entry.service)) ?? 100
+    let limit = entry.service.processLimit ?? Int64(entry.value("default_process_limit", isOwn: true, &found)) ?? 100
     let text = limit == 0 ? "any number of processes" : "up to \(limit) processes"
     let other = ". The lookup service, ullaged(8), needs \(service.connections) in all"
     if limit == 0 || limit >= available {
@@ -141,9 +119,9 @@ struct EntryCheck {
   private mutating func checkTime() {
     guard let settings = entry.site.settings else { return }
     let own = "\(entry.service.name)_time_limit"
-    let ownValue = value(own, for: entry.service)
+    let ownValue = entry.value(own, isOwn: true, &found)
     let name = ownValue.isEmpty ? "command_time_limit" : own
-    let text = ownValue.isEmpty ? value(name, for: entry.service) : ownValue
+    let text = ownValue.isEmpty ? entry.value(name, isOwn: true, &found) : ownValue
     // The entry's -o overrides main.cf. A value that is no time must itself be mended: pipe(8) reads both.
     let wrong = postfixSeconds(text) == nil ? name : own
     let remedy =
@@ -161,15 +139,5 @@ struct EntryCheck {
       at: entry.shortTimes.contains(name) ? entry.place : entry.mainFile,
       reason: "pipe(8) kills a delivery that takes longer, and bounces the message, before it can defer it itself",
       remedy: remedy)
-  }
-
-  private mutating func checkSoftBounce() {
-    guard value("soft_bounce", for: entry.service).lowercased() == "yes" else { return }
-    let isOwn = entry.service.overrides["soft_bounce"] != nil
-    found.add(
-      .warning, .softBounce, "soft_bounce is on", at: isOwn ? entry.place : entry.mainFile,
-      reason: "fine for the first days: refusals become deferrals, and mail for unknown mailboxes fills the queue",
-      remedy: isOwn
-        ? entry.change("-PX", "\(entry.service.name)/unix/soft_bounce") : entry.change("-X", "soft_bounce"))
   }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Configuration
 import Findings
+import Mailboxes
 import Quota
 import Site
 import Text
@@ -12,17 +13,21 @@ struct PostfixCheck {
   private let entries: [MasterService]
   /// The entries that read another ullage.cf.
   private let others: [MasterService]
+  /// The entries that hand mail to the LMTP service.
+  private let lmtp: [LMTPEntry]
   /// Connections to the database that deliveries query, nil if they query none or the number is unknown.
   private let connections: Int64?
   private(set) var found = FindingList(.postfix)
 
   init(
-    site: Site, directory: String, entries: [MasterService], others: [MasterService], connections: Int64?
+    site: Site, directory: String, entries: [MasterService], others: [MasterService], lmtp: [LMTPEntry] = [],
+    connections: Int64?
   ) {
     self.site = site
     self.directory = directory
     self.entries = entries
     self.others = others
+    self.lmtp = lmtp
     self.connections = connections
   }
 
@@ -34,7 +39,7 @@ struct PostfixCheck {
         .error, .postfixDirectory, error.shown, at: directory, reason: "how Postfix calls Ullage is unknown",
         remedy: .advice(error.isInFile ? "correct that line" : "name the directory that has main.cf with --postfix="))
     }
-    guard !entries.isEmpty else {
+    guard !entries.isEmpty || !lmtp.isEmpty else {
       return found.add(
         .error, .noEntry, "no entry runs ullage-deliver", at: "\(directory)/master.cf", reason: "no mail arrives here",
         remedy: postfix.master.transport("ullage") != nil
@@ -44,6 +49,7 @@ struct PostfixCheck {
             postfix.postconf("-e", "ullage_destination_recipient_limit=1"), postfix.reload))
     }
     for service in entries { check(Entry(site: site, postfix: postfix, service: service)) }
+    checkLMTP(postfix)
     for other in others {
       let file = EntryCheck.configurationFile(of: other)
       found.add(
@@ -68,28 +74,61 @@ struct PostfixCheck {
     found.append(check.findings())
     found.append(ArgumentsCheck(entry).findings())
     found.append(ProgramCheck(entry).findings())
-    found.append(check.softBounceFindings())
+    entry.checkSoftBounce(&found)
     if !found.hasTrouble(since: count) {
       found.good("the entry \(entry.service.name) in \(directory)/master.cf is right")
     }
   }
 
+  private mutating func checkLMTP(_ postfix: PostfixDirectory) {
+    guard !lmtp.isEmpty else { return }
+    let count = found.findings.count
+    let settings: LMTPSettings?
+    do { settings = try SettingsFile(site.configurationFile).lmtp.get() } catch {
+      settings = nil
+      // The check of the file reports what concerns every delivery.
+      if site.settings != nil {
+        found.add(
+          .error, .badConfiguration, error.shown, at: site.configurationFile,
+          reason: "the LMTP service does not start, so all mail for it is deferred",
+          remedy: .advice("correct that line"))
+      }
+    }
+    for use in lmtp {
+      found.append(LMTPCheck(Entry(site: site, postfix: postfix, service: use.service), use, settings).findings())
+      if !found.hasTrouble(since: count) {
+        found.good("the entry \(use.service.name) in \(directory)/master.cf is right")
+      }
+    }
+  }
+
   private mutating func checkMailComes(_ postfix: PostfixDirectory) throws(ConfigurationError) {
-    let names = entries.map(\.name)
+    let destinations = entries.map { Transport($0.name, to: "") } + lmtp.map(\.transport)
     let transport = try postfix.value(of: "virtual_transport") ?? ""
-    guard let own = names.first(where: { transport.split(separator: ":").first == $0[...] }) else {
+    let now = Transport(transport)
+    func isHere(_ destination: Transport) -> Bool {
+      // pipe(8) has no use for a nexthop.
+      guard let use = lmtp.first(where: { $0.service.name == now.name }) else { return destination.name == now.name }
+      return destination.name == now.name && use.nexthops.contains(now.nexthop)
+    }
+    guard let own = destinations.first(where: isHere) else {
+      let strays = lmtp.contains { $0.service.name == now.name }
+      let right = destinations.first { $0.name == now.name } ?? destinations[0]
       return found.add(
-        .notice, .noMail, "virtual_transport is \(transport.isEmpty ? "empty" : transport), not \(names[0])",
+        strays ? .error : .notice, .noMail,
+        "virtual_transport is \(transport.isEmpty ? "empty" : transport), not \(right.text)",
         at: "\(postfix.path)/main.cf",
-        reason: "mail arrives here only for domains that transport_maps sends here",
-        remedy: .run(postfix.postconf("-e", "virtual_transport=\(names[0])"), postfix.reload))
+        reason: strays
+          ? "lmtp(8) looks for a server elsewhere"
+          : "mail arrives here only for domains that transport_maps sends here",
+        remedy: .run(postfix.postconf("-e", "virtual_transport=\(right.text)"), postfix.reload))
     }
     let count = found.findings.count
     let routes = TransportRoutes(postfix, Survey(postfix.path))
     for name in postfix.virtualTransports {
-      for route in try routes.routes(to: name, instead: Transport(own)) { check(route, own) }
+      for route in try routes.routes(to: name, instead: own) { check(route, own) }
     }
-    for other in try postfix.otherTransports(instead: Transport(own)) {
+    for other in try postfix.otherTransports(instead: own) {
       found.add(
         .warning, .noMail, "\(other.parameter) is \(other.value), which is virtual(8)", at: "\(postfix.path)/main.cf",
         reason: "mail that it delivers has no quota",
@@ -99,7 +138,7 @@ struct PostfixCheck {
   }
 
   /// An entry in transport_maps for a domain overrides virtual_transport.
-  private mutating func check(_ route: TransportRoute, _ own: String) {
+  private mutating func check(_ route: TransportRoute, _ own: Transport) {
     switch route.domains {
     case .failure(let failure):
       found.skip(
@@ -111,7 +150,7 @@ struct PostfixCheck {
       found.add(
         .warning, .noMail, "\(count) virtual(8) (\(domains.example))", at: "\(route.table) in \(route.parameter)",
         reason: "that goes to virtual(8), so there is no quota",
-        remedy: remedy(route.change) ?? .advice("write \(own): instead of virtual:"))
+        remedy: remedy(route.change) ?? .advice("write \(own.field) instead of virtual:"))
     }
   }
 
@@ -148,6 +187,13 @@ struct PostfixCheck {
       if all.contains(where: { Self.isSame(parameter, $0, ours) }) { continue }
       // Some sites no longer have virtual(8), nor a base in main.cf.
       guard parameter != .virtual_mailbox_base || !theirs.isEmpty else { continue }
+      if parameter == .message_size_limit, lmtp.contains(where: \.isUsed), Self.isBelow(ours, theirs) {
+        found.add(
+          .error, .otherValue, "\(name) is \"\(theirs)\" for Postfix and \"\(ours)\" here", at: "\(directory)/main.cf",
+          reason: "the LMTP service takes no larger message, which is deferred until it is returned",
+          remedy: .set(name, theirs))
+        continue
+      }
       found.add(
         // Not the reverse: a delivery then finds what Postfix accepts.
         parameter == .recipient_delimiter && !theirs.isEmpty ? .error : .warning, .otherValue,
@@ -156,6 +202,12 @@ struct PostfixCheck {
         remedy: parameter == .virtual_mailbox_base
           ? .advice("set the same directory in both, unless virtual(8) is not used any more") : .set(name, theirs))
     }
+  }
+
+  /// Zero means no limit, in both files.
+  private static func isBelow(_ ours: String, _ theirs: String) -> Bool {
+    guard let ours = Int64(ours), ours > 0, let theirs = Int64(theirs) else { return false }
+    return theirs == 0 || ours < theirs
   }
 
   private static func isSame(_ parameter: Parameter, _ theirs: String, _ ours: String) -> Bool {

@@ -12,6 +12,7 @@ import Text
 struct RouteCheck {
   let postfix: PostfixDirectory
   let entries: [MasterService]
+  var lmtp: [LMTPEntry] = []
 
   /// How many domains are looked up.
   private static let maxLookups = 20
@@ -24,7 +25,7 @@ struct RouteCheck {
     let tables = splitList(Array(maps.utf8)).compactMap { TableReference($0)?.behindProxy }
     let domains = rows.compactMap { $0.address.split(separator: UInt8(ascii: "@")).last.map { Array($0) } }
       .reduce(into: [[UInt8]]()) { if $0.count < Self.maxLookups, !$0.contains($1) { $0.append($1) } }
-    guard !tables.isEmpty, !entries.isEmpty else { return [] }
+    guard !tables.isEmpty, let own = entries.first?.name ?? lmtp.first?.transport.text else { return [] }
     let set = TableSet()
     let virtual = postfix.virtualTransports
     var elsewhere: [String: [String]] = [:]
@@ -34,11 +35,12 @@ struct RouteCheck {
       // A table that does not answer is no evidence.
       do { answer = try set.lookup(query, in: tables) } catch { continue }
       guard let answer else { continue }
-      let transport = String(answer.text.prefix { $0 != ":" })
+      let destination = Transport(answer.text)
+      let transport = destination.name
       // An empty transport leaves virtual_transport in force (transport(5)); `PostfixCheck` reports virtual(8).
-      guard !transport.isEmpty, !virtual.contains(transport), !entries.contains(where: { $0.name == transport }) else {
-        continue
-      }
+      guard !transport.isEmpty, !virtual.contains(transport), !entries.contains(where: { $0.name == transport }),
+        !lmtp.contains(where: { $0.service.name == transport && $0.nexthops.contains(destination.nexthop) })
+      else { continue }
       elsewhere[transport, default: []].append(domain.text)
     }
     for (transport, domains) in elsewhere.sorted(by: { $0.key < $1.key }) {
@@ -50,7 +52,7 @@ struct RouteCheck {
         at: "transport_maps",
         reason: isThere
           ? "it overrides virtual_transport: no quota applies" : "master.cf has no such transport: mail is deferred",
-        remedy: .advice("set \(entries[0].name): for them in the table"))
+        remedy: .advice("set \(Transport(own).field) for them in the table"))
     }
     return found.findings
   }

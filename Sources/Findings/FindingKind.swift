@@ -48,6 +48,8 @@ package enum FindingKind: String, Sendable, Codable, CaseIterable {
   case processLimit = "process-limit"
   case timeLimit = "time-limit"
   case softBounce = "soft-bounce"
+  case lmtpOptions = "lmtp-options"
+  case lmtpSocket = "lmtp-socket"
   case noMail = "no-mail"
   case otherValue = "other-value"
   case otherEntry = "other-entry"
@@ -107,7 +109,8 @@ package enum FindingKind: String, Sendable, Codable, CaseIterable {
     case .badConfiguration, .unknownParameter, .quotedValue, .ownName, .ignoredParameter, .configurationRights,
       .badTable, .tableRights, .databaseUnreachable, .noIndex, .lookupService, .postfixDirectory, .noEntry,
       .recipientLimit, .flags, .nullSender, .arguments, .program, .entryFields, .mailUser, .processLimit, .timeLimit,
-      .softBounce, .noMail, .otherValue, .otherEntry, .logSocket, .policyPlace, .policyOptions, .policySocket,
+      .softBounce, .lmtpOptions, .lmtpSocket, .noMail, .otherValue, .otherEntry, .logSocket, .policyPlace,
+      .policyOptions, .policySocket,
       .policyParameters, .aliasLoop, .base, .mailboxList, .lookup, .listDiffers,
       .addressLimit, .smallLimit, .mailboxRights, .brokenMailbox, .quotaDriver, .controlDirectory, .folderLayout,
       .trash,

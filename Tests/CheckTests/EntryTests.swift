@@ -179,8 +179,14 @@ struct EntryTests {
     let entry = try entry(
       fields: fields, main: main, settings: "virtual_minimum_uid = 1\ndelivery_time_limit = 290\n")
     let check = EntryCheck(entry, connections: connections)
-    let found = Self.lines(check.findings() + check.softBounceFindings())
+    let found = Self.lines(check.findings() + Self.softBounce(entry))
     #expect(found.count == lines.count && zip(found, lines).allSatisfy { $0.hasPrefix($1) }, "\(found)")
+  }
+
+  private static func softBounce(_ entry: Entry) -> [Finding] {
+    var found = FindingList(.postfix)
+    entry.checkSoftBounce(&found)
+    return found.findings
   }
 
   @Test("With the lookup service the connections of deliveries do not matter")
@@ -258,9 +264,7 @@ struct EntryTests {
 
   @Test("soft_bounce of the entry is taken away there, that of main.cf there")
   func softBounce() throws {
-    let own = EntryCheck(
-      try entry("-o soft_bounce=yes \(Self.attributes)", settings: "virtual_minimum_uid = 1\n"), connections: nil
-    ).softBounceFindings()
+    let own = Self.softBounce(try entry("-o soft_bounce=yes \(Self.attributes)"))
     #expect(own.map(\.kind) == [.softBounce] && own.first?.subject.name.hasSuffix("master.cf, line 1") == true)
     guard case .run(let commands)? = own.first?.remedy else {
       Issue.record("no command")
