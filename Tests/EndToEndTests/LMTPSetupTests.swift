@@ -95,7 +95,7 @@ final class LMTPSetupTests {
     let steps = commands(in: report)
     #expect(steps.contains(start))
     if !FileManager.default.fileExists(atPath: "/run/systemd/system") { try run(start) }
-    // Others are for a mail user other than vmail, and would change this machine; FiveMinutesTests runs their like.
+    // Others are for a mail user other than vmail, and would change this machine; MigrationTests runs the unit's.
     for command in steps where ["postconf", "postfix", "ullage"].contains(command.prefix { $0 != " " }) {
       try run(command)
       if command.hasPrefix("ullage check") {

@@ -200,6 +200,18 @@ struct MigrationFindingsTests {
     #expect(!commands.contains { $0.contains(" pipe ") })
   }
 
+  @Test("The commands for the units give the LMTP service the mail user, and that is where the check finds it")
+  func lmtpUnit() throws {
+    let commands = try plan("", transport: "ullage_lmtp", usesLMTP: true).steps.flatMap(\.commands)
+    let units = sandbox("units")
+    for command in commands where command.contains("/etc/systemd/system/ullaged-lmtp.service.d") {
+      try TestSupport.Command.check(["sh", "-c", command.replacing("/etc/systemd/system", with: units)])
+    }
+    try TestSupport.Command.check(["sh", "-c", "echo '[Service]\nUser=vmail' > \(units)/ullaged-lmtp.service"])
+    try TestSupport.Command.check(["sh", "-c", "find \(units) -type f | xargs touch -d '1 hour ago'"])
+    #expect(UnitFile.user(of: "ullaged-lmtp.service", in: [units]) == "nobody")
+  }
+
   @Test("From ullage-deliver to the LMTP service and back only the transports change, those of domains, too")
   func betweenOwn() throws {
     let pipe = "ullage unix - n n - 20 pipe user=x argv=/usr/libexec/ullage/ullage-deliver\n"
