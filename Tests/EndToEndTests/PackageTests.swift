@@ -52,6 +52,8 @@ struct PackageTests {
     #expect(unused == ["deb-systemd-invoke try-restart ullaged-lookup.service"])
     #expect(upgrade.contains("deb-systemd-invoke restart ullaged-policy.service"), "\(upgrade)")
     #expect(removal.contains("deb-systemd-invoke stop ullaged-policy.socket ullaged-policy.service"), "\(removal)")
+    #expect(upgrade.contains("deb-systemd-invoke restart ullaged-lmtp.service"), "\(upgrade)")
+    #expect(removal.contains("deb-systemd-invoke stop ullaged-lmtp.socket ullaged-lmtp.service"), "\(removal)")
   }
 
   @Test("The programs are stripped, have no RPATH or RUNPATH, and need no Swift runtime")
@@ -92,7 +94,7 @@ struct PackageTests {
       "/usr/share/bash-completion/completions/ullage", "/usr/share/zsh/vendor-completions/_ullage",
       "/usr/share/fish/vendor_completions.d/ullage.fish", "/usr/share/doc/ullage/examples/postfixadmin.cf",
       "/lib/systemd/system/ullage-audit.timer", "/lib/systemd/system/ullaged-lookup.socket",
-      "/lib/systemd/system/ullaged-policy.socket",
+      "/lib/systemd/system/ullaged-policy.socket", "/lib/systemd/system/ullaged-lmtp.socket",
       "/usr/lib/sysusers.d/ullage.conf", "/usr/lib/tmpfiles.d/ullage.conf", "/etc/cron.d/ullage",
     ] { #expect(try root.run(["test", "-s", file]).status == 0, "\(file)") }
     // Without settings nothing is audited, and the cron job prints nothing.
@@ -114,7 +116,7 @@ struct PackageTests {
     let entry = "ullage unix - n n - 20 pipe flags=ORX user=vmail argv=/usr/libexec/ullage/ullage-deliver"
     try root.write("/usr/sbin/postconf", "#!/bin/sh\necho '\(entry)'\n", mode: 0o755)
     let removal = try root.run(["apt-get", "remove", "-y", "-qq", "ullage"])
-    #expect(removal.status == 0 && removal.output.contains("master.cf still runs ullage-deliver. Mail"), "\(removal)")
+    #expect(removal.status == 0 && removal.output.contains("Postfix still delivers by ullage-deliver or ullaged lmtp. Mail"), "\(removal)")
     #expect(root.text("/etc/ullage/ullage.cf") == edited)
     #expect(try root.run(["test", "-e", "/usr/bin/ullage"]).status == 1)
     #expect(try root.shell(look) == before)
