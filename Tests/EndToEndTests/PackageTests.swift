@@ -116,7 +116,9 @@ struct PackageTests {
     let entry = "ullage unix - n n - 20 pipe flags=ORX user=vmail argv=/usr/libexec/ullage/ullage-deliver"
     try root.write("/usr/sbin/postconf", "#!/bin/sh\necho '\(entry)'\n", mode: 0o755)
     let removal = try root.run(["apt-get", "remove", "-y", "-qq", "ullage"])
-    #expect(removal.status == 0 && removal.output.contains("Postfix still delivers by ullage-deliver or ullaged lmtp. Mail"), "\(removal)")
+    #expect(
+      removal.status == 0 && removal.output.contains("Postfix still delivers by ullage-deliver or ullaged lmtp. Mail"),
+      "\(removal)")
     #expect(root.text("/etc/ullage/ullage.cf") == edited)
     #expect(try root.run(["test", "-e", "/usr/bin/ullage"]).status == 1)
     #expect(try root.shell(look) == before)
