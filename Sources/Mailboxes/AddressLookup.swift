@@ -12,6 +12,9 @@ package final class AddressLookup {
   private let takesFreshOnly: Bool
   /// False after the tables have failed once.
   private var prefersTables: Bool
+  /// What the lookup service has said of an address before it was needed.
+  private var fetched: [Parameter: Result<[UInt8]?, TableError>] = [:]
+  private var fetchedAddress: [UInt8] = []
   /// Why the lookup service was skipped, nil while it answers. After a failure it is not queried again.
   package private(set) var serviceFailure: String?
 
@@ -41,14 +44,34 @@ package final class AddressLookup {
       }
     }
     if let socket = settings.lookupService.socket, serviceFailure == nil {
-      let service = TableReference(lookupService: socket, parameter, isFresh: takesFreshOnly)
-      let share = settings.lookupService.fallsBack ? query.within(seconds: 10) : query
-      let key = TableQuery(foldCase(query.address), until: share.deadline)
-      do { return try tables.lookup(key, in: [service]) } catch {
+      do { return try ask(socket, [parameter], query)[0].get() } catch {
         guard settings.lookupService.fallsBack else { throw error }
         serviceFailure = error.shown
       }
     }
     return try addressTables.value(of: parameter, in: references, for: query)
+  }
+
+  /// Asks the lookup service, if it is used, for all of `parameters` that have tables at once: the time is in the way
+  /// there and back.
+  package func fetch(_ parameters: [Parameter], for query: AddressQuery) {
+    guard let socket = settings.lookupService.socket, !prefersTables, serviceFailure == nil else { return }
+    let parameters = parameters.filter { !settings.tables($0).isEmpty }
+    guard !parameters.isEmpty else { return }
+    fetchedAddress = query.address
+    do throws(TableError) {
+      for (parameter, answer) in zip(parameters, try ask(socket, parameters, query)) { fetched[parameter] = answer }
+    } catch {
+      fetched[parameters[0]] = .failure(error)
+    }
+  }
+
+  private func ask(
+    _ socket: [UInt8], _ parameters: [Parameter], _ query: AddressQuery
+  ) throws(TableError) -> [Result<[UInt8]?, TableError>] {
+    if let answer = fetched.removeValue(forKey: parameters[0]), fetchedAddress == query.address { return [answer] }
+    let services = parameters.map { TableReference(lookupService: socket, $0, isFresh: takesFreshOnly) }
+    let share = settings.lookupService.fallsBack ? query.within(seconds: 10) : query
+    return try tables.lookup(TableQuery(foldCase(query.address), until: share.deadline), inEachOf: services)
   }
 }

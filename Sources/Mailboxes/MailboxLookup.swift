@@ -30,6 +30,9 @@ package struct MailboxLookup {
   package func mailbox(
     of recipient: AddressQuery, for credentials: Credentials?
   ) throws(MailboxError) -> Mailbox? {
+    lookup.fetch(
+      [.virtual_mailbox_maps] + (credentials == nil ? [] : [.virtual_uid_maps, .virtual_gid_maps])
+        + [.virtual_mailbox_limit_maps, .virtual_mailbox_message_limit_maps], for: recipient)
     guard let path = try value(.virtual_mailbox_maps, recipient) else { return nil }
     let components = try Self.components(of: path, suffix: settings.maildirSuffix)
     try check(.virtual_uid_maps, is: credentials?.user, for: recipient)

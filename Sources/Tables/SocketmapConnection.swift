@@ -28,24 +28,34 @@ final class SocketmapConnection: Sendable {
     } catch { throw .system(error) }
   }
 
-  /// Sends the request and waits for the reply; nil if the server hangs up instead.
-  func exchange(_ request: [UInt8], until deadline: Deadline) throws(SocketmapError) -> SocketmapReply? {
+  /// Sends the requests together and waits for their replies; nil if the server hangs up instead.
+  func exchange(_ requests: [[UInt8]], until deadline: Deadline) throws(SocketmapError) -> [SocketmapReply]? {
+    var replies: [SocketmapReply] = []
     var received: [UInt8] = []
-    do {
-      try socket.send(Netstring.frame(request), until: deadline)
-      while true {
-        let bytes = try socket.receive(upTo: 4096, until: deadline)
-        guard !bytes.isEmpty else { return nil }
-        received += bytes
-        guard case .incomplete = Netstring.parse(received, limit: SocketmapReply.longest) else { break }
+    do throws(SystemError) {
+      try socket.send(requests.flatMap { Netstring.frame($0) }, until: deadline)
+    } catch { return try Self.nilIfHungUp(error) }
+    while true {
+      switch Netstring.parse(received, limit: SocketmapReply.longest) {
+      case .complete(let payload, let length):
+        guard let reply = SocketmapReply(payload) else { throw .garbled }
+        received.removeFirst(length)
+        replies.append(reply)
+        guard replies.count == requests.count else { continue }
+        guard received.isEmpty else { throw .garbled }
+        return replies
+      case .invalid: throw .garbled
+      case .incomplete: break
       }
-    } catch {
-      guard error.number == Errno.EPIPE || error.number == Errno.ECONNRESET else { throw .system(error) }
-      return nil
+      let bytes: [UInt8]
+      do { bytes = try socket.receive(upTo: 4096, until: deadline) } catch { return try Self.nilIfHungUp(error) }
+      guard !bytes.isEmpty else { return nil }
+      received += bytes
     }
-    guard case .complete(let payload, received.count) = Netstring.parse(received, limit: SocketmapReply.longest),
-      let reply = SocketmapReply(payload)
-    else { throw .garbled }
-    return reply
+  }
+
+  private static func nilIfHungUp(_ error: SystemError) throws(SocketmapError) -> [SocketmapReply]? {
+    guard error.number == Errno.EPIPE || error.number == Errno.ECONNRESET else { throw .system(error) }
+    return nil
   }
 }

@@ -14,6 +14,9 @@ package final class TableSet: Sendable {
   package typealias Observer = @Sendable (LookupStep) -> Void
 
   private let tables = Mutex<[TableReference: any LookupTable]>([:])
+  private let socketmapTables = Mutex<[TableReference: SocketmapTable]>([:])
+  /// By the name of the server.
+  private let socketmapClients = Mutex<[[UInt8]: SocketmapClient]>([:])
   private let pool: ConnectionPool
   private let observer: Observer?
 
@@ -33,6 +36,38 @@ package final class TableSet: Sendable {
       if let value = try result.get() { return value }
     }
     return nil
+  }
+
+  /// What each of several `socketmap:` tables of one server has for the key. They are asked together.
+  package func lookup(
+    _ query: TableQuery, inEachOf references: [TableReference]
+  ) throws(TableError) -> [Result<[UInt8]?, TableError>] {
+    let tables = try references.map { reference throws(TableError) in try socketmapTable(reference) }
+    let requests = tables.compactMap { $0.request(for: query) }
+    guard let client = tables.first?.client, requests.count == tables.count else {
+      return references.map { _ in .success(nil) }
+    }
+    let replies = try client.ask(requests, until: query.deadline, for: references[0].text)
+    return references.indices.map { index in
+      observer?(.asked(references[index], key: query.key))
+      let result = Result { () throws(TableError) in try tables[index].value(replies[index]) }
+      observer?(.answered(result))
+      return result
+    }
+  }
+
+  private func socketmapTable(_ reference: TableReference) throws(TableError) -> SocketmapTable {
+    if let table = socketmapTables.withLock({ $0[reference] }) { return table }
+    let table = try SocketmapTable(reference) { server in
+      socketmapClients.withLock { clients in
+        if let client = clients[Array(server)] { return client }
+        let client = SocketmapClient(server)
+        clients[Array(server)] = client
+        return client
+      }
+    }
+    socketmapTables.withLock { $0[reference] = table }
+    return table
   }
 
   /// Queries one table as `postmap -q` does: with the key in lower case, unless the table matches patterns.
@@ -59,7 +94,7 @@ package final class TableSet: Sendable {
     case "inline": return try InMemoryTable(inline: reference)
     case "texthash": return try TexthashTable(reference, until: deadline)
     case "pgsql": return try PgsqlTable(reference, pool: pool, observer: observer, until: deadline)
-    case "socketmap": return try SocketmapTable(reference)
+    case "socketmap": return try socketmapTable(reference)
     case "proxy":
       // proxymap(8) serves Postfix only; here the table itself is queried.
       guard let inner = TableReference(reference.name), inner.type != "proxy" else {

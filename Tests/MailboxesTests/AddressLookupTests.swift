@@ -27,6 +27,38 @@ struct AddressLookupTests {
     #expect(server.requests == ["virtual_mailbox_maps user@d"] && lookup.serviceFailure == nil)
   }
 
+  @Test("What is fetched together is asked for once, and each answer is its parameter's, also if one is a failure")
+  func fetched() throws {
+    let server = try MadeUpServer { request in
+      (netstring(request.hasPrefix("virtual_mailbox_maps ") ? "OK service/" : "TEMP down"), false)
+    }
+    let lookup = AddressLookup(
+      try Self.settings(
+        "\(Self.tables)virtual_mailbox_limit_maps = static:5\nlookup_socket = \(server.path)"))
+    let parameters: [Parameter] = [.virtual_mailbox_maps, .virtual_uid_maps, .virtual_mailbox_limit_maps]
+    lookup.fetch(parameters, for: Self.query)
+    #expect(server.requests == ["virtual_mailbox_maps user@d", "virtual_mailbox_limit_maps user@d"])
+    #expect(try lookup.value(of: .virtual_mailbox_maps, for: Self.query)?.text == "service/")
+    #expect(throws: TableError.self) { try lookup.value(of: .virtual_mailbox_limit_maps, for: Self.query) }
+    #expect(server.requests.count == 2)
+    // What was fetched is given once, and for its own address.
+    lookup.fetch([.virtual_mailbox_maps], for: Self.query)
+    let other = AddressQuery(Array("other@d".utf8), until: Deadline(secondsFromNow: 60))
+    #expect(try lookup.value(of: .virtual_mailbox_maps, for: other)?.text == "service/")
+    #expect(server.requests.suffix(2) == ["virtual_mailbox_maps user@d", "virtual_mailbox_maps other@d"])
+  }
+
+  @Test("A service that cannot be asked fails once for all that was fetched, and is skipped with lookup_fallback")
+  func fetchFails() throws {
+    let server = try MadeUpServer { _ in ("garbage", true) }
+    let lookup = AddressLookup(
+      try Self.settings("\(Self.tables)lookup_socket = \(server.path)\nlookup_fallback = yes"))
+    lookup.fetch([.virtual_mailbox_maps], for: Self.query)
+    let count = server.requests.count
+    #expect(try lookup.value(of: .virtual_mailbox_maps, for: Self.query)?.text == "table/")
+    #expect(server.requests.count == count && lookup.serviceFailure != nil)
+  }
+
   @Test("What the service does not know is not found: the tables are not asked behind its back")
   func notFound() throws {
     let server = try MadeUpServer { _ in (netstring("NOTFOUND "), false) }

@@ -111,14 +111,17 @@ package final class MadeUpServer: Sendable {
 
   private static func serve(_ socket: UnixSocket, _ server: @autoclosure () -> MadeUpServer?) {
     while case let bytes = socket.receive(), !bytes.isEmpty {
-      // Requests are short and arrive whole: the client writes each at once.
-      let text = String(decoding: bytes, as: UTF8.self)
-      let request = String(text.drop { $0 != ":" }.dropFirst().dropLast())
-      guard let server = server() else { return }
-      server.asked.withLock { $0.append(request) }
-      let answer = server.current.withLock { $0 }(request)
-      socket.send(answer.bytes)
-      if answer.hangsUp { return }
+      // Requests are short and arrive whole: the client writes one or several of them at once.
+      var rest = String(decoding: bytes, as: UTF8.self)[...]
+      while let colon = rest.firstIndex(of: ":"), let length = Int(rest[..<colon]) {
+        let request = String(rest[colon...].dropFirst().prefix(length))
+        rest = rest[colon...].dropFirst(length + 2)
+        guard let server = server() else { return }
+        server.asked.withLock { $0.append(request) }
+        let answer = server.current.withLock { $0 }(request)
+        socket.send(answer.bytes)
+        if answer.hangsUp { return }
+      }
     }
   }
 }
