@@ -23,8 +23,15 @@ final class ServiceHandler<R: Responder>: ChannelInboundHandler, ServiceClient {
   /// When the client has last sent something, or something has been sent to it.
   private var lastSign = NIODeadline.now()
   private var isWatching = false
+  /// Bytes that have arrived since all that had arrived was handled.
+  private var unread = 0
+  /// Replies that are not sent yet.
+  private var hasReplies = false
   /// The client sends nothing more; it may still wait for replies.
   private var isInputClosed = false
+
+  /// Bytes that a client may send before it gets the replies to those before.
+  private static var mostUnread: Int { 64 << 10 }
 
   /// Seconds for which a client may be silent once the service is ending.
   private static var drainingSilence: Int64 { 5 }
@@ -66,7 +73,11 @@ final class ServiceHandler<R: Responder>: ChannelInboundHandler, ServiceClient {
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
     lastSign = .now()
-    session.receive(unwrapInboundIn(data).readableBytesView)
+    let bytes = unwrapInboundIn(data)
+    unread += bytes.readableBytes
+    // A flood waits in its own socket.
+    if unread > Self.mostUnread { setReading(false, context) }
+    session.receive(bytes.readableBytesView)
   }
 
   func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
@@ -92,11 +103,22 @@ final class ServiceHandler<R: Responder>: ChannelInboundHandler, ServiceClient {
 
   /// Answers the requests received so far, and reads on.
   private func proceed(_ context: ChannelHandlerContext) {
+    answerAll(context)
+    guard hasReplies else { return }
+    hasReplies = false
+    context.flush()
+  }
+
+  private func answerAll(_ context: ChannelHandlerContext) {
     while context.channel.isWritable || clients.isDraining {
       switch session.next(isDraining: clients.isDraining) {
       case .wait: return
-      case .read: return isInputClosed || clients.isFull && session.isIdle ? close() : context.read()
-      case .close: return close()
+      case .read:
+        if unread > Self.mostUnread { setReading(true, context) }
+        unread = 0
+        if isInputClosed || clients.isFull && session.isIdle { closeAfterReplies(context) }
+        return
+      case .close: return closeAfterReplies(context)
       case .send(let bytes): write(bytes, context)
       case .answer(let request):
         lastRequest = .now()
@@ -173,6 +195,16 @@ final class ServiceHandler<R: Responder>: ChannelInboundHandler, ServiceClient {
   private func write(_ bytes: [UInt8], _ context: ChannelHandlerContext) {
     guard !bytes.isEmpty else { return }
     lastSign = .now()
-    context.writeAndFlush(wrapOutboundOut(ByteBuffer(bytes: bytes)), promise: nil)
+    hasReplies = true
+    context.write(wrapOutboundOut(ByteBuffer(bytes: bytes)), promise: nil)
+  }
+
+  private func closeAfterReplies(_ context: ChannelHandlerContext) {
+    context.flush()
+    close()
+  }
+
+  private func setReading(_ isReading: Bool, _ context: ChannelHandlerContext) {
+    _ = context.channel.setOption(.autoRead, value: isReading)
   }
 }

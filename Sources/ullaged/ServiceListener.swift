@@ -50,8 +50,6 @@ struct ServiceListener<R: Responder>: Service {
       .serverChannelOption(.maxMessagesPerRead, value: UInt(R.letsClientsWait ? 1 : 16))
       // On TCP the port of a service that was just restarted is free at once.
       .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-      // Read from a client only after its last request has been answered.
-      .childChannelOption(.autoRead, value: false)
       // What a client sent before it closed its side is answered.
       .childChannelOption(.allowRemoteHalfClosure, value: true)
       .childChannelInitializer { [responder, sockets] channel in
