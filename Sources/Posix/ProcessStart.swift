@@ -52,9 +52,13 @@ package enum ProcessStart {
   }
 
   /// Limits access to files that this process creates from now on to owner and group. This matters above all
-  /// for a socket, which exists from bind(2) on. The owner keeps every right: a thread enters a directory as soon as
-  /// another one has made it.
+  /// for a socket, which exists from bind(2) on and gets mode 0660.
   package static func keepOthersOut() {
+    umask(0o117)
+  }
+
+  /// The same, but the owner keeps every right: one thread enters a directory as soon as another one has made it.
+  package static func keepOthersOutOfDirectories() {
     umask(0o007)
   }
 }

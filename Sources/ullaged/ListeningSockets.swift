@@ -81,9 +81,7 @@ struct ListeningSockets: Sendable {
       }
     }
     do {
-      let channel = try await bootstrap.bind(unixDomainSocketPath: socket.text, cleanupExistingSocketFile: true).get()
-      try path.setPermissions(0o660)
-      return channel
+      return try await bootstrap.bind(unixDomainSocketPath: socket.text, cleanupExistingSocketFile: true).get()
     } catch { throw Failure.cannotListen(socket.text, "\(error)") }
   }
 }

@@ -58,7 +58,11 @@ struct MetricsListener: Service {
   private func listen(_ bootstrap: ServerBootstrap, _ passed: Int32?) async throws -> any Channel {
     if let passed { return try await bootstrap.withBoundSocket(passed).get() }
     switch place {
-    case .socket(let socket): return try await ListeningSockets.bind(bootstrap, to: socket)
+    case .socket(let socket):
+      let channel = try await ListeningSockets.bind(bootstrap, to: socket)
+      // The umask depends on how far the service has come.
+      try Path(socket)?.setPermissions(0o660)
+      return channel
     case .endpoint(let endpoint): return try await bootstrap.bind(host: endpoint.host, port: endpoint.port).get()
     case nil: throw ListeningSockets.Failure.noSocket(.metrics_socket)
     }

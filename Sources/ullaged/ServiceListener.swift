@@ -46,6 +46,8 @@ struct ServiceListener<R: Responder>: Service {
   ) async throws {
     let bootstrap = ServerBootstrap(group: group)
       .serverChannelOption(.backlog, value: 1024)
+      // Nobody is served before everything is ready.
+      .serverChannelOption(.autoRead, value: false)
       // After each connection there may be enough.
       .serverChannelOption(.maxMessagesPerRead, value: UInt(R.letsClientsWait ? 1 : 16))
       // On TCP the port of a service that was just restarted is free at once.
@@ -63,9 +65,12 @@ struct ServiceListener<R: Responder>: Service {
         }
       }
     let listening = try await sockets.bind(bootstrap)
+    ProcessStart.keepOthersOutOfDirectories()
+    let channels = listening.map(\.channel)
     if R.letsClientsWait {
-      let channels = listening.map(\.channel)
       group.next().execute { clients.value.hold(at: channels) }
+    } else {
+      for channel in channels { try await channel.setOption(.autoRead, value: true).get() }
     }
     ServiceManager.notify(.ready)
     logger.notice("listening on \(listening.map(\.place).joined(separator: " and "))")
