@@ -18,8 +18,8 @@ package enum DeliveryError: ExplainedError, Equatable {
   /// The message is larger than `message_size_limit`, in bytes, and it came from a client that Postfix's limit did not
   /// keep from sending it.
   case largerThanSizeLimit(Int64)
-  /// A thread that works on it is stuck; if it comes back, it delivers nothing.
-  case stuck
+  /// No thread has delivered it in time, and none will.
+  case notInTime
 
   package var verdict: Verdict { .trouble(code) }
 
@@ -28,7 +28,7 @@ package enum DeliveryError: ExplainedError, Equatable {
     case .mailbox(let error): error.isTemporary ? .systemProblem : .badConfiguration
     case .maildir(let error, _): Self.code(for: error)
     case .unsplitExtension, .largerThanSizeLimit: .badConfiguration
-    case .input, .emptyInput, .inputCut, .stuck: .systemProblem
+    case .input, .emptyInput, .inputCut, .notInTime: .systemProblem
     }
   }
 
@@ -65,7 +65,9 @@ package enum DeliveryError: ExplainedError, Equatable {
     case .largerThanSizeLimit(let limit):
       Array("the message is larger than message_size_limit, \(limit) bytes; set it as main.cf does".utf8)
         + Array(" (postconf message_size_limit)".utf8)
-    case .stuck: Array("the file system did not answer within delivery_time_limit".utf8)
+    case .notInTime:
+      Array("not delivered within delivery_time_limit: the file system does not answer, or the deliveries".utf8)
+        + Array(" before it take too long".utf8)
     case .inputCut: Array("the program writing the message is gone; the part that arrived was discarded".utf8)
     }
   }

@@ -32,7 +32,6 @@ extension LMTPReply {
   static let unknownCommand = LMTPReply(500, "5.5.1", "This command is not known here")
   static let noRecipients = LMTPReply(503, "5.5.1", "No recipient has been accepted")
   static let tooManyErrors = LMTPReply(421, "4.7.0", "Too many errors")
-  static let closing = LMTPReply(421, "4.3.2", "The service is ending")
   // A 5xx to LHLO, MAIL, RCPT or DATA would refuse mail, and what these lines say is no reason for that.
   static let badLine = LMTPReply(451, "4.5.2", "The line is not valid: it is too long, or contains CR, LF or NUL")
   static let badSyntax = LMTPReply(451, "4.5.2", "The command's syntax is not valid")
@@ -40,6 +39,6 @@ extension LMTPReply {
   static let nestedMail = LMTPReply(451, "4.5.1", "A message has been begun already; RSET discards it")
   static let tooManyRecipients = LMTPReply(451, "4.5.3", "Too many recipients")
 
-  /// The one reply without an enhanced status code (RFC 2034 §4).
+  /// It has no enhanced status code (RFC 2034 §4).
   static let goAhead = Array("354 End the message with a line that has only a dot\r\n".utf8)
 }

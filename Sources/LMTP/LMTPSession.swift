@@ -178,7 +178,10 @@ package struct LMTPSession: Conversation {
       send(.senderOk)
     case .rcpt(let address):
       guard hasSender else { return complain(.noSender) }
-      guard recipients < Self.mostRecipients else { return complain(.tooManyRecipients) }
+      guard recipients < Self.mostRecipients else {
+        send(.tooManyRecipients)
+        return .done
+      }
       return .ask(.recipient(address, Message(queueID: queueID), isFirst: recipients == 0))
     case .data:
       // Postfix may have sent it before it knew that no recipient is accepted.

@@ -2,14 +2,12 @@
 import Delivery
 package import LMTP
 package import Posix
-import Text
 
-/// What becomes of the messages of one connection.
+/// What becomes of the messages of one connection. Used on the event loop only, but for the work that it hands out.
 ///
-/// `@unchecked Sendable`: its requests come one at a time. `immediateReply` and `lateReply` are called on the event
-/// loop, `reply` in any thread, each after the one before has returned. The exception is a request that was answered
-/// late: its thread works on with a `Transaction` that nobody else touches from then on, but for its `Progress`.
-package final class LMTPConnection: @unchecked Sendable {
+/// A thread may hang with that work for as long as a file system likes, and is answered for meanwhile. So each piece of
+/// work knows what it belongs to, and its result counts only when the event loop has taken it (`take`).
+package final class LMTPConnection {
   private let service: LMTPService
   private var transaction: Transaction
 
@@ -20,8 +18,11 @@ package final class LMTPConnection: @unchecked Sendable {
 
   /// The mailbox that a request is for, if only so many are to be worked on at once.
   package func mailbox(of request: LMTPSession.Request) -> [UInt8]? {
-    guard case .deliver(let recipient, _, _) = request else { return nil }
-    return transaction.mailbox(of: recipient)
+    switch request {
+    case .recipient: nil
+    case .store: transaction.soleMailbox
+    case .deliver(let number, _, _): transaction.mailbox(of: number)
+    }
   }
 
   /// The reply if it is known without waiting.
@@ -31,52 +32,57 @@ package final class LMTPConnection: @unchecked Sendable {
     switch request {
     case .recipient(let address, _, _): return transaction.acceptAgain(address) ? .accepted : nil
     case .store: return nil
-    case .deliver(let recipient, _, _):
+    case .deliver(let number, _, _):
       transaction.progress.begin()
-      return transaction.verdict(for: recipient).map { .verdict(LMTPReply($0)) }
+      return transaction.reply(for: number)
     }
   }
 
-  /// The reply, found by `deadline` as far as the file system answers.
-  package func reply(to request: LMTPSession.Request, until deadline: Deadline) -> LMTPSession.Reply {
+  /// Finds the reply, by the deadline as far as the file system answers. It may be called in any thread, and late.
+  package func work(on request: LMTPSession.Request) -> @Sendable (Deadline) -> LMTPSession.Reply {
+    let progress = transaction.progress
     switch request {
     case .recipient(let address, let message, _):
-      transaction.accept(address, message, until: deadline).map { .verdict(LMTPReply($0)) } ?? .accepted
+      let search = transaction.search(for: address, message)
+      return { progress.isGivenUp ? .stored : search.run(until: $0) }
     case .store(let bytes, let message):
-      transaction.store(bytes, message, until: deadline)
-    case .deliver(let recipient, let bytes, let message):
-      .verdict(LMTPReply(transaction.deliver(to: recipient, bytes, message, until: deadline)))
+      let copies = transaction.copies(of: message)
+      return { deadline in
+        if !progress.isGivenUp { copies.store(bytes, isLast: false, until: deadline) }
+        return .stored
+      }
+    case .deliver(let number, let bytes, let message):
+      let copies = transaction.copies(of: message)
+      let recipient = transaction.index(of: number)
+      return { deadline in
+        if number == 0, !progress.isGivenUp { copies.store(bytes, isLast: true, until: deadline) }
+        return progress.isGivenUp ? .stored : copies.deliver(to: recipient, until: deadline)
+      }
+    }
+  }
+
+  /// Takes the reply that a thread has found, unless the request was answered in its place.
+  package func take(_ reply: LMTPSession.Reply, to request: LMTPSession.Request) {
+    switch request {
+    case .recipient: if reply == .accepted { transaction.accept() }
+    case .store: break
+    case .deliver(let number, _, _): transaction.take(reply, for: number)
     }
   }
 
   /// The client gets no more replies, so it will send again what has not been delivered: nothing more is.
-  package func clientIsGone() { _ = transaction.progress.giveUp() }
+  package func clientIsGone() {
+    _ = transaction.progress.giveUp()
+    transaction = Transaction(service.current)
+  }
 
-  /// The reply in place of a thread that is stuck; nil if the message may be in its mailbox already.
+  /// The reply in place of a thread that has not found it; nil if the message may be in its mailbox already.
   package func lateReply(to request: LMTPSession.Request) -> LMTPSession.Reply? {
     guard transaction.progress.giveUp() else { return nil }
-    switch request {
-    case .store: return .stored
-    case .recipient(let address, let message, _):
-      return .verdict(LMTPReply(transaction.fail(Recipient(address, message.queueID))))
-    case .deliver(let recipient, _, _): return .verdict(LMTPReply(transaction.fail(recipient)))
-    }
-  }
-}
-
-extension Recipient {
-  /// - Parameter original: the address before aliases, as far as the message tells.
-  init(_ address: [UInt8], _ queueID: [UInt8], original: [UInt8] = []) {
-    self.init(address: address, addressExtension: nil, originalAddress: original, queueID: queueID, queueSize: [])
-  }
-}
-
-extension LMTPReply {
-  init(_ verdict: Verdict) {
-    switch verdict {
-    case .delivered: self.init(250, verdict.code.rawValue, Array("Delivered".utf8))
-    case .refused(let code, let text): self.init(code == .noSuchMailbox ? 550 : 552, code.rawValue, text)
-    case .deferred(let code, let text): self.init(code == .overQuota ? 452 : 451, code.rawValue, text)
+    return switch request {
+    case .store: .stored
+    case .recipient(let address, let message, _): transaction.fail(Recipient(address, message.queueID))
+    case .deliver(let number, _, let message): transaction.fail(number, message)
     }
   }
 }

@@ -1,115 +1,96 @@
 // SPDX-License-Identifier: Apache-2.0
-import Configuration
 import Delivery
 import LMTP
-import Mailboxes
 import Posix
 import Text
 
-/// One message on its way to its recipients.
+/// One message and its recipients. Used on the event loop only.
 final class Transaction {
   let progress = Progress()
   private let state: LMTPService.State
   /// Each address once.
-  private var recipients: [(recipient: Recipient, found: FoundMailbox)] = []
+  private var recipients: [RecipientSearch] = []
+  /// Where `recipients` has an address, in lower case.
+  private var places: [[UInt8]: Int] = [:]
   /// For each RCPT that was accepted, which of `recipients` it names: one that comes twice gets one copy and two
   /// replies (RFC 2033 §4.2).
   private var accepted: [Int] = []
-  private var verdicts: [Int: Verdict] = [:]
-  private var message: (any IncomingMessage)?
-  private var sizeLeft: Int64
-
-  /// Bytes of the headers that Postfix adds after it has measured a message (lmtp(8), `flags`).
-  private static let addedHeaders: Int64 = 4096
+  private var replies: [Int: LMTPSession.Reply] = [:]
+  /// The search whose result is awaited.
+  private var search: RecipientSearch?
+  /// What threads work on, as soon as the message arrives and until every recipient has its reply.
+  private var copies: MessageCopies?
 
   init(_ state: LMTPService.State) {
     self.state = state
-    let limit = state.settings.messageSizeLimit
-    sizeLeft = limit == 0 ? .max : limit.addingReportingOverflow(Self.addedHeaders).partialValue
   }
 
-  func mailbox(of recipient: Int) -> [UInt8] {
-    recipients[accepted[recipient]].found.mailbox.components.flatMap { $0.bytes + [UInt8(ascii: "/")] }
-  }
+  func index(of number: Int) -> Int { accepted[number] }
+
+  func mailbox(of number: Int) -> [UInt8]? { recipients[accepted[number]].mailbox }
+
+  /// Nil if there are several.
+  var soleMailbox: [UInt8]? { recipients.count == 1 ? recipients[0].mailbox : nil }
 
   /// Whether an address has been accepted before.
   func acceptAgain(_ address: [UInt8]) -> Bool {
-    let key = foldCase(address)
-    guard let index = recipients.firstIndex(where: { foldCase($0.recipient.address) == key }) else { return false }
+    guard let index = places[foldCase(address)] else { return false }
     accepted.append(index)
     return true
   }
 
-  /// - Returns: why the address is not accepted.
-  func accept(_ address: [UInt8], _ message: LMTPSession.Message, until deadline: Deadline) -> Verdict? {
-    let recipient = Recipient(address, message.queueID)
-    switch state.delivery.find(recipient, until: deadline) {
-    case .none(let verdict): return verdict
-    case .mailbox(let found):
-      accepted.append(recipients.count)
-      recipients.append((recipient, found))
-      return nil
+  func search(for address: [UInt8], _ message: LMTPSession.Message) -> RecipientSearch {
+    let search = RecipientSearch(Recipient(address, message.queueID), state.delivery)
+    self.search = search
+    return search
+  }
+
+  /// Accepts the recipient that was searched for.
+  func accept() {
+    guard let search else { return }
+    places[foldCase(search.recipient.address)] = recipients.count
+    accepted.append(recipients.count)
+    recipients.append(search)
+  }
+
+  func copies(of message: LMTPSession.Message) -> MessageCopies {
+    if let copies { return copies }
+    let new = MessageCopies(state, for: recipients, queueID: message.queueID, progress)
+    copies = new
+    return new
+  }
+
+  /// The reply if the recipient has had one.
+  func reply(for number: Int) -> LMTPSession.Reply? { replies[accepted[number]] }
+
+  func take(_ reply: LMTPSession.Reply, for number: Int) {
+    replies[accepted[number]] = reply
+    if replies.count == recipients.count { copies = nil }
+  }
+
+  /// Logs that a recipient could not be served in time.
+  func fail(_ recipient: Recipient) -> LMTPSession.Reply {
+    .verdict(LMTPReply(state.delivery.fail(.notInTime, recipient)))
+  }
+
+  func fail(_ number: Int, _ message: LMTPSession.Message) -> LMTPSession.Reply {
+    fail(Recipient(recipients[accepted[number]].recipient.address, message.queueID))
+  }
+}
+
+extension Recipient {
+  /// - Parameter original: the address before aliases, as far as the message tells.
+  init(_ address: [UInt8], _ queueID: [UInt8], original: [UInt8] = []) {
+    self.init(address: address, addressExtension: nil, originalAddress: original, queueID: queueID, queueSize: [])
+  }
+}
+
+extension LMTPReply {
+  init(_ verdict: Verdict) {
+    switch verdict {
+    case .delivered: self.init(250, verdict.code.rawValue, Array("Delivered".utf8))
+    case .refused(let code, let text): self.init(code == .noSuchMailbox ? 550 : 552, code.rawValue, text)
+    case .deferred(let code, let text): self.init(code == .overQuota ? 452 : 451, code.rawValue, text)
     }
-  }
-
-  func store(_ bytes: [UInt8], _ message: LMTPSession.Message, until deadline: Deadline) -> LMTPSession.Reply {
-    take(bytes, message, isLast: false, until: deadline)
-    return .stored
-  }
-
-  /// The verdict if the recipient has had one.
-  func verdict(for recipient: Int) -> Verdict? { verdicts[accepted[recipient]] }
-
-  func deliver(
-    to number: Int, _ bytes: [UInt8], _ envelope: LMTPSession.Message, until deadline: Deadline
-  ) -> Verdict {
-    if number == 0 { take(bytes, envelope, isLast: true, until: deadline) }
-    let index = accepted[number]
-    let (recipient, found) = recipients[index]
-    let result = Result { () throws(DeliveryError) in
-      guard let message else { throw .largerThanSizeLimit(state.settings.messageSizeLimit) }
-      return try message.deliver(to: index, until: deadline, mayPublish: { progress.mayPublish() })
-    }
-    guard !progress.isGivenUp else { return DeliveryError.stuck.verdict }
-    let verdict = state.delivery.conclude(result, recipient, found)
-    verdicts[index] = verdict
-    if number + 1 == accepted.count { message = nil }
-    return verdict
-  }
-
-  /// Logs that a thread is stuck.
-  func fail(_ recipient: Recipient) -> Verdict { state.delivery.fail(.stuck, recipient) }
-
-  func fail(_ recipient: Int) -> Verdict { fail(recipients[accepted[recipient]].recipient) }
-
-  private func take(
-    _ bytes: [UInt8], _ envelope: LMTPSession.Message, isLast: Bool, until deadline: Deadline
-  ) {
-    if verdicts.isEmpty, message == nil, !isTooLarge { begin(bytes, envelope) }
-    sizeLeft -= Int64(bytes.count)
-    guard sizeLeft >= 0 else {
-      // What has been stored goes with it; the rest is read and forgotten.
-      message = nil
-      return
-    }
-    message?.store(bytes, isLast: isLast, until: deadline)
-  }
-
-  private var isTooLarge: Bool { sizeLeft < 0 }
-
-  private func begin(_ start: [UInt8], _ envelope: LMTPSession.Message) {
-    let headers = TopHeaders(start[...])
-    let queueID = envelope.queueID.isEmpty ? headers.queueID : envelope.queueID
-    recipients = recipients.map {
-      (Recipient($0.recipient.address, queueID, original: headers.originalRecipient), $0.found)
-    }
-    let targets = recipients.map { ($0.found.mailbox, header(for: $0.recipient)) }
-    message =
-      targets.count == 1
-      ? SoleMessage(state, to: targets[0].0, adding: targets[0].1) : SharedMessage(state, to: targets)
-  }
-
-  private func header(for recipient: Recipient) -> DeliveredToHeader? {
-    state.lmtp.writesDeliveredTo ? DeliveredToHeader(recipient.address) : nil
   }
 }

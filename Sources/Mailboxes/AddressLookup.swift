@@ -58,7 +58,7 @@ package final class AddressLookup {
     guard let socket = settings.lookupService.socket, !prefersTables, serviceFailure == nil else { return }
     let parameters = parameters.filter { !settings.tables($0).isEmpty }
     guard !parameters.isEmpty else { return }
-    fetchedAddress = query.address
+    (fetched, fetchedAddress) = ([:], query.address)
     do throws(TableError) {
       for (parameter, answer) in zip(parameters, try ask(socket, parameters, query)) { fetched[parameter] = answer }
     } catch {

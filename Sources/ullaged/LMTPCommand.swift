@@ -58,7 +58,9 @@ struct LMTPCommand: AsyncParsableCommand {
 }
 
 /// The LMTP service behind its socket; what is for one connection only is in its `connection`.
-final class LMTPResponder: Responder {
+///
+/// `@unchecked Sendable`: `connection` is used on the event loop only.
+final class LMTPResponder: Responder, @unchecked Sendable {
   typealias Session = LMTPSession
 
   /// More than the 100 processes of Postfix's, some of which keep connections that they do not use.
@@ -67,13 +69,15 @@ final class LMTPResponder: Responder {
   static let descriptorsPerClient = 10
   /// Postfix gives up a whole transport when a connection is refused or closed.
   static let letsClientsWait = true
-  /// Postfix waits so long for a command's reply, and so long must we for its next command (RFC 5321 §4.5.3.2).
+  /// Seconds. Postfix waits as long for the reply to a command; RFC 5321 §4.5.3.2 asks us to do the same for commands.
   static let silenceLimit: Int64? = 300
 
   let metrics: ServiceMetrics
   private let service: LMTPService
   private let connection: LMTPConnection
   private let isLocal: Bool
+  /// When the last request came that was not answered at once.
+  private var begin = ContinuousClock.now
 
   init(_ service: LMTPService, _ metrics: ServiceMetrics, isLocal: Bool = false) {
     self.service = service
@@ -93,21 +97,26 @@ final class LMTPResponder: Responder {
   func turn(of request: LMTPSession.Request) -> [UInt8]? { connection.mailbox(of: request) }
 
   func immediateReply(to request: LMTPSession.Request) -> LMTPSession.Reply? {
-    let reply = connection.immediateReply(to: request)
-    if let reply { metrics.note(reply, to: request) }
+    guard let reply = connection.immediateReply(to: request) else {
+      begin = .now
+      return nil
+    }
+    metrics.note(reply, to: request)
     return reply
   }
 
-  func reply(to request: LMTPSession.Request, until deadline: Deadline) -> LMTPSession.Reply {
-    let start = ContinuousClock.now
-    let reply = connection.reply(to: request, until: deadline)
-    if case .deliver = request { metrics.noteTime(since: start) }
+  func work(on request: LMTPSession.Request) -> @Sendable (Deadline) -> LMTPSession.Reply {
+    connection.work(on: request)
+  }
+
+  func take(_ reply: LMTPSession.Reply, to request: LMTPSession.Request) {
+    connection.take(reply, to: request)
     metrics.note(reply, to: request)
-    return reply
+    if case .deliver = request { metrics.noteTime(since: begin) }
   }
 
   static let hasLateReplies = true
   func lateReply(to request: LMTPSession.Request) -> LMTPSession.Reply? { connection.lateReply(to: request) }
   func clientIsGone() { connection.clientIsGone() }
-  func noteLateReply() { metrics.noteLateDelivery() }
+  func noteLateReply(to request: LMTPSession.Request) { metrics.noteLate(request) }
 }

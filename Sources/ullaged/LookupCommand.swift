@@ -81,17 +81,19 @@ struct LookupResponder: Responder {
     return reply
   }
 
-  func reply(to request: SocketmapRequest, until deadline: Deadline) -> SocketmapReply {
+  func work(on request: SocketmapRequest) -> @Sendable (Deadline) -> SocketmapReply {
     let start = ContinuousClock.now
-    let reply = service.reply(to: request, until: deadline)
-    metrics.noteTime(since: start)
-    metrics.note(reply, to: request, isCached: false)
-    return reply
+    return { [service, metrics] deadline in
+      let reply = service.reply(to: request, until: deadline)
+      metrics.noteTime(since: start)
+      metrics.note(reply, to: request, isCached: false)
+      return reply
+    }
   }
 
   /// Every wait of a query has a deadline.
   static let hasLateReplies = false
   func lateReply(to request: SocketmapRequest) -> SocketmapReply? { nil }
 
-  func noteLateReply() {}
+  func noteLateReply(to request: SocketmapRequest) {}
 }

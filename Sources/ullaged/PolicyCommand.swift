@@ -96,18 +96,20 @@ final class PolicyResponder: Responder {
     return outcome.answer
   }
 
-  func reply(to question: PolicySession.Question, until deadline: Deadline) -> PolicyAnswer {
-    defer { pending.withLock { $0 -= 1 } }
+  func work(on question: PolicySession.Question) -> @Sendable (Deadline) -> PolicyAnswer {
     let start = ContinuousClock.now
-    let outcome = service.outcome(question, until: deadline)
-    metrics.noteTime(since: start)
-    metrics.note(outcome)
-    return outcome.answer
+    return { [self] deadline in
+      defer { pending.withLock { $0 -= 1 } }
+      let outcome = service.outcome(question, until: deadline)
+      metrics.noteTime(since: start)
+      metrics.note(outcome)
+      return outcome.answer
+    }
   }
 
   /// A dead NFS server stops threads for as long as it likes, and must not stop mail.
   static let hasLateReplies = true
   func lateReply(to question: PolicySession.Question) -> PolicyAnswer? { .pass }
 
-  func noteLateReply() { metrics.note(PolicyOutcome(.pass, "late")) }
+  func noteLateReply(to question: PolicySession.Question) { metrics.note(PolicyOutcome(.pass, "late")) }
 }

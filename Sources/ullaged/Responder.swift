@@ -44,8 +44,11 @@ protocol Responder: Sendable {
   /// The reply if it is known without waiting, nil if a thread must find it. Called on the event loop.
   func immediateReply(to request: Session.Request) -> Session.Reply?
 
-  /// The reply, found by `deadline`. Called in any thread.
-  func reply(to request: Session.Request, until deadline: Deadline) -> Session.Reply
+  /// What finds the reply, by a deadline. It is called in any thread, perhaps after the request has been answered late.
+  func work(on request: Session.Request) -> @Sendable (Deadline) -> Session.Reply
+
+  /// A reply was found, and is being sent. Called on the event loop.
+  func take(_ reply: Session.Reply, to request: Session.Request)
 
   /// The reply if there is none by a second after that, nil to wait for it: a thread may hang in a file system. Called
   /// on the event loop.
@@ -55,7 +58,7 @@ protocol Responder: Sendable {
   func clientIsGone()
 
   /// Notes that a late reply was given.
-  func noteLateReply()
+  func noteLateReply(to request: Session.Request)
 }
 
 /// For a service whose connections know nothing of each request but its bytes.
@@ -68,4 +71,5 @@ extension Responder {
   func connected(isLocal: Bool) -> Self { self }
   func turn(of request: Session.Request) -> [UInt8]? { nil }
   func clientIsGone() {}
+  func take(_ reply: Session.Reply, to request: Session.Request) {}
 }

@@ -22,7 +22,8 @@ final class ServiceHandler<R: Responder>: ChannelInboundHandler, ServiceClient {
   private(set) var lastRequest = NIODeadline.now()
   /// When the client has last sent something, or something has been sent to it.
   private var lastSign = NIODeadline.now()
-  private var isWatching = false
+  private var lateTimer: Scheduled<Void>?
+  private var silenceTimer: Scheduled<Void>?
   /// Bytes that have arrived since all that had arrived was handled.
   private var unread = 0
   /// Replies that are not sent yet.
@@ -54,6 +55,7 @@ final class ServiceHandler<R: Responder>: ChannelInboundHandler, ServiceClient {
   func drain() {
     guard let context else { return }
     proceed(context)
+    lastSign = .now()
     watchSilence(context, seconds: Self.drainingSilence)
   }
 
@@ -66,7 +68,11 @@ final class ServiceHandler<R: Responder>: ChannelInboundHandler, ServiceClient {
 
   func channelInactive(context: ChannelHandlerContext) {
     self.context = nil
+    request = nil
     responder.clientIsGone()
+    // They would keep all this alive until then.
+    lateTimer?.cancel()
+    silenceTimer?.cancel()
     // Count it until it is answered, or clients that hang up at once could grow the queue without bound.
     if work == 0 { clients.remove(self) }
   }
@@ -130,21 +136,22 @@ final class ServiceHandler<R: Responder>: ChannelInboundHandler, ServiceClient {
 
   private func find(_ request: R.Session.Request, _ context: ChannelHandlerContext) {
     let deadline = Deadline(secondsFromNow: responder.answerTimeout)
+    let task = responder.work(on: request)
     ticket += 1
     work += 1
     self.request = request
     if R.hasLateReplies { watch(context) }
-    guard let turn = responder.turn(of: request) else { return run(request, ticket, nil, until: deadline, context) }
+    guard let turn = responder.turn(of: request) else { return run(task, ticket, nil, until: deadline, context) }
     clients.turns.start(turn, limit: responder.turnLimit) { [ticket] in
-      self.run(request, ticket, turn, until: deadline, context)
+      self.run(task, ticket, turn, until: deadline, context)
     }
   }
 
   private func run(
-    _ request: R.Session.Request, _ ticket: Int, _ turn: [UInt8]?, until deadline: Deadline,
-    _ context: ChannelHandlerContext
+    _ task: @escaping @Sendable (Deadline) -> R.Session.Reply, _ ticket: Int, _ turn: [UInt8]?,
+    until deadline: Deadline, _ context: ChannelHandlerContext
   ) {
-    threads.runIfActive(eventLoop: context.eventLoop) { [responder] in responder.reply(to: request, until: deadline) }
+    threads.runIfActive(eventLoop: context.eventLoop) { task(deadline) }
       .assumeIsolated().whenComplete {
         if let turn { self.clients.turns.finish(turn) }
         self.finish($0, ticket)
@@ -153,22 +160,22 @@ final class ServiceHandler<R: Responder>: ChannelInboundHandler, ServiceClient {
 
   /// Answers in place of a thread that does not. There is one timer for a connection, however many its requests are.
   private func watch(_ context: ChannelHandlerContext) {
-    guard !isWatching else { return }
-    isWatching = true
+    guard lateTimer == nil else { return }
     let limit = TimeAmount.seconds(responder.answerTimeout + 1)
-    context.eventLoop.assumeIsolated().scheduleTask(deadline: lastRequest + limit) {
-      self.isWatching = false
+    lateTimer = context.eventLoop.assumeIsolated().scheduleTask(deadline: lastRequest + limit) {
+      self.lateTimer = nil
       guard let context = self.context, self.session.isAnswering, let request = self.request else { return }
       if .now() - self.lastRequest < limit { return self.watch(context) }
       guard let reply = self.responder.lateReply(to: request) else { return }
-      self.responder.noteLateReply()
-      self.answer(reply, self.ticket)
+      self.responder.noteLateReply(to: request)
+      self.send(reply, context)
     }
   }
 
   /// Closes the connection if nothing has happened on it for so many seconds, then or later.
   private func watchSilence(_ context: ChannelHandlerContext, seconds: Int64) {
-    context.eventLoop.assumeIsolated().scheduleTask(deadline: lastSign + .seconds(seconds)) {
+    silenceTimer?.cancel()
+    silenceTimer = context.eventLoop.assumeIsolated().scheduleTask(deadline: lastSign + .seconds(seconds)) {
       guard let context = self.context else { return }
       if self.session.isAnswering { self.lastSign = .now() }
       guard .now() - self.lastSign >= .seconds(seconds) else { return self.watchSilence(context, seconds: seconds) }
@@ -186,7 +193,13 @@ final class ServiceHandler<R: Responder>: ChannelInboundHandler, ServiceClient {
   }
 
   private func answer(_ reply: R.Session.Reply, _ ticket: Int) {
-    guard let context, session.isAnswering, ticket == self.ticket else { return }
+    guard let context, let request, ticket == self.ticket else { return }
+    responder.take(reply, to: request)
+    send(reply, context)
+  }
+
+  private func send(_ reply: R.Session.Reply, _ context: ChannelHandlerContext) {
+    // What a thread finds after this is nobody's.
     request = nil
     write(session.answered(reply), context)
     proceed(context)

@@ -78,14 +78,18 @@ final class ServiceMetrics: Sendable {
       case .accepted: "2.1.5"
       case .verdict(let verdict): verdict.status
       }
+    count(request, status)
+  }
+
+  func noteLate(_ request: LMTPSession.Request) { count(request, "late") }
+
+  private func count(_ request: LMTPSession.Request, _ status: String) {
     switch request {
     case .recipient: counter("recipients", [("status", status)]).increment()
     case .deliver: counter("deliveries", [("status", status)]).increment()
     case .store: break
     }
   }
-
-  func noteLateDelivery() { counter("deliveries", [("status", "late")]).increment() }
 
   func noteTime(since start: ContinuousClock.Instant) {
     let (whole, fraction) = (ContinuousClock.now - start).components

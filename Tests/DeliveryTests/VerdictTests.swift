@@ -64,7 +64,7 @@ struct VerdictTests {
       (.maildir(.system(SystemError(.write, [], EIO)), []), .systemProblem),
       (.maildir(.system(SystemError(.deadline, [], ETIMEDOUT)), []), .systemProblem),
       (.input(SystemError(.read, [], EIO)), .systemProblem), (.emptyInput, .systemProblem), (.inputCut, .systemProblem),
-      (.largerThanSizeLimit(10), .badConfiguration), (.stuck, .systemProblem),
+      (.largerThanSizeLimit(10), .badConfiguration), (.notInTime, .systemProblem),
     ] as [(DeliveryError, Verdict.StatusCode)])
   func errors(error: DeliveryError, code: Verdict.StatusCode) {
     #expect(error.verdict == .trouble(code))

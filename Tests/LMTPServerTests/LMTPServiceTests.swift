@@ -173,13 +173,52 @@ struct LMTPServiceTests {
     let deferred = "451 4.3.0 The mail system has a temporary problem."
     let client = try lmtp.connect()
     #expect(client.deliver(Self.small, to: ["a@d", "b@d"]) == [deferred, deferred])
-    try lmtp.waitForLog("the file system did not answer within delivery_time_limit")
+    try lmtp.waitForLog("not delivered within delivery_time_limit")
     // The same connection goes on meanwhile.
     #expect(client.ask("RSET", "NOOP") == ["250 2.0.0 Ok", "250 2.0.0 Ok"])
     // The service ends when the thread has come back.
     try Command.check(["pkill", "-TERM", "-P", "\(lmtp.daemon.command.process)"])
     #expect(lmtp.daemon.command.wait().status == 0)
     #expect(lmtp.messages("a").isEmpty && lmtp.messages("b").isEmpty && lmtp.isTidy)
+  }
+
+  @Test("What was answered while it waited for its turn is not delivered later, and not in place of the next message")
+  func answeredWhileWaiting() throws {
+    let strace = ["strace", "-f", "-o", "/dev/null", "-e", "trace=fsync", "-e", "inject=fsync:delay_enter=4s:when=1"]
+    let lmtp = try LMTPHost(
+      "delivery_time_limit = 1\nlmtp_mailbox_concurrency = 1\nlmtp_delivered_to = no", launcher: MailUser.drop + strace)
+    let clients = try (0..<2).map { _ in try lmtp.connect() }
+    let messages = ["the first", "the second", "the third"].map { Array("\($0)\n".utf8) }
+    // The first is stuck, so the second waits for its turn.
+    for (client, message) in zip(clients, messages) {
+      #expect(client.begin(["a@d"]) == ["250 2.1.5 Ok"])
+      client.socket.send(LMTPClient.encoded(message))
+    }
+    for client in clients { #expect(client.reply()?.hasPrefix("451 4.3.0 ") == true) }
+    let third = clients[1].deliver(messages[2], to: ["b@d"])
+    try Command.check(["pkill", "-TERM", "-P", "\(lmtp.daemon.command.process)"])
+    #expect(lmtp.daemon.command.wait().status == 0)
+    #expect(lmtp.messages("a") == [] && lmtp.isTidy)
+    #expect(lmtp.messages("b") == (third == [Self.ok] ? [messages[2]] : []), "\(third)")
+  }
+
+  @Test("Connections leave neither memory nor descriptors behind, however they end")
+  func noLeaks() throws {
+    let lmtp = try LMTPHost("lmtp_delivered_to = no")
+    func talk(_ count: Int) throws {
+      for _ in 0..<count {
+        // A repeated recipient; a message in several parts that is cut off; a client that says nothing.
+        #expect(try lmtp.deliver(Self.small, to: "a@d", "b@d", "a@d").count == 3)
+        let cut = try lmtp.connect()
+        _ = cut.begin(["c@d"])
+        cut.socket.send(Array(LMTPClient.encoded(MailHost.message(70_000)).dropLast(5)))
+        _ = try lmtp.connect()
+      }
+    }
+    try talk(5)
+    let before = lmtp.daemon.descriptors
+    try talk(20)
+    try waitUntil("the end of what the connections had open") { lmtp.daemon.descriptors <= before ? () : nil }
   }
 
   @Test("On TCP only those who are listed may connect, and nobody sets a queue ID there", arguments: [true, false])

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+import Delivery
+import LMTP
+import Mailboxes
+import Posix
+
+/// The search for a recipient's mailbox.
+///
+/// `@unchecked Sendable`: one thread runs it, and what that finds is read after the event loop has taken its reply.
+final class RecipientSearch: @unchecked Sendable {
+  let recipient: Recipient
+  private let delivery: RecipientDelivery
+  private(set) var found: FoundMailbox?
+
+  init(_ recipient: Recipient, _ delivery: RecipientDelivery) {
+    self.recipient = recipient
+    self.delivery = delivery
+  }
+
+  func run(until deadline: Deadline) -> LMTPSession.Reply {
+    switch delivery.find(recipient, until: deadline) {
+    case .none(let verdict): return .verdict(LMTPReply(verdict))
+    case .mailbox(let found):
+      self.found = found
+      return .accepted
+    }
+  }
+
+  /// The directories below the base that lead to the Maildir, for those that are found.
+  var mailbox: [UInt8]? { found?.mailbox.components.flatMap { $0.bytes + [UInt8(ascii: "/")] } }
+}
