@@ -25,6 +25,8 @@ final class SharedMessage: IncomingMessage {
   private let agent: DeliveryAgent
   private let targets: [(mailbox: Mailbox, header: DeliveredToHeader?)]
   private var stored: Stored?
+  /// The recipient whose mailbox is tried next for the file.
+  private var nextTarget = 0
   private var failure: DeliveryError?
 
   init(_ state: LMTPService.State, to targets: [(mailbox: Mailbox, header: DeliveredToHeader?)]) {
@@ -36,17 +38,44 @@ final class SharedMessage: IncomingMessage {
     guard failure == nil else { return }
     do throws(DeliveryError) {
       if stored == nil { stored = try makeFile(until: deadline) }
-      do { try stored?.file.write(bytes.span) } catch { throw .maildir(error, stored?.components ?? []) }
+      while let current = stored {
+        do throws(MaildirError) { return try current.file.write(bytes.span) } catch {
+          // A mailbox on another file system need not wait until this one has room.
+          guard let other = copy(of: current, until: deadline) else { throw .maildir(error, current.components) }
+          stored = other
+        }
+      }
     } catch {
       failure = error
       stored = nil
     }
   }
 
-  /// In the first mailbox that can be opened.
-  private func makeFile(until deadline: Deadline) throws(DeliveryError) -> Stored {
+  /// What is stored so far, in the mailbox of a later recipient on another file system; nil if there is none.
+  private func copy(of old: Stored, until deadline: Deadline) -> Stored? {
+    do {
+      while let new = try makeFile(until: deadline) {
+        guard try new.file.device() != old.file.device() else { continue }
+        var buffer = [UInt8](repeating: 0, count: 64 << 10)
+        // What a failed write has left behind this is not part of the message.
+        while new.file.size < old.file.size {
+          var span = buffer.mutableSpan
+          let count = try old.file.read(into: &span, at: new.file.size)
+          guard count > 0 else { return nil }
+          try new.file.write(buffer.span.extracting(0..<min(count, Int(old.file.size - new.file.size))))
+        }
+        return new
+      }
+    } catch {}
+    return nil
+  }
+
+  /// In the mailbox of the next recipient whose Maildir can be opened; nil after the last one.
+  private func makeFile(until deadline: Deadline) throws(DeliveryError) -> Stored? {
     var failure: DeliveryError?
-    for (mailbox, _) in targets {
+    while nextTarget < targets.count {
+      let mailbox = targets[nextTarget].mailbox
+      nextTarget += 1
       do throws(MaildirError) {
         var file = try agent.makeFile(in: agent.open(mailbox, until: deadline))
         file.isShared = true
@@ -55,13 +84,16 @@ final class SharedMessage: IncomingMessage {
         failure = failure ?? .maildir(error, mailbox.components)
       }
     }
-    throw failure ?? .emptyInput
+    if let failure { throw failure }
+    return nil
   }
 
   func deliver(
     to recipient: Int, until deadline: Deadline, mayPublish: () -> Bool
   ) throws(DeliveryError) -> DeliveryAgent.Outcome {
     let (mailbox, header) = targets[recipient]
+    // Nothing is copied from a message that is not there.
+    guard stored != nil else { throw failure ?? .inputCut }
     if let failure { throw failure }
     do throws(MaildirError) {
       if header == nil, let outcome = try link(into: mailbox, until: deadline, mayPublish) { return outcome }

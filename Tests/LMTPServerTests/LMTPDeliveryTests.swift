@@ -92,6 +92,11 @@ struct LMTPDeliveryTests {
         "250 2.0.0", "451 4.3.1", "250 2.0.0",
       ])
     #expect(lmtp.messages("b").count == 1 && lmtp.messages("c").count == 2)
+    // The others do not wait for the full disk, although the message was begun there.
+    let large = MailHost.message(8_400_000)
+    #expect(
+      try lmtp.deliver(large, to: "b@d", "a@d", "c@d").map { $0.prefix(9) } == ["451 4.3.1", "250 2.0.0", "250 2.0.0"])
+    #expect(lmtp.messages("a").contains(large) && lmtp.messages("c").contains(large) && lmtp.messages("b").count == 1)
     try lmtp.restart()
   }
 
