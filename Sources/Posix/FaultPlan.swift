@@ -38,6 +38,7 @@
       case "ENOSPC": return ENOSPC
       case "EDQUOT": return EDQUOT
       case "EINTR": return EINTR
+      case "EMLINK": return EMLINK
       case "EROFS": return EROFS
       case "KILL": kill(getpid(), SIGKILL)
       case "TRAP": preconditionFailure("4.2.2 a text that must not get out")
