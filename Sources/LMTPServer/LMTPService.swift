@@ -58,7 +58,8 @@ package final class LMTPService: Sendable {
   var current: State { state.withLock { $0 } }
 
   /// Seconds for a recipient: for the lookup, for each part of the message that is stored, and for the delivery.
-  package var timeLimit: Int64 { current.settings.deliveryTimeLimit }
+  /// Postfix waits 600 for a reply, and then sends the message again (`lmtp_data_done_timeout`).
+  package var timeLimit: Int64 { min(current.settings.deliveryTimeLimit, 300) }
 
   /// How many deliveries to one mailbox are worked on at once.
   package var mailboxConcurrency: Int { current.lmtp.mailboxConcurrency }
