@@ -13,7 +13,7 @@ package final class AddressLookup {
   /// False after the tables have failed once.
   private var prefersTables: Bool
   /// What the lookup service has said of an address before it was needed.
-  private var fetched: [Parameter: Result<[UInt8]?, TableError>] = [:]
+  private var fetched: [(parameter: Parameter, answer: Result<[UInt8]?, TableError>)] = []
   private var fetchedAddress: [UInt8] = []
   /// Why the lookup service was skipped, nil while it answers. After a failure it is not queried again.
   package private(set) var serviceFailure: String?
@@ -58,18 +58,21 @@ package final class AddressLookup {
     guard let socket = settings.lookupService.socket, !prefersTables, serviceFailure == nil else { return }
     let parameters = parameters.filter { !settings.tables($0).isEmpty }
     guard !parameters.isEmpty else { return }
-    (fetched, fetchedAddress) = ([:], query.address)
+    (fetched, fetchedAddress) = ([], query.address)
     do throws(TableError) {
-      for (parameter, answer) in zip(parameters, try ask(socket, parameters, query)) { fetched[parameter] = answer }
+      let answers = try ask(socket, parameters, query)
+      for index in parameters.indices { fetched.append((parameters[index], answers[index])) }
     } catch {
-      fetched[parameters[0]] = .failure(error)
+      fetched = [(parameters[0], .failure(error))]
     }
   }
 
   private func ask(
     _ socket: [UInt8], _ parameters: [Parameter], _ query: AddressQuery
   ) throws(TableError) -> [Result<[UInt8]?, TableError>] {
-    if let answer = fetched.removeValue(forKey: parameters[0]), fetchedAddress == query.address { return [answer] }
+    if fetchedAddress == query.address, let index = fetched.firstIndex(where: { $0.parameter == parameters[0] }) {
+      return [fetched.remove(at: index).answer]
+    }
     let services = parameters.map { TableReference(lookupService: socket, $0, isFresh: takesFreshOnly) }
     let share = settings.lookupService.fallsBack ? query.within(seconds: 10) : query
     return try tables.lookup(TableQuery(foldCase(query.address), until: share.deadline), inEachOf: services)

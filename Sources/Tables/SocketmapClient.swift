@@ -9,14 +9,16 @@ import Text
 
 /// The connections to one socketmap server, for all of its maps.
 final class SocketmapClient: Sendable {
+  let name: [UInt8]
   private let server: SocketmapServer
   /// The idle connections: as many as threads have asked at once.
   private let kept = Mutex<[SocketmapConnection]>([])
 
   /// - Parameter name: `unix:/path` or `inet:host:port`; nil if it is neither.
-  init?(_ name: ArraySlice<UInt8>) {
-    guard let server = Self.server(name) else { return nil }
+  init?(_ name: [UInt8]) {
+    guard let server = Self.server(name[...]) else { return nil }
     self.server = server
+    self.name = name
   }
 
   private static func server(_ text: ArraySlice<UInt8>) -> SocketmapServer? {

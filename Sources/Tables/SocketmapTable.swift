@@ -8,25 +8,33 @@ import Text
 /// (socketmap_table(5)), for instance by our lookup service.
 final class SocketmapTable: LookupTable {
   let client: SocketmapClient
+  /// The server's name and the map's.
+  let name: [UInt8]
   private let reference: String
   private let map: [UInt8]
 
   /// Postfix looks up whole addresses only in these.
   var takesWholeAddressesOnly: Bool { true }
 
-  /// - Parameter client: the connections to a server, whose name is that of the table without the map's.
-  init(
-    _ reference: TableReference, client: (ArraySlice<UInt8>) -> SocketmapClient?
-  ) throws(TableError) {
+  /// - Parameter others: those of the same server share its connections.
+  init(_ reference: TableReference, beside others: [SocketmapTable] = []) throws(TableError) {
     self.reference = reference.text
+    let name = reference.name
     // A map's name has no colon; a path or an IPv6 address may have some.
-    guard let colon = reference.name.lastIndex(of: UInt8(ascii: ":")), colon + 1 < reference.name.endIndex,
-      let client = client(reference.name[..<colon])
-    else {
-      throw TableError(.configuration, reference.text, "expected socketmap:unix:/path:name or :inet:host:port:name")
+    guard let colon = name.lastIndex(of: UInt8(ascii: ":")), colon + 1 < name.endIndex else {
+      throw Self.syntaxError(reference)
+    }
+    let server = Array(name[..<colon])
+    guard let client = others.first(where: { $0.client.name == server })?.client ?? SocketmapClient(server) else {
+      throw Self.syntaxError(reference)
     }
     self.client = client
-    map = Array(reference.name[(colon + 1)...])
+    self.name = name
+    map = Array(name[(colon + 1)...])
+  }
+
+  private static func syntaxError(_ reference: TableReference) -> TableError {
+    TableError(.configuration, reference.text, "expected socketmap:unix:/path:name or :inet:host:port:name")
   }
 
   func lookup(_ query: TableQuery, among tables: TableSet) throws(TableError) -> [UInt8]? {

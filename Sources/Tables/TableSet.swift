@@ -14,9 +14,8 @@ package final class TableSet: Sendable {
   package typealias Observer = @Sendable (LookupStep) -> Void
 
   private let tables = Mutex<[TableReference: any LookupTable]>([:])
-  private let socketmapTables = Mutex<[TableReference: SocketmapTable]>([:])
-  /// By the name of the server.
-  private let socketmapClients = Mutex<[[UInt8]: SocketmapClient]>([:])
+  /// They are few.
+  private let socketmapTables = Mutex<[SocketmapTable]>([])
   private let pool: ConnectionPool
   private let observer: Observer?
 
@@ -57,16 +56,10 @@ package final class TableSet: Sendable {
   }
 
   private func socketmapTable(_ reference: TableReference) throws(TableError) -> SocketmapTable {
-    if let table = socketmapTables.withLock({ $0[reference] }) { return table }
-    let table = try SocketmapTable(reference) { server in
-      socketmapClients.withLock { clients in
-        if let client = clients[Array(server)] { return client }
-        let client = SocketmapClient(server)
-        clients[Array(server)] = client
-        return client
-      }
-    }
-    socketmapTables.withLock { $0[reference] = table }
+    let known = socketmapTables.withLock { $0 }
+    for table in known where table.name == reference.name { return table }
+    let table = try SocketmapTable(reference, beside: known)
+    socketmapTables.withLock { $0.append(table) }
     return table
   }
 
