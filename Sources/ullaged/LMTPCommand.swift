@@ -47,13 +47,13 @@ struct LMTPCommand: AsyncParsableCommand {
     }
   }
 
-  /// The parameters that are only used at the start, and that differ from then.
-  private static func fixedParameters(_ old: LMTPSettings, _ new: LMTPSettings) -> [Parameter] {
+  /// The parameters that are only used at the start, and whether they are still the same.
+  private static func fixedParameters(_ old: LMTPSettings, _ new: LMTPSettings) -> [ServiceReload.Fixed] {
     [
-      (Parameter.lmtp_socket, new.socket == old.socket),
+      (.lmtp_socket, new.socket == old.socket),
       (.lmtp_listen, new.network.endpoint == old.network.endpoint),
       (.lmtp_clients, new.network.clients == old.network.clients),
-    ].filter { !$0.1 }.map(\.0)
+    ]
   }
 }
 

@@ -47,12 +47,12 @@ struct LookupCommand: AsyncParsableCommand {
     }
   }
 
-  /// The parameters that are only used at the start, and that differ from then.
-  private static func fixedParameters(_ old: Settings, _ new: Settings) -> [Parameter] {
+  /// The parameters that are only used at the start, and whether they are still the same.
+  private static func fixedParameters(_ old: Settings, _ new: Settings) -> [ServiceReload.Fixed] {
     [
-      (Parameter.lookup_socket, new.lookupService.socket == old.lookupService.socket),
+      (.lookup_socket, new.lookupService.socket == old.lookupService.socket),
       (.lookup_connections, new.lookupService.connections == old.lookupService.connections),
-    ].filter { !$0.1 }.map(\.0)
+    ]
   }
 }
 
@@ -90,10 +90,4 @@ struct LookupResponder: Responder {
       return reply
     }
   }
-
-  /// Every wait of a query has a deadline.
-  static let hasLateReplies = false
-  func lateReply(to request: SocketmapRequest) -> SocketmapReply? { nil }
-
-  func noteLateReply(to request: SocketmapRequest) {}
 }

@@ -53,13 +53,13 @@ struct PolicyCommand: AsyncParsableCommand {
     }
   }
 
-  /// The parameters that are only used at the start, and that differ from then.
-  private static func fixedParameters(_ old: PolicySettings, _ new: PolicySettings) -> [Parameter] {
+  /// The parameters that are only used at the start, and whether they are still the same.
+  private static func fixedParameters(_ old: PolicySettings, _ new: PolicySettings) -> [ServiceReload.Fixed] {
     [
-      (Parameter.policy_socket, new.socket == old.socket),
+      (.policy_socket, new.socket == old.socket),
       (.policy_listen, new.network.endpoint == old.network.endpoint),
       (.policy_clients, new.network.clients == old.network.clients),
-    ].filter { !$0.1 }.map(\.0)
+    ]
   }
 }
 

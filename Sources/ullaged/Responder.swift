@@ -61,15 +61,18 @@ protocol Responder: Sendable {
   func noteLateReply(to request: Session.Request)
 }
 
-/// For a service whose connections know nothing of each request but its bytes.
+/// For a service that treats all connections alike, and each of whose threads answers in time.
 extension Responder {
   static var descriptorsPerClient: Int { 2 }
   static var letsClientsWait: Bool { false }
   static var silenceLimit: Int64? { nil }
+  static var hasLateReplies: Bool { false }
   var turnLimit: Int { .max }
 
   func connected(isLocal: Bool) -> Self { self }
   func turn(of request: Session.Request) -> [UInt8]? { nil }
   func clientIsGone() {}
+  func lateReply(to request: Session.Request) -> Session.Reply? { nil }
+  func noteLateReply(to request: Session.Request) {}
   func take(_ reply: Session.Reply, to request: Session.Request) {}
 }

@@ -9,21 +9,23 @@ import UnixSignals
 
 /// Rereads ullage.cf and the table files on SIGHUP. If they are invalid, nothing changes.
 struct ServiceReload: Service {
+  /// A parameter that is used only at the start, and whether it has the value that it had then.
+  typealias Fixed = (parameter: Parameter, isSame: Bool)
+
   private let name: String
   private let start: SettingsFile
   private let service: String
   private let logger: Logger
-  private let apply: @Sendable (SettingsFile) throws(SettingsError) -> [Parameter]
+  private let apply: @Sendable (SettingsFile) throws(SettingsError) -> [Fixed]
 
   /// - Parameters:
   ///   - name: the path of ullage.cf.
   ///   - start: what it said when the service began.
   ///   - service: as `metrics_socket` names it.
-  ///   - apply: makes the service use the new settings, and returns those parameters of its own that have changed and
-  ///     take a restart.
+  ///   - apply: makes the service use the new settings, and returns the parameters of its own that take a restart.
   init(
     _ name: String, since start: SettingsFile, _ service: String, _ logger: Logger,
-    apply: @escaping @Sendable (SettingsFile) throws(SettingsError) -> [Parameter]
+    apply: @escaping @Sendable (SettingsFile) throws(SettingsError) -> [Fixed]
   ) {
     self.name = name
     self.start = start
@@ -37,9 +39,9 @@ struct ServiceReload: Service {
       ServiceManager.notify(.reloading)
       do throws(SettingsError) {
         let file = SettingsFile(name)
-        let fixed = try apply(file) + changes(in: file)
+        let fixed = try apply(file) + common(file)
         logger.notice("\(name) and its tables were reloaded")
-        for parameter in fixed {
+        for (parameter, isSame) in fixed where !isSame {
           logger.warning("\(parameter.rawValue) has changed, which takes a restart of the service")
         }
       } catch {
@@ -49,12 +51,12 @@ struct ServiceReload: Service {
     }
   }
 
-  /// The parameters that every service uses only at its start, and that differ from then.
-  private func changes(in file: SettingsFile) -> [Parameter] {
+  /// Those of every service.
+  private func common(_ file: SettingsFile) -> [Fixed] {
     [
-      (Parameter.log_socket, file.logSocket == start.logSocket),
+      (.log_socket, file.logSocket == start.logSocket),
       (.metrics_socket, metricsPlace(in: file) == metricsPlace(in: start)),
-    ].filter { !$0.1 }.map(\.0)
+    ]
   }
 
   private func metricsPlace(in file: SettingsFile) -> MetricsPlaces.Place? {
