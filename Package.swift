@@ -70,7 +70,8 @@ let package = Package(
     .target(
       name: "Check",
       dependencies: [
-        "Audit", "Sweep", "Site", "Findings", "Aliases", "Mailboxes", "Maildir", "Tables", "Database", "Postgres",
+        "Audit", "LMTP", "Sweep", "Site", "Findings", "Aliases", "Mailboxes", "Maildir", "Tables", "Database",
+        "Postgres",
         "Configuration", "Quota", "Posix", "Text",
       ]),
     .target(name: "Migration", dependencies: ["Site", "Findings", "Configuration", "Quota", "Posix", "Text"]),

@@ -36,6 +36,7 @@ package struct CheckRun {
   private let others: [MasterService]
   /// Those that hand mail to the LMTP service.
   private let lmtp: [LMTPEntry]
+  private let file: SettingsFile
 
   package static func findings(_ options: Options) throws -> [Finding] {
     try CheckRun(options).findings()
@@ -46,7 +47,8 @@ package struct CheckRun {
     do { postfix = .success(try PostfixDirectory(options.postfixDirectory)) } catch { postfix = .failure(error) }
     var all: [MasterService] = []
     if case .success(let directory) = postfix { all = EntryCheck.entries(in: directory) }
-    lmtp = Self.lmtpEntries(postfix, options)
+    file = SettingsFile(options.configurationFile)
+    lmtp = Self.lmtpEntries(postfix, file)
     // A site may have several mail users, each with its own entry and configuration file.
     let own = all.filter { EntryCheck.configurationFile(of: $0) == options.configurationFile }
     entries = own.isEmpty && lmtp.isEmpty ? all : own
@@ -55,12 +57,12 @@ package struct CheckRun {
   }
 
   private static func lmtpEntries(
-    _ postfix: Result<PostfixDirectory, PostfixError>, _ options: Options
+    _ postfix: Result<PostfixDirectory, PostfixError>, _ file: SettingsFile
   ) -> [LMTPEntry] {
     guard case .success(let directory) = postfix else { return [] }
     let settings: LMTPSettings?
     // `PostfixCheck` reports either mistake.
-    do { settings = try SettingsFile(options.configurationFile).lmtp.get() } catch { settings = nil }
+    do { settings = try file.lmtp.get() } catch { settings = nil }
     do { return try LMTPEntries(directory, Survey(directory.path), settings).find() } catch { return [] }
   }
 
@@ -155,7 +157,7 @@ extension CheckRun {
       return name
     }
     do {
-      guard let base = Path(try SettingsFile(options.configurationFile).settings.get().mailboxBase) else { return nil }
+      guard let base = Path(try file.settings.get().mailboxBase) else { return nil }
       return User(id: try stat(base).owner)?.name
     } catch { return nil }
   }

@@ -36,9 +36,7 @@ struct Entry {
   }
 
   func isChrooted(_ found: inout FindingList) -> Bool {
-    // Before compatibility level 1, and before Postfix 3.0, `-` means y.
-    let level = value("compatibility_level", isOwn: false, &found).split(separator: ".").first.flatMap { Int64($0) }
-    return service.isChrooted ?? ((level ?? 1) < 1)
+    service.isChrooted(atLevel: value("compatibility_level", isOwn: false, &found))
   }
 
   /// What is printed last: the commands for the other findings keep the entry's options.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Configuration
 import Findings
+import LMTP
 import Posix
 import Site
 import Text
@@ -84,7 +85,7 @@ struct LMTPCheck {
       guard writesDeliveredTo == false, !flags.contains("D") else { return }
       return found.add(
         .notice, .recipientLimit, "\(name) is 1, and lmtp_delivered_to is no", at: entry.mainFile,
-        reason: "messages get no Delivered-To:, and each is written once for every recipient all the same",
+        reason: "messages get no Delivered-To:, and each is still written separately for every recipient",
         remedy: .advice("set lmtp_delivered_to = yes, or, for mail to many recipients at once, take the limit away"))
     }
     if let flag = ["O", "D"].first(where: { flags.contains($0) }) {
@@ -191,14 +192,9 @@ struct LMTPCheck {
       use.isUsed
       ? (Finding.Severity.error, "all mail is deferred until the service answers")
       : (.warning, "nothing sends mail there now; mail that comes is deferred until the service answers")
+    let probe = ServiceProbe(service: "lmtp", site: entry.site)
     do throws(SystemError) {
-      func greeting() throws(SystemError) -> [UInt8] {
-        let deadline = Deadline(secondsFromNow: 5)
-        return try StreamSocket(unix: path, until: deadline).receive(upTo: 512, until: deadline)
-      }
-      // lmtp(8) runs as this user.
-      let answer = if let user = User(named: "postfix") { try user.acting(greeting) } else { try greeting() }
-      guard !(answer.text.hasPrefix("220 ") && answer.text.contains(" Ullage LMTP")) else { return }
+      guard try !LMTPGreeting.isOurs(probe.answer(at: path)) else { return }
       found.add(
         severity, .lmtpSocket, "what answers on \(name) is not the LMTP service", at: entry.place, reason: reason,
         remedy: .advice("see who listens there"))
@@ -207,16 +203,7 @@ struct LMTPCheck {
         return found.skip("whether \(name) answers", because: "you may not connect to it", remedy: .runAsRoot)
       }
       found.add(
-        severity, .lmtpSocket, error.shown, at: entry.place, reason: reason, remedy: socketRemedy(error))
+        severity, .lmtpSocket, error.shown, at: entry.place, reason: reason, remedy: probe.remedy(for: error))
     }
-  }
-
-  private func socketRemedy(_ error: SystemError) -> Remedy {
-    if error.number == Errno.EACCES {
-      return .advice("let the user postfix connect: SocketUser= and SocketMode= in ullaged-lmtp.socket; ullaged(8)")
-    }
-    return TableFiles.runsSystemd
-      ? .run(Command.enable("ullaged-lmtp.socket", "ullaged-lmtp.service"))
-      : .advice("start ullaged lmtp, with --config=\(shellWord(entry.site.configurationFile)): ullaged(8)")
   }
 }

@@ -148,23 +148,17 @@ struct PolicyCheck {
 
   private mutating func checkSocket(_ use: Use) {
     guard let name = survey.socket(of: use.endpoint), let path = Path(name.utf8) else { return }
-    let level = effective("compatibility_level").flatMap { Double($0) } ?? 1
+    let level = effective("compatibility_level") ?? ""
     let services = use.service.map { [$0] } ?? postfix.master.services(running: "smtpd")
-    if use.endpoint.hasPrefix("unix:/"), let jailed = services.first(where: { $0.isChrooted ?? (level < 1) }) {
+    if use.endpoint.hasPrefix("unix:/"), let jailed = services.first(where: { $0.isChrooted(atLevel: level) }) {
       return found.add(
         .error, .policySocket, "the smtpd(8) called \(jailed.name) is chrooted and cannot reach \(use.endpoint)",
         at: "\(postfix.path)/master.cf, line \(jailed.line)", reason: "the service is never asked",
         remedy: .advice("let the service listen in private/ of the queue directory: \(PolicyRestriction.endpoint)"))
     }
+    let probe = ServiceProbe(service: "policy", site: site)
     do throws(SystemError) {
-      func ask() throws(SystemError) -> [UInt8] {
-        let deadline = Deadline(secondsFromNow: 5)
-        let socket = try StreamSocket(unix: path, until: deadline)
-        try socket.send(Array("request=smtpd_access_policy\nprotocol_state=DATA\n\n".utf8), until: deadline)
-        return try socket.receive(upTo: 100, until: deadline)
-      }
-      // smtpd(8) runs as this user.
-      let answer = if let user = User(named: "postfix") { try user.acting(ask) } else { try ask() }
+      let answer = try probe.answer(at: path, to: "request=smtpd_access_policy\nprotocol_state=DATA\n\n")
       guard !answer.elementsEqual("action=DUNNO\n\n".utf8) else { return }
       found.add(
         .error, .policySocket, "what answers on \(name) is not the policy service", at: place(use),
@@ -175,17 +169,8 @@ struct PolicyCheck {
       }
       found.add(
         .warning, .policySocket, error.shown, at: place(use),
-        reason: "nothing is refused at RCPT until the service answers", remedy: socketRemedy(error))
+        reason: "nothing is refused at RCPT until the service answers", remedy: probe.remedy(for: error))
     }
-  }
-
-  private func socketRemedy(_ error: SystemError) -> Remedy {
-    if error.number == Errno.EACCES {
-      return .advice("let the user postfix connect: SocketUser= and SocketMode= in ullaged-policy.socket; ullaged(8)")
-    }
-    return TableFiles.runsSystemd
-      ? .run(Command.enable("ullaged-policy.socket", "ullaged-policy.service"))
-      : .advice("start ullaged policy, with --config=\(shellWord(site.configurationFile)): ullaged(8)")
   }
 
   /// Parameters that say what becomes of a recipient: they are copied, so they may differ.

@@ -34,7 +34,7 @@ package struct LMTPSession: Conversation {
 
   /// Bytes of a command line. Postfix's addresses have up to 1,000 (`virtual_alias_address_length_limit`).
   static let longestLine = 4096
-  package static let mostRecipients = 1000
+  static let mostRecipients = 1000
   /// Bytes of a message that are stored together.
   static let chunk = 32 << 10
   private static let mostErrors = 20
@@ -72,7 +72,7 @@ package struct LMTPSession: Conversation {
   package init(host: [UInt8], takesQueueID: Bool) {
     self.takesQueueID = takesQueueID
     let host = singleLine(host)
-    replies = Array("220 ".utf8) + host + Array(" Ullage LMTP\r\n".utf8)
+    replies = LMTPGreeting.line(host)
     // SIZE without a number: with one, Postfix would refuse larger messages by itself.
     let offers =
       ["PIPELINING", "ENHANCEDSTATUSCODES", "8BITMIME", "SMTPUTF8"] + (takesQueueID ? ["XFORWARD IDENT"] : [])

@@ -37,6 +37,13 @@ package struct MasterService: Sendable, Equatable {
     read(words[8...])
   }
 
+  /// Whether it runs in a chroot. Before compatibility level 1, and before Postfix 3.0, that is the default.
+  ///
+  /// - Parameter level: `compatibility_level`, such as 3.6.
+  package func isChrooted(atLevel level: String) -> Bool {
+    isChrooted ?? ((level.split(separator: ".").first.flatMap { Int64($0) } ?? 1) < 1)
+  }
+
   /// The command line with attributes of pipe(8) set, and with another program and arguments, for
   /// `postconf -F NAME/TYPE/command=`. Its options, `-o`, stay.
   ///
