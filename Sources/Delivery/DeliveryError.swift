@@ -63,11 +63,17 @@ package enum DeliveryError: ExplainedError, Equatable {
     case .input(let error): error.sentence
     case .emptyInput: Array("the message is empty; pipe(8) ended before it wrote any of it".utf8)
     case .largerThanSizeLimit(let limit):
-      Array("the message is larger than message_size_limit, \(limit) bytes; set it as main.cf does".utf8)
-        + Array(" (postconf message_size_limit)".utf8)
+      Array(
+        """
+        the message is larger than message_size_limit, \(limit) bytes; set it as main.cf does \
+        (postconf message_size_limit)
+        """.utf8)
     case .notInTime:
-      Array("not delivered within delivery_time_limit: the file system does not answer, or the deliveries".utf8)
-        + Array(" before it take too long".utf8)
+      Array(
+        """
+        not delivered within delivery_time_limit: the file system does not answer, or the deliveries before it take \
+        too long
+        """.utf8)
     case .inputCut: Array("the program writing the message is gone; the part that arrived was discarded".utf8)
     }
   }

@@ -46,11 +46,7 @@ package final class LMTPService: Sendable {
     _ settings: Settings, _ lmtp: LMTPSettings, _ credentials: Credentials, _ log: DeliveryLog
   ) throws(SettingsError) -> State {
     let tables = TableSet(pool: ConnectionPool(limit: threads, spreadsHosts: true))
-    if settings.lookupService.socket == nil {
-      for parameter in Parameter.tables {
-        do { try tables.open(settings.tables(parameter), until: .never) } catch { throw SettingsError(error.sentence) }
-      }
-    }
+    if settings.lookupService.socket == nil { try tables.open(for: settings) }
     return State(
       settings: settings, lmtp: lmtp, delivery: RecipientDelivery(settings, as: credentials, log: log, tables))
   }

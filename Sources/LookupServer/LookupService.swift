@@ -69,9 +69,7 @@ package final class LookupService: Sendable {
     _ settings: Settings, _ policy: Result<PolicySettings, SettingsError>, _ pool: ConnectionPool
   ) throws(SettingsError) -> State {
     let tables = TableSet(pool: pool)
-    for parameter in Parameter.tables {
-      do { try tables.open(settings.tables(parameter), until: .never) } catch { throw SettingsError(error.sentence) }
-    }
+    try tables.open(for: settings)
     return State(
       settings: settings, tables: AddressTables(delimiters: settings.recipientDelimiter, tables),
       policy: policy.map { PolicyTables($0, tables, .directly) })

@@ -44,7 +44,10 @@ package final class AddressLookup {
       }
     }
     if let socket = settings.lookupService.socket, serviceFailure == nil {
-      do { return try ask(socket, [parameter], query)[0].get() } catch {
+      do {
+        if let answer = takeFetched(parameter, query) { return try answer.get() }
+        return try ask(socket, [parameter], query)[0].get()
+      } catch {
         guard settings.lookupService.fallsBack else { throw error }
         serviceFailure = error.shown
       }
@@ -67,12 +70,16 @@ package final class AddressLookup {
     }
   }
 
+  private func takeFetched(_ parameter: Parameter, _ query: AddressQuery) -> Result<[UInt8]?, TableError>? {
+    guard fetchedAddress == query.address, let index = fetched.firstIndex(where: { $0.parameter == parameter }) else {
+      return nil
+    }
+    return fetched.remove(at: index).answer
+  }
+
   private func ask(
     _ socket: [UInt8], _ parameters: [Parameter], _ query: AddressQuery
   ) throws(TableError) -> [Result<[UInt8]?, TableError>] {
-    if fetchedAddress == query.address, let index = fetched.firstIndex(where: { $0.parameter == parameters[0] }) {
-      return [fetched.remove(at: index).answer]
-    }
     let services = parameters.map { TableReference(lookupService: socket, $0, isFresh: takesFreshOnly) }
     let share = settings.lookupService.fallsBack ? query.within(seconds: 10) : query
     return try tables.lookup(TableQuery(foldCase(query.address), until: share.deadline), inEachOf: services)

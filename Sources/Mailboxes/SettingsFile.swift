@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Configuration
 import Posix
+package import Tables
 import Text
 
 /// Why ullage.cf, or a table file that it names, is unusable.
@@ -10,6 +11,15 @@ package struct SettingsError: ExplainedError {
 
   package init(_ sentence: [UInt8]) {
     self.sentence = sentence
+  }
+}
+
+extension TableSet {
+  /// Opens every table that deliveries query, so that a mistake in one shows at the start of a service.
+  package func open(for settings: Settings) throws(SettingsError) {
+    for parameter in Parameter.tables {
+      do { try open(settings.tables(parameter), until: .never) } catch { throw SettingsError(error.sentence) }
+    }
   }
 }
 

@@ -40,20 +40,21 @@ final class SocketmapClient: Sendable {
   func ask(
     _ requests: [[UInt8]], until deadline: Deadline, for reference: String
   ) throws(TableError) -> [SocketmapReply] {
-    let open = kept.withLock { $0.popLast() }
-    // Try again on a new connection if the server hangs up: it may have been restarted since the last request.
-    for kept in [open, nil] {
-      do throws(SocketmapError) {
-        let connection = if let kept { kept } else { try SocketmapConnection(to: server, until: deadline) }
-        guard let replies = try connection.exchange(requests, until: deadline) else { continue }
-        self.kept.withLock { $0.append(connection) }
-        return replies
-      } catch {
-        switch error {
-        case .system(let error): throw failure(error, reference)
-        case .garbled:
-          throw TableError(.temporary, reference, "the server's answer is not valid socketmap protocol")
+    var connection = kept.withLock { $0.popLast() }
+    do throws(SocketmapError) {
+      // Try again on a new connection if the server hangs up: it may have been restarted since the last request.
+      for _ in 0..<2 {
+        let current = if let connection { connection } else { try SocketmapConnection(to: server, until: deadline) }
+        if let replies = try current.exchange(requests, until: deadline) {
+          kept.withLock { $0.append(current) }
+          return replies
         }
+        connection = nil
+      }
+    } catch {
+      switch error {
+      case .system(let error): throw failure(error, reference)
+      case .garbled: throw TableError(.temporary, reference, "the server's answer is not valid socketmap protocol")
       }
     }
     throw TableError(.temporary, reference, "the server closed the connection without an answer")

@@ -17,7 +17,7 @@ final class SocketmapTable: LookupTable {
   var takesWholeAddressesOnly: Bool { true }
 
   /// - Parameter others: those of the same server share its connections.
-  init(_ reference: TableReference, beside others: [SocketmapTable] = []) throws(TableError) {
+  init(_ reference: TableReference, beside others: [SocketmapTable]) throws(TableError) {
     self.reference = reference.text
     let name = reference.name
     // A map's name has no colon; a path or an IPv6 address may have some.
@@ -40,7 +40,7 @@ final class SocketmapTable: LookupTable {
   func lookup(_ query: TableQuery, among tables: TableSet) throws(TableError) -> [UInt8]? {
     guard let request = request(for: query) else { return nil }
     let replies = try client.ask([request], until: query.deadline, for: reference)
-    return try value(replies[0])
+    return try value(replies[0]).get()
   }
 
   /// Nil for a key that is too long for a server to read: it cannot be an address, and is not found, as in Postfix.
@@ -49,14 +49,14 @@ final class SocketmapTable: LookupTable {
     return request.count <= SocketmapRequest.longest ? request : nil
   }
 
-  func value(_ reply: SocketmapReply) throws(TableError) -> [UInt8]? {
+  func value(_ reply: SocketmapReply) -> Result<[UInt8]?, TableError> {
     switch reply {
-    case .found(let value): return value
-    case .notFound: return nil
+    case .found(let value): .success(value)
+    case .notFound: .success(nil)
     case .temporary(let reason):
-      throw TableError(.temporary, reference, "the server has no answer: \(reason.text)", isAnswer: true)
+      .failure(TableError(.temporary, reference, "the server has no answer: \(reason.text)", isAnswer: true))
     case .permanent(let reason):
-      throw TableError(.configuration, reference, "the server refused: \(reason.text)", isAnswer: true)
+      .failure(TableError(.configuration, reference, "the server refused: \(reason.text)", isAnswer: true))
     }
   }
 }

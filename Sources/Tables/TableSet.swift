@@ -41,15 +41,20 @@ package final class TableSet: Sendable {
   package func lookup(
     _ query: TableQuery, inEachOf references: [TableReference]
   ) throws(TableError) -> [Result<[UInt8]?, TableError>] {
-    let tables = try references.map { reference throws(TableError) in try socketmapTable(reference) }
-    let requests = tables.compactMap { $0.request(for: query) }
+    var tables: [SocketmapTable] = []
+    var requests: [[UInt8]] = []
+    for reference in references {
+      let table = try socketmapTable(reference)
+      tables.append(table)
+      if let request = table.request(for: query) { requests.append(request) }
+    }
     guard let client = tables.first?.client, requests.count == tables.count else {
       return references.map { _ in .success(nil) }
     }
     let replies = try client.ask(requests, until: query.deadline, for: references[0].text)
     return references.indices.map { index in
       observer?(.asked(references[index], key: query.key))
-      let result = Result { () throws(TableError) in try tables[index].value(replies[index]) }
+      let result = tables[index].value(replies[index])
       observer?(.answered(result))
       return result
     }
