@@ -117,6 +117,11 @@ package struct DeliveryAgent: Sendable {
       countTimeLimit: settings.recountTimeLimit, until: deadline)
   }
 
+  /// Begins to store a message that arrives for one mailbox.
+  package func receive(for open: inout OpenMailbox) throws(MaildirError) -> Reception {
+    Reception(room: try open.promisedRoom() ?? 0, bounces: settings.overquotaBounces)
+  }
+
   /// Begins a message in the Maildir of a mailbox.
   package func makeFile(in open: borrowing OpenMailbox) throws(MaildirError) -> MessageFile {
     try MessageFile.create(in: open.maildir, names: names, unnamed: canNameUnnamedFiles)
@@ -124,7 +129,7 @@ package struct DeliveryAgent: Sendable {
 
   /// Puts a durable message into `new/` of a mailbox, if the mailbox has room for it: the states S3 to S5.
   ///
-  /// - Parameter mayPublish: asked once, when the message fits, whether it may still be delivered.
+  /// - Parameter mayPublish: asked when the message fits, whether it may still be delivered.
   package func place(
     _ message: inout MessageFile, in open: inout OpenMailbox, mayPublish: () -> Bool
   ) throws(MaildirError) -> Outcome {
@@ -171,7 +176,7 @@ package struct DeliveryAgent: Sendable {
   private func receive(
     from source: inout some MessageSource & ~Copyable, through buffer: inout [UInt8], into open: inout OpenMailbox
   ) throws(MaildirError) -> Received {
-    var reception = Reception(room: try open.promisedRoom() ?? 0, bounces: settings.overquotaBounces)
+    var reception = try receive(for: &open)
     while true {
       let count: Int
       do { count = try read(&buffer, from: &source, until: open.deadline) } catch { return .failed(error) }

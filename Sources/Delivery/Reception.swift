@@ -17,7 +17,7 @@ package struct Reception: ~Copyable {
   /// - Parameters:
   ///   - room: bytes, by the ledger; zero if that is unknown.
   ///   - bounces: whether a message over quota is refused for good.
-  package init(room: Int64, bounces: Bool) {
+  init(room: Int64, bounces: Bool) {
     self.room = room
     self.bounces = bounces
   }

@@ -10,7 +10,7 @@ package struct TopHeaders: Equatable, Sendable {
   package private(set) var queueID: [UInt8] = []
 
   /// Bytes at the start of a message that are looked at.
-  package static let length = 4096
+  private static let length = 4096
 
   /// - Parameter start: the start of a message, with LF line ends.
   package init(_ start: ArraySlice<UInt8>) {

@@ -41,22 +41,28 @@ package final class LMTPConnection {
   /// Finds the reply, by the deadline as far as the file system answers. It may be called in any thread, and late.
   package func work(on request: LMTPSession.Request) -> @Sendable (Deadline) -> LMTPSession.Reply {
     let progress = transaction.progress
+    let work = newWork(on: request)
+    // Whatever this gives then is not taken.
+    return { progress.isGivenUp ? .stored : work($0) }
+  }
+
+  private func newWork(on request: LMTPSession.Request) -> @Sendable (Deadline) -> LMTPSession.Reply {
     switch request {
     case .recipient(let address, let message, _):
       let search = transaction.search(for: address, message)
-      return { progress.isGivenUp ? .stored : search.run(until: $0) }
+      return { search.run(until: $0) }
     case .store(let bytes, let message):
       let copies = transaction.copies(of: message)
       return { deadline in
-        if !progress.isGivenUp { copies.store(bytes, isLast: false, until: deadline) }
+        copies.store(bytes, isLast: false, until: deadline)
         return .stored
       }
     case .deliver(let number, let bytes, let message):
       let copies = transaction.copies(of: message)
       let recipient = transaction.index(of: number)
       return { deadline in
-        if number == 0, !progress.isGivenUp { copies.store(bytes, isLast: true, until: deadline) }
-        return progress.isGivenUp ? .stored : copies.deliver(to: recipient, until: deadline)
+        if number == 0 { copies.store(bytes, isLast: true, until: deadline) }
+        return copies.deliver(to: recipient, until: deadline)
       }
     }
   }

@@ -63,7 +63,8 @@ final class MessageCopies: @unchecked Sendable {
     let targets = recipients.map { ($0.found.mailbox, header(for: $0.recipient)) }
     message =
       targets.count == 1
-      ? SoleMessage(state, to: targets[0].0, adding: targets[0].1) : SharedMessage(state, to: targets)
+      ? SoleMessage(state.delivery.agent, to: targets[0].0, adding: targets[0].1)
+      : SharedMessage(state.delivery.agent, to: targets)
   }
 
   private func header(for recipient: Recipient) -> DeliveredToHeader? {

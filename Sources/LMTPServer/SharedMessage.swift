@@ -12,12 +12,15 @@ import Quota
 final class SharedMessage: IncomingMessage {
   private final class Stored {
     var file: MessageFile
+    /// The device of its file system.
+    let device: UInt64
     /// The directories below the base that lead to its Maildir.
     let components: [Path]
     var isSynchronized = false
 
-    init(_ file: consuming MessageFile, in components: [Path]) {
+    init(_ file: consuming MessageFile, on device: UInt64, in components: [Path]) {
       self.file = file
+      self.device = device
       self.components = components
     }
   }
@@ -29,8 +32,8 @@ final class SharedMessage: IncomingMessage {
   private var nextTarget = 0
   private var failure: DeliveryError?
 
-  init(_ state: LMTPService.State, to targets: [(mailbox: Mailbox, header: DeliveredToHeader?)]) {
-    agent = state.delivery.agent
+  init(_ agent: DeliveryAgent, to targets: [(mailbox: Mailbox, header: DeliveredToHeader?)]) {
+    self.agent = agent
     self.targets = targets
   }
 
@@ -55,7 +58,7 @@ final class SharedMessage: IncomingMessage {
   private func copy(of old: Stored, until deadline: Deadline) -> Stored? {
     do {
       while let new = try makeFile(until: deadline) {
-        guard try new.file.device() != old.file.device() else { continue }
+        guard new.device != old.device else { continue }
         var buffer = [UInt8](repeating: 0, count: 64 << 10)
         // What a failed write has left behind this is not part of the message.
         while new.file.size < old.file.size {
@@ -77,9 +80,10 @@ final class SharedMessage: IncomingMessage {
       let mailbox = targets[nextTarget].mailbox
       nextTarget += 1
       do throws(MaildirError) {
-        var file = try agent.makeFile(in: agent.open(mailbox, until: deadline))
+        let open = try agent.open(mailbox, until: deadline)
+        var file = try agent.makeFile(in: open)
         file.isShared = true
-        return Stored(file, in: mailbox.components)
+        return Stored(file, on: open.maildir.device, in: mailbox.components)
       } catch {
         failure = failure ?? .maildir(error, mailbox.components)
       }
@@ -92,9 +96,9 @@ final class SharedMessage: IncomingMessage {
     to recipient: Int, until deadline: Deadline, mayPublish: () -> Bool
   ) throws(DeliveryError) -> DeliveryAgent.Outcome {
     let (mailbox, header) = targets[recipient]
-    // Nothing is copied from a message that is not there.
-    guard stored != nil else { throw failure ?? .inputCut }
     if let failure { throw failure }
+    // Nothing is copied from a message that is not there.
+    guard stored != nil else { throw .inputCut }
     do throws(MaildirError) {
       if header == nil, let outcome = try link(into: mailbox, until: deadline, mayPublish) { return outcome }
     } catch { throw .maildir(error, mailbox.components) }
@@ -110,7 +114,7 @@ final class SharedMessage: IncomingMessage {
   ) throws(MaildirError) -> DeliveryAgent.Outcome? {
     guard let stored else { return nil }
     var open = try agent.open(mailbox, until: deadline)
-    guard try stored.file.device() == open.maildir.device else { return nil }
+    guard stored.device == open.maildir.device else { return nil }
     guard open.limit.admitsAlone(messageOf: stored.file.size) else {
       return DeliveryAgent.Outcome(.largerThanLimit, stored.file.size, nil)
     }

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-import Configuration
 import Delivery
 import Mailboxes
 import Maildir
@@ -19,7 +18,6 @@ final class SoleMessage: IncomingMessage {
   }
 
   private let agent: DeliveryAgent
-  private let bounces: Bool
   private let mailbox: Mailbox
   /// Until the header has been inserted.
   private var insertion: DeliveredToHeader.Insertion?
@@ -27,9 +25,8 @@ final class SoleMessage: IncomingMessage {
   /// What is certain before the message has arrived.
   private var result: Result<DeliveryAgent.Outcome, DeliveryError>?
 
-  init(_ state: LMTPService.State, to mailbox: Mailbox, adding header: DeliveredToHeader?) {
-    agent = state.delivery.agent
-    bounces = state.settings.overquotaBounces
+  init(_ agent: DeliveryAgent, to mailbox: Mailbox, adding header: DeliveredToHeader?) {
+    self.agent = agent
     self.mailbox = mailbox
     insertion = header.map { DeliveredToHeader.Insertion($0) }
   }
@@ -84,8 +81,8 @@ final class SoleMessage: IncomingMessage {
   private func arrival(_ deadline: Deadline) throws(MaildirError) -> Arrival {
     if let arrival { return arrival }
     var open = try agent.open(mailbox, until: deadline)
-    let room = try open.promisedRoom() ?? 0
-    let arrival = Arrival(open, Reception(room: room, bounces: bounces))
+    let reception = try agent.receive(for: &open)
+    let arrival = Arrival(open, reception)
     self.arrival = arrival
     return arrival
   }

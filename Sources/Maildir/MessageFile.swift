@@ -70,11 +70,6 @@ package struct MessageFile: ~Copyable {
     try file.pread(into: &buffer, at: offset)
   }
 
-  /// The device of the file system that the file is in.
-  package func device() throws(MaildirError) -> UInt64 {
-    do { return try file.fstat("tmp").identity.device } catch { throw .system(error) }
-  }
-
   /// Gives the file a name in `new/` of a Maildir, never replacing one.
   ///
   /// - Returns: the name, relative to `new/`.
