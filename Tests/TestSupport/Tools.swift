@@ -46,6 +46,10 @@ package final class LoopDisk {
   package func edit(_ commands: String) throws {
     try sandbox.write("commands", commands + "\n")
     try whenIdle(["umount", path])
+    // A mount namespace that another test makes at this moment has a copy of the mount, and with it of the old inodes.
+    try waitUntil("the end of the loop device") {
+      try Command.check(["losetup", "--associated", sandbox("image")]).isEmpty ? () : nil
+    }
     try Command.check(["debugfs", "-w", "-f", sandbox("commands"), sandbox("image")])
     try Command.check(["mount", "-o", "loop", sandbox("image"), path])
   }
