@@ -39,7 +39,9 @@
       case "EDQUOT": return EDQUOT
       case "EINTR": return EINTR
       case "EMLINK": return EMLINK
+      case "ENOENT": return ENOENT
       case "EROFS": return EROFS
+      case "EXDEV": return EXDEV
       case "KILL": kill(getpid(), SIGKILL)
       case "TRAP": preconditionFailure("4.2.2 a text that must not get out")
       default: break
