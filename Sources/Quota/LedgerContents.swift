@@ -24,39 +24,39 @@ package struct LedgerContents: Equatable, Sendable {
   package init(_ text: [UInt8]) throws(LedgerFault) {
     guard !text.isEmpty else { throw .empty }
     guard text.count <= Self.largestSize else { throw .tooLong }
-    guard !text.contains(0) else { throw .holdsNUL }
-    guard !text.contains(UInt8(ascii: "\r")) else { throw .holdsCR }
-    guard text.last == UInt8(ascii: "\n") else { throw .torn }
-    var limit = QuotaLimit.none
+    do { try self.init(parsing: text) } catch {
+      // Neither is part of any line that is accepted, so a valid text need not be searched for them.
+      throw text.contains(0) ? .holdsNUL : text.contains(UInt8(ascii: "\r")) ? .holdsCR : error
+    }
+  }
+
+  /// Each delivery reads the ledger, so each byte is looked at once, and nothing is copied.
+  private init(parsing text: [UInt8]) throws(LedgerFault) {
+    guard text.last == Self.lineEnd, let end = text.firstIndex(of: Self.lineEnd) else { throw .torn }
+    let bytes = text.span
+    limit = try Self.header(bytes.extracting(0..<end))
     var usage = QuotaUsage.none
     var hasCountedMark = false
     var isCompacted = false
     var number = 0
-    var start = 0
-    // Each delivery reads the ledger: an array for each line would cost more than adding up.
-    while let end = text[start...].firstIndex(of: UInt8(ascii: "\n")) {
-      let line = text.span.extracting(start..<end)
-      if number == 0 {
-        limit = try Self.header(line)
-      } else {
-        let entry = try Self.entry(line)
-        if number == 1 { hasCountedMark = Self.hasMark(line) }
-        if number == 2 { isCompacted = entry == .none }
-        let (bytes, overflow) = usage.bytes.addingReportingOverflow(entry.bytes)
-        let (messages, overflowed) = usage.messages.addingReportingOverflow(entry.messages)
-        guard !overflow, !overflowed else { throw .overflow }
-        usage = QuotaUsage(bytes: bytes, messages: messages)
-      }
+    var index = end + 1
+    while index < bytes.count {
+      let start = index
+      let entry = try Self.entry(in: bytes, from: &index)
       number += 1
-      start = end + 1
+      if number == 1 { hasCountedMark = Self.hasMark(bytes.extracting(start..<index)) }
+      if number == 2 { isCompacted = entry == .none }
+      let (bytes, overflow) = usage.bytes.addingReportingOverflow(entry.bytes)
+      let (messages, overflowed) = usage.messages.addingReportingOverflow(entry.messages)
+      guard !overflow, !overflowed else { throw .overflow }
+      usage = QuotaUsage(bytes: bytes, messages: messages)
     }
-    guard number > 1 else { throw .headerOnly }
+    guard number > 0 else { throw .headerOnly }
     guard usage.bytes >= 0, usage.messages >= 0 else { throw .negative }
-    self.limit = limit
     self.usage = usage
     self.hasCountedMark = hasCountedMark
     self.isCompacted = isCompacted
-    entryCount = number - 1
+    entryCount = number
   }
 
   /// The text after a count: a single entry, which every program takes as a counted total while it is fresh.
@@ -109,32 +109,42 @@ package struct LedgerContents: Equatable, Sendable {
     return QuotaLimit(bytes: bytes, messages: messages)
   }
 
-  /// Two numbers, with blanks between them and perhaps around them.
-  private static func entry(_ line: Span<UInt8>) throws(LedgerFault) -> QuotaUsage {
-    var index = 0
-    let bytes = try number(in: line, from: &index)
-    let messages = try number(in: line, from: &index)
-    skipBlanks(in: line, from: &index)
-    guard index == line.count else { throw .badEntry }
+  private static let lineEnd = UInt8(ascii: "\n")
+
+  /// A line of two numbers, with blanks between them and perhaps around them.
+  ///
+  /// - Parameter index: where the line starts, and then where the next one does. The text ends with a line end.
+  private static func entry(in text: Span<UInt8>, from index: inout Int) throws(LedgerFault) -> QuotaUsage {
+    let bytes = try number(in: text, from: &index)
+    let messages = try number(in: text, from: &index)
+    skipBlanks(in: text, from: &index)
+    guard text[index] == lineEnd else { throw .badEntry }
+    index += 1
     return QuotaUsage(bytes: bytes, messages: messages)
   }
 
-  private static func number(in line: Span<UInt8>, from index: inout Int) throws(LedgerFault) -> Int64 {
-    skipBlanks(in: line, from: &index)
-    let isNegative = index < line.count && line[index] == UInt8(ascii: "-")
+  private static func number(in text: Span<UInt8>, from index: inout Int) throws(LedgerFault) -> Int64 {
+    skipBlanks(in: text, from: &index)
+    let isNegative = text[index] == UInt8(ascii: "-")
     if isNegative { index += 1 }
     let start = index
-    while index < line.count, !isBlank(line[index]) {
-      guard (48...57).contains(line[index]) else { throw .badEntry }
+    var value: Int64 = 0
+    var hasOverflow = false
+    while (48...57).contains(text[index]) {
+      let digit = Int64(text[index]) - 48
+      let (product, overflow) = value.multipliedReportingOverflow(by: 10)
+      let (sum, overflowed) = product.addingReportingOverflow(isNegative ? -digit : digit)
+      value = sum
+      hasOverflow = hasOverflow || overflow || overflowed
       index += 1
     }
-    guard index > start else { throw .badEntry }
-    guard let value = Int64(digits: line.extracting(start..<index), isNegative: isNegative) else { throw .overflow }
+    guard index > start, isBlank(text[index]) || text[index] == lineEnd else { throw .badEntry }
+    guard !hasOverflow else { throw .overflow }
     return value
   }
 
-  private static func skipBlanks(in line: Span<UInt8>, from index: inout Int) {
-    while index < line.count, isBlank(line[index]) { index += 1 }
+  private static func skipBlanks(in text: Span<UInt8>, from index: inout Int) {
+    while isBlank(text[index]) { index += 1 }
   }
 
   private static func isBlank(_ byte: UInt8) -> Bool { byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") }
