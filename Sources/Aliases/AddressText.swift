@@ -57,7 +57,7 @@ struct AddressText {
 
   /// The address with its local part in quotes where necessary, which is how tables have it.
   static func quoted(_ address: [UInt8]) -> [UInt8] {
-    guard let at = address.lastIndex(of: UInt8(ascii: "@")) else { return quotedLocalPart(address) }
+    guard let at = address.lastIndex(of: UInt8(ascii: "@")) else { return quotedLocalPart(address[...]) }
     return quotedLocalPart(address[..<at]) + address[at...]
   }
 

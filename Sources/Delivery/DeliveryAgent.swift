@@ -14,7 +14,7 @@ import Text
 /// Answers and their causes: *delivered* means a durable message in `new/`; *over quota* needs a total
 /// counted less than 15 minutes ago; *larger than the limit* needs no count; *seems full* means that the
 /// mailbox could not be counted in time. Every error means "try again".
-package struct DeliveryAgent: Sendable {
+package final class DeliveryAgent: Sendable {
   private let settings: Settings
   private let credentials: Credentials
   private let names: UniqueName

@@ -35,7 +35,7 @@ package struct FoundMailbox {
 }
 
 /// The delivery of messages to one recipient at a time: looks up the mailbox, delivers, and logs the result.
-package struct RecipientDelivery: Sendable {
+package final class RecipientDelivery: Sendable {
   package let agent: DeliveryAgent
   private let settings: Settings
   private let credentials: Credentials

@@ -209,6 +209,7 @@ package struct LMTPSession: Conversation {
   private mutating func takeBody() -> Step {
     // The client waits for the 354 before it sends the message.
     guard !received.rest.isEmpty, replies.isEmpty else { return .needsMore }
+    if body.isEmpty { body.reserveCapacity(min(received.rest.count, Self.chunk)) }
     let (isEnd, length) = decoder.decode(received.rest, into: &body)
     received.drop(length)
     if isEnd { state = .delivering(0) }

@@ -7,7 +7,8 @@ package struct TopHeaders: Equatable, Sendable {
   /// The recipient before aliases; empty if unknown.
   package private(set) var originalRecipient: [UInt8] = []
   /// Postfix's queue ID; empty if unknown.
-  package private(set) var queueID: [UInt8] = []
+  package var queueID: [UInt8] { Self.queueID(in: received) }
+  private var received: ArraySlice<UInt8> = []
 
   /// Bytes at the start of a message that are looked at.
   private static let length = 4096
@@ -18,7 +19,7 @@ package struct TopHeaders: Equatable, Sendable {
     while let (name, value) = Self.takeHeader(&rest) {
       switch name {
       case "received":
-        queueID = Self.queueID(in: value)
+        received = value
         return
       case "x-original-to": originalRecipient = Array(value.trimmed)
       case "return-path", "delivered-to": break

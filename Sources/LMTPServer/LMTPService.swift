@@ -11,10 +11,16 @@ import Text
 /// Delivers what Postfix's lmtp(8) hands over: the deliveries of `ullage-deliver`, without a process for each.
 package final class LMTPService: Sendable {
   /// Everything that ullage.cf says. A message is delivered by what it said when the message began.
-  struct State: Sendable {
+  final class State: Sendable {
     let settings: Settings
     let lmtp: LMTPSettings
     let delivery: RecipientDelivery
+
+    init(_ settings: Settings, _ lmtp: LMTPSettings, _ delivery: RecipientDelivery) {
+      self.settings = settings
+      self.lmtp = lmtp
+      self.delivery = delivery
+    }
   }
 
   private let state: Mutex<State>
@@ -47,8 +53,7 @@ package final class LMTPService: Sendable {
   ) throws(SettingsError) -> State {
     let tables = TableSet(pool: ConnectionPool(limit: threads, spreadsHosts: true))
     if settings.lookupService.socket == nil { try tables.open(for: settings) }
-    return State(
-      settings: settings, lmtp: lmtp, delivery: RecipientDelivery(settings, as: credentials, log: log, tables))
+    return State(settings, lmtp, RecipientDelivery(settings, as: credentials, log: log, tables))
   }
 
   var current: State { state.withLock { $0 } }

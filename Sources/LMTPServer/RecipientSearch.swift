@@ -9,23 +9,23 @@ import Posix
 /// `@unchecked Sendable`: one thread runs it, and what that finds is read after the event loop has taken its reply.
 final class RecipientSearch: @unchecked Sendable {
   let recipient: Recipient
-  private let delivery: RecipientDelivery
+  private let state: LMTPService.State
   private(set) var found: FoundMailbox?
+  /// The directories below the base that lead to the Maildir, for those that are found.
+  private(set) var mailbox: [UInt8]?
 
-  init(_ recipient: Recipient, _ delivery: RecipientDelivery) {
+  init(_ recipient: Recipient, _ state: LMTPService.State) {
     self.recipient = recipient
-    self.delivery = delivery
+    self.state = state
   }
 
   func run(until deadline: Deadline) -> LMTPSession.Reply {
-    switch delivery.find(recipient, until: deadline) {
+    switch state.delivery.find(recipient, until: deadline) {
     case .none(let verdict): return .verdict(LMTPReply(verdict))
     case .mailbox(let found):
       self.found = found
+      mailbox = found.mailbox.components.flatMap { $0.bytes + [UInt8(ascii: "/")] }
       return .accepted
     }
   }
-
-  /// The directories below the base that lead to the Maildir, for those that are found.
-  var mailbox: [UInt8]? { found?.mailbox.components.flatMap { $0.bytes + [UInt8(ascii: "/")] } }
 }

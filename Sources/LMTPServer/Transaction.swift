@@ -40,7 +40,7 @@ final class Transaction {
   }
 
   func search(for address: [UInt8], _ message: LMTPSession.Message) -> RecipientSearch {
-    let search = RecipientSearch(Recipient(address, message.queueID), state.delivery)
+    let search = RecipientSearch(Recipient(address, message.queueID), state)
     self.search = search
     return search
   }

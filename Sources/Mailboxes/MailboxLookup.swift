@@ -6,7 +6,7 @@ package import Tables
 import Text
 
 /// Looks up the mailbox of an address.
-package struct MailboxLookup {
+package final class MailboxLookup {
   private let settings: Settings
   private let lookup: AddressLookup
 

@@ -12,6 +12,8 @@ public struct File: ~Copyable, Sendable {
   package struct Flags: OptionSet, Sendable {
     package let rawValue: Int32
     package init(rawValue: Int32) { self.rawValue = rawValue }
+    /// Here, so that the compiler need not use the general one, which looks up types when it runs.
+    package init(arrayLiteral flags: Self...) { rawValue = flags.reduce(0) { $0 | $1.rawValue } }
     package static let writeOnly = Flags(rawValue: O_WRONLY)
     package static let readWrite = Flags(rawValue: O_RDWR)
     package static let append = Flags(rawValue: O_APPEND)

@@ -16,9 +16,9 @@ package enum Netstring {
   /// Parses the netstring at the start of `bytes`.
   ///
   /// - Parameter limit: the longest text accepted, in bytes, below 10^9.
-  package static func parse(_ bytes: some RandomAccessCollection<UInt8>, limit: Int) -> Parsed {
+  package static func parse(_ bytes: ArraySlice<UInt8>, limit: Int) -> Parsed {
     var length = 0
-    var rest = bytes[...]
+    var rest = bytes
     var digits = 0
     while let byte = rest.popFirst() {
       if byte == UInt8(ascii: ":"), digits > 0 {

@@ -36,7 +36,7 @@ final class SocketmapConnection: Sendable {
       try socket.send(requests.flatMap { Netstring.frame($0) }, until: deadline)
     } catch { return try Self.nilIfHungUp(error) }
     while true {
-      switch Netstring.parse(received, limit: SocketmapReply.longest) {
+      switch Netstring.parse(received[...], limit: SocketmapReply.longest) {
       case .complete(let payload, let length):
         guard let reply = SocketmapReply(payload) else { throw .garbled }
         received.removeFirst(length)

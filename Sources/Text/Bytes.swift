@@ -2,11 +2,11 @@
 
 extension UInt8 {
   /// isspace(3) in the C locale.
-  package var isWhiteSpace: Bool { self == 32 || (9...13).contains(self) }
+  @inlinable package var isWhiteSpace: Bool { self == 32 || (9...13).contains(self) }
 
-  package var isDigit: Bool { (48...57).contains(self) }
+  @inlinable package var isDigit: Bool { (48...57).contains(self) }
 
-  package var isASCIILetter: Bool { (97...122).contains(self | 32) }
+  @inlinable package var isASCIILetter: Bool { (97...122).contains(self | 32) }
 
   /// A character of a parameter's name (postconf(5)).
   package var isNameCharacter: Bool { isASCIILetter || isDigit || self == UInt8(ascii: "_") }
@@ -31,14 +31,14 @@ extension Collection<UInt8> {
 
 extension BidirectionalCollection<UInt8> {
   /// Without white space at the end.
-  package var trimmingEnd: SubSequence {
+  @inlinable package var trimmingEnd: SubSequence {
     var end = endIndex
     while end > startIndex, self[index(before: end)].isWhiteSpace { end = index(before: end) }
     return self[..<end]
   }
 
   /// Without white space at either end.
-  package var trimmed: SubSequence { self[...].trimmingEnd.drop(while: { $0.isWhiteSpace }) }
+  @inlinable package var trimmed: SubSequence { self[...].trimmingEnd.drop(while: { $0.isWhiteSpace }) }
 }
 
 extension String {
@@ -51,5 +51,5 @@ extension String {
 
 extension Sequence<UInt8> {
   /// The bytes as text; what is not UTF-8 becomes U+FFFD.
-  package var text: String { String(decoding: Array(self), as: UTF8.self) }
+  @inlinable package var text: String { String(decoding: Array(self), as: UTF8.self) }
 }

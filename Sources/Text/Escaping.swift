@@ -3,8 +3,11 @@
 /// The first `limit` bytes of `bytes` for a log line: control characters and what is not UTF-8 become `\ooo`.
 ///
 /// `...` follows where something was cut off.
-package func escaped(_ bytes: some Collection<UInt8>, limit: Int = 250) -> [UInt8] {
-  let cut = Array(bytes.prefix(limit))
+@inlinable package func escaped(_ bytes: some Collection<UInt8>, limit: Int = 250) -> [UInt8] {
+  escaped(Array(bytes.prefix(limit)), isCut: bytes.count > limit)
+}
+
+@usableFromInline func escaped(_ cut: [UInt8], isCut: Bool) -> [UInt8] {
   let isText = String(validating: cut, as: UTF8.self) != nil
   let mustEscape: (UInt8) -> Bool = { $0 < 32 || $0 == 127 || $0 >= 128 && !isText }
   var result = cut
@@ -15,7 +18,7 @@ package func escaped(_ bytes: some Collection<UInt8>, limit: Int = 250) -> [UInt
       return [UInt8(ascii: "\\"), 48 + (byte >> 6), 48 + (byte >> 3 & 7), 48 + (byte & 7)]
     }
   }
-  return bytes.count > limit ? result + Array("...".utf8) : result
+  return isCut ? result + Array("...".utf8) : result
 }
 
 /// `escaped` as text, for reports and terminals. The limit is the longest path of the kernel (PATH_MAX).

@@ -2,7 +2,7 @@
 
 /// A local part as Postfix writes it into a message header: in double quotes unless it is a dot-atom (RFC 5322
 /// §3.2.3).
-package func quotedLocalPart(_ local: some Collection<UInt8>) -> [UInt8] {
+package func quotedLocalPart(_ local: ArraySlice<UInt8>) -> [UInt8] {
   let isPlain: (UInt8) -> Bool = { $0 > 32 && $0 != 127 && !"()<>[]:;@\\,\"".utf8.contains($0) }
   let parts = local.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
   if parts.allSatisfy({ !$0.isEmpty && $0.allSatisfy(isPlain) }) { return Array(local) }

@@ -5,7 +5,7 @@ import Testing
 
 struct NetstringTests {
   private func parse(_ text: String, limit: Int = 20) -> Netstring.Parsed {
-    Netstring.parse(Array(text.utf8), limit: limit)
+    Netstring.parse(Array(text.utf8)[...], limit: limit)
   }
 
   @Test(
@@ -38,7 +38,7 @@ struct NetstringTests {
     let alphabet = Array("0123456789:,,a".utf8)
     for _ in 0..<20_000 {
       let bytes = (0..<Int.random(in: 0...12, using: &random)).map { _ in alphabet.randomElement(using: &random) ?? 0 }
-      if case .complete(let text, let length) = Netstring.parse(bytes, limit: 20) {
+      if case .complete(let text, let length) = Netstring.parse(bytes[...], limit: 20) {
         #expect(Netstring.frame(text) == Array(bytes.prefix(length)))
       }
     }

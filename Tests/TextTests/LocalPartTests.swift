@@ -11,6 +11,6 @@ struct LocalPartTests {
       ("a\"b\\c", "\"a\\\"b\\\\c\""), ("a,b", "\"a,b\""), ("a\tb", "\"a\tb\""),
     ])
   func quoted(local: String, expected: String) {
-    #expect(quotedLocalPart(local.utf8).text == expected)
+    #expect(quotedLocalPart(Array(local.utf8)[...]).text == expected)
   }
 }
