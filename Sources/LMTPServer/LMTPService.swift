@@ -51,7 +51,7 @@ package final class LMTPService: Sendable {
   private static func state(
     _ settings: Settings, _ lmtp: LMTPSettings, _ credentials: Credentials, _ log: DeliveryLog
   ) throws(SettingsError) -> State {
-    let tables = TableSet(pool: ConnectionPool(limit: threads, spreadsHosts: true))
+    let tables = TableSet(pool: ConnectionPool(limit: threads, spreadsHosts: true), isForService: true)
     if settings.lookupService.socket == nil { try tables.open(for: settings) }
     return State(settings, lmtp, RecipientDelivery(settings, as: credentials, log: log, tables))
   }
@@ -59,8 +59,8 @@ package final class LMTPService: Sendable {
   var current: State { state.withLock { $0 } }
 
   /// Seconds for a recipient: for the lookup, for each part of the message that is stored, and for the delivery.
-  /// Postfix waits 600 for a reply, and then sends the message again (`lmtp_data_done_timeout`).
-  package var timeLimit: Int64 { min(current.settings.deliveryTimeLimit, 300) }
+  /// Postfix waits 180 until a part is taken (`lmtp_data_xfer_timeout`), and longer for replies.
+  package var timeLimit: Int64 { min(current.settings.deliveryTimeLimit, 170) }
 
   /// How many deliveries to one mailbox are worked on at once.
   package var mailboxConcurrency: Int { current.lmtp.mailboxConcurrency }

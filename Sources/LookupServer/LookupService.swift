@@ -68,7 +68,7 @@ package final class LookupService: Sendable {
   private static func state(
     _ settings: Settings, _ policy: Result<PolicySettings, SettingsError>, _ pool: ConnectionPool
   ) throws(SettingsError) -> State {
-    let tables = TableSet(pool: pool)
+    let tables = TableSet(pool: pool, isForService: true)
     try tables.open(for: settings)
     return State(
       settings: settings, tables: AddressTables(delimiters: settings.recipientDelimiter, tables),

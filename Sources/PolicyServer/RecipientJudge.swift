@@ -43,7 +43,7 @@ package final class RecipientJudge: Sendable {
     self.policy = policy
     self.credentials = credentials
     self.prefersTables = prefersTables
-    tables = TableSet(pool: ConnectionPool(limit: threads, spreadsHosts: true))
+    tables = TableSet(pool: ConnectionPool(limit: threads, spreadsHosts: true), isForService: true)
     policyTables = PolicyTables(policy, tables, Self.way(settings.lookupService, prefersTables: prefersTables))
     gauge = MailboxGauge(settings, policy, policyTables, as: credentials, records: records, noteCount: noteCount)
     rule = PolicyRule(refusesForAny: policy.refusesForAny, bounces: settings.overquotaBounces)

@@ -40,6 +40,9 @@ protocol LookupTable: AnyObject, Sendable {
   /// The table should be opened again before the next lookup.
   var isOutdated: Bool { get }
 
+  /// Its file is no longer the one that was read.
+  var hasChanged: Bool { get }
+
   /// Does now what many lookups need, and finds the errors that they would find.
   func prepare() throws(TableError)
 
@@ -52,5 +55,6 @@ protocol LookupTable: AnyObject, Sendable {
 extension LookupTable {
   var takesWholeAddressesOnly: Bool { false }
   var isOutdated: Bool { false }
+  var hasChanged: Bool { false }
   func prepare() throws(TableError) {}
 }

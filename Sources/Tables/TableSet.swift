@@ -8,7 +8,8 @@ import Text
   import Synchronization
 #endif
 
-/// The tables that parameters name, each opened once, when it is first used.
+/// The tables that parameters name, each opened once, when it is first used. A service opens those again whose file has
+/// changed: a new mailbox must not be unknown to it.
 package final class TableSet: Sendable {
   /// Receives each step of a lookup, in the thread of the lookup.
   package typealias Observer = @Sendable (LookupStep) -> Void
@@ -18,8 +19,11 @@ package final class TableSet: Sendable {
   private let socketmapTables = Mutex<[SocketmapTable]>([])
   private let pool: ConnectionPool
   private let observer: Observer?
+  private let isForService: Bool
 
-  package init(pool: ConnectionPool = ConnectionPool(), observer: Observer? = nil) {
+  /// - Parameter isForService: it is used for so long that files change meanwhile.
+  package init(pool: ConnectionPool = ConnectionPool(), observer: Observer? = nil, isForService: Bool = false) {
+    self.isForService = isForService
     self.pool = pool
     self.observer = observer
   }
@@ -63,9 +67,13 @@ package final class TableSet: Sendable {
   private func socketmapTable(_ reference: TableReference) throws(TableError) -> SocketmapTable {
     let known = socketmapTables.withLock { $0 }
     for table in known where table.name == reference.name { return table }
-    let table = try SocketmapTable(reference, beside: known)
-    socketmapTables.withLock { $0.append(table) }
-    return table
+    let new = try SocketmapTable(reference, beside: known)
+    return socketmapTables.withLock { tables in
+      // Another thread may have been faster.
+      for table in tables where table.name == reference.name { return table }
+      tables.append(new)
+      return new
+    }
   }
 
   /// Queries one table as `postmap -q` does: with the key in lower case, unless the table matches patterns.
@@ -80,7 +88,9 @@ package final class TableSet: Sendable {
   }
 
   private func table(_ reference: TableReference, until deadline: Deadline) throws(TableError) -> any LookupTable {
-    if let table = tables.withLock({ $0[reference] }), !table.isOutdated { return table }
+    if let table = tables.withLock({ $0[reference] }), !table.isOutdated, !(isForService && table.hasChanged) {
+      return table
+    }
     let table = try open(reference, until: deadline)
     tables.withLock { $0[reference] = table }
     return table

@@ -52,6 +52,28 @@ struct TableSetTests {
     #expect(throws: TableError.self) { try lookup(table, "x") }
   }
 
+  @Test("A service reads a texthash: file again that was replaced; one that is gone is an error, not an empty table")
+  func replaced() throws {
+    let sandbox = try Sandbox()
+    func write(_ text: String) throws {
+      try sandbox.write("new", text, mode: 0o644)
+      // As a file that is complete.
+      try Command.check(["touch", "-d", "1 hour ago", sandbox("new")])
+      try Command.check(["mv", sandbox("new"), sandbox("t")])
+    }
+    try write("a 1\n")
+    let reference = try #require(TableReference(Array("texthash:\(sandbox("t"))".utf8)))
+    let tables = TableSet(isForService: true)
+    func answer(_ key: String) throws -> String? {
+      try tables.lookup(TableQuery(Array(key.utf8), until: .never), in: [reference])?.text
+    }
+    for _ in 0..<20 { #expect(try answer("a") == "1" && answer("b") == nil) }
+    try write("a 2\nb 3\n")
+    #expect(try answer("b") == "3" && answer("a") == "2")
+    try Command.check(["rm", sandbox("t")])
+    #expect(throws: TableError.self) { try answer("a") }
+  }
+
   @Test("The first table that has the key answers")
   func order() throws {
     let tables = ["inline:{ a=1 }", "inline:{ a=2, b=2 }", "static:3"].compactMap { TableReference(Array($0.utf8)) }
