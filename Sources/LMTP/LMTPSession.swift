@@ -209,8 +209,9 @@ package struct LMTPSession: Conversation {
   private mutating func takeBody() -> Step {
     // The client waits for the 354 before it sends the message.
     guard !received.rest.isEmpty, replies.isEmpty else { return .needsMore }
-    if body.isEmpty { body.reserveCapacity(min(received.rest.count, Self.chunk)) }
-    let (isEnd, length) = decoder.decode(received.rest, into: &body)
+    let part = received.rest.prefix(Self.chunk)
+    if body.isEmpty { body.reserveCapacity(part.count) }
+    let (isEnd, length) = decoder.decode(part, into: &body)
     received.drop(length)
     if isEnd { state = .delivering(0) }
     if isEnd || body.count < Self.chunk { return .done }

@@ -28,17 +28,19 @@ package final class LMTPConnection {
   /// The reply if it is known without waiting.
   package func immediateReply(to request: LMTPSession.Request) -> LMTPSession.Reply? {
     if case .recipient(_, _, isFirst: true) = request { transaction = Transaction(service.current) }
+    // What has been delivered stays so, whatever became of others after it.
+    if case .deliver(let number, _, _) = request, let reply = transaction.reply(for: number) { return reply }
     if transaction.progress.isGivenUp { return lateReply(to: request) }
     switch request {
     case .recipient(let address, _, _): return transaction.acceptAgain(address) ? .accepted : nil
     case .store: return nil
-    case .deliver(let number, _, _):
+    case .deliver:
       transaction.progress.begin()
-      return transaction.reply(for: number)
+      return nil
     }
   }
 
-  /// Finds the reply, by the deadline as far as the file system answers. It may be called in any thread, and late.
+  /// What finds the reply, by the deadline as far as the file system answers. It may be called in any thread, and late.
   package func work(on request: LMTPSession.Request) -> @Sendable (Deadline) -> LMTPSession.Reply {
     let progress = transaction.progress
     let work = newWork(on: request)
@@ -50,7 +52,8 @@ package final class LMTPConnection {
     switch request {
     case .recipient(let address, let message, _):
       let search = transaction.search(for: address, message)
-      return { search.run(until: $0) }
+      let limit = transaction.searchDeadline
+      return { search.run(until: min($0, limit)) }
     case .store(let bytes, let message):
       let copies = transaction.copies(of: message)
       return { deadline in

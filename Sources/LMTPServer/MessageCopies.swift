@@ -48,8 +48,8 @@ final class MessageCopies: @unchecked Sendable {
       guard let message else { throw .largerThanSizeLimit(state.settings.messageSizeLimit) }
       return try message.deliver(to: index, until: deadline, mayPublish: { progress.mayPublish() })
     }
-    // Somebody else has answered, and logged that.
-    guard !progress.isGivenUp else { return .stored }
+    // Otherwise the event loop has answered, and logged that. From here on it waits for what is logged here.
+    guard progress.mayPublish() else { return .stored }
     return .verdict(LMTPReply(state.delivery.conclude(result, recipient, found)))
   }
 

@@ -9,18 +9,18 @@ import Posix
 /// `@unchecked Sendable`: one thread runs it, and what that finds is read after the event loop has taken its reply.
 final class RecipientSearch: @unchecked Sendable {
   let recipient: Recipient
-  private let state: LMTPService.State
+  private let delivery: RecipientDelivery
   private(set) var found: FoundMailbox?
-  /// The directories below the base that lead to the Maildir, for those that are found.
+  /// The directories below the base that lead to the Maildir; nil until it is found.
   private(set) var mailbox: [UInt8]?
 
-  init(_ recipient: Recipient, _ state: LMTPService.State) {
+  init(_ recipient: Recipient, _ delivery: RecipientDelivery) {
     self.recipient = recipient
-    self.state = state
+    self.delivery = delivery
   }
 
   func run(until deadline: Deadline) -> LMTPSession.Reply {
-    switch state.delivery.find(recipient, until: deadline) {
+    switch delivery.find(recipient, until: deadline) {
     case .none(let verdict): return .verdict(LMTPReply(verdict))
     case .mailbox(let found):
       self.found = found

@@ -119,6 +119,8 @@ final class SharedMessage: IncomingMessage {
       return DeliveryAgent.Outcome(.largerThanLimit, stored.file.size, nil)
     }
     do throws(MaildirError) {
+      // A ledger that is too long, restored, or has another limit is written anew, as for any other message.
+      _ = try open.promisedRoom()
       try synchronize(stored)
       return try agent.place(&stored.file, in: &open, mayPublish: mayPublish)
     } catch .system(let error) where error.call == .linkat && Self.needsCopy.contains(error.number) {

@@ -7,6 +7,9 @@ import Text
 /// One message and its recipients. Used on the event loop only.
 final class Transaction {
   let progress = Progress()
+  /// For the lookups of all recipients together: Postfix sends them at once, and waits for the first reply as long as
+  /// it would for one.
+  let searchDeadline = Deadline(secondsFromNow: 60)
   private let state: LMTPService.State
   /// Each address once.
   private var recipients: [RecipientSearch] = []
@@ -40,7 +43,7 @@ final class Transaction {
   }
 
   func search(for address: [UInt8], _ message: LMTPSession.Message) -> RecipientSearch {
-    let search = RecipientSearch(Recipient(address, message.queueID), state)
+    let search = RecipientSearch(Recipient(address, message.queueID), state.delivery)
     self.search = search
     return search
   }

@@ -44,13 +44,14 @@ protocol Responder: Sendable {
   /// The reply if it is known without waiting, nil if a thread must find it. Called on the event loop.
   func immediateReply(to request: Session.Request) -> Session.Reply?
 
-  /// What finds the reply, by a deadline. It is called in any thread, perhaps after the request has been answered late.
+  /// What finds the reply, by a deadline. Called on the event loop; what it returns is called in any thread, perhaps
+  /// after the request has been answered late.
   func work(on request: Session.Request) -> @Sendable (Deadline) -> Session.Reply
 
   /// A reply was found, and is being sent. Called on the event loop.
   func take(_ reply: Session.Reply, to request: Session.Request)
 
-  /// The reply if there is none by a second after that, nil to wait for it: a thread may hang in a file system. Called
+  /// The reply if `work` has found none by a second after its deadline, nil to wait for it: a thread may hang in a file system. Called
   /// on the event loop.
   func lateReply(to request: Session.Request) -> Session.Reply?
 

@@ -17,6 +17,8 @@ final class ServiceHandler<R: Responder>: ChannelInboundHandler, ServiceClient {
   /// The request whose reply is awaited, and its number.
   private var request: R.Session.Request?
   private var ticket = 0
+  /// What has not begun yet for that request.
+  private var pending: Pending?
   /// Threads that still work for this client, perhaps on requests that have been answered without them.
   private var work = 0
   private(set) var lastRequest = NIODeadline.now()
@@ -36,6 +38,13 @@ final class ServiceHandler<R: Responder>: ChannelInboundHandler, ServiceClient {
 
   /// Seconds for which a client may be silent once the service is ending.
   private static var drainingSilence: Int64 { 5 }
+
+  /// Work that waits for its turn. After a late reply it is not done, and must not hold its part of a message.
+  private final class Pending {
+    var task: (@Sendable (Deadline) -> R.Session.Reply)?
+
+    init(_ task: @escaping @Sendable (Deadline) -> R.Session.Reply) { self.task = task }
+  }
 
   init(_ responder: R, _ threads: NIOThreadPool, _ clients: ServiceClients) {
     self.responder = responder
@@ -69,6 +78,7 @@ final class ServiceHandler<R: Responder>: ChannelInboundHandler, ServiceClient {
   func channelInactive(context: ChannelHandlerContext) {
     self.context = nil
     request = nil
+    pending?.task = nil
     responder.clientIsGone()
     // They would keep all this alive until then.
     lateTimer?.cancel()
@@ -136,21 +146,26 @@ final class ServiceHandler<R: Responder>: ChannelInboundHandler, ServiceClient {
 
   private func find(_ request: R.Session.Request, _ context: ChannelHandlerContext) {
     let deadline = Deadline(secondsFromNow: responder.answerTimeout)
-    let task = responder.work(on: request)
     ticket += 1
     work += 1
-    self.request = request
+    let pending = Pending(responder.work(on: request))
+    (self.request, self.pending) = (request, pending)
     if R.hasLateReplies { watch(context) }
-    guard let turn = responder.turn(of: request) else { return run(task, ticket, nil, until: deadline, context) }
+    guard let turn = responder.turn(of: request) else { return run(pending, ticket, nil, until: deadline, context) }
     clients.turns.start(turn, limit: responder.turnLimit) { [ticket] in
-      self.run(task, ticket, turn, until: deadline, context)
+      guard pending.task != nil else {
+        self.endWork()
+        return false
+      }
+      self.run(pending, ticket, turn, until: deadline, context)
+      return true
     }
   }
 
   private func run(
-    _ task: @escaping @Sendable (Deadline) -> R.Session.Reply, _ ticket: Int, _ turn: [UInt8]?,
-    until deadline: Deadline, _ context: ChannelHandlerContext
+    _ pending: Pending, _ ticket: Int, _ turn: [UInt8]?, until deadline: Deadline, _ context: ChannelHandlerContext
   ) {
+    guard let task = pending.task.take() else { return }
     threads.runIfActive(eventLoop: context.eventLoop) { task(deadline) }
       .assumeIsolated().whenComplete {
         if let turn { self.clients.turns.finish(turn) }
@@ -184,12 +199,16 @@ final class ServiceHandler<R: Responder>: ChannelInboundHandler, ServiceClient {
   }
 
   private func finish(_ result: Result<R.Session.Reply, any Error>, _ ticket: Int) {
-    work -= 1
-    if context == nil, work == 0 { clients.remove(self) }
+    endWork()
     switch result {
     case .success(let reply): answer(reply, ticket)
     case .failure: close()
     }
+  }
+
+  private func endWork() {
+    work -= 1
+    if context == nil, work == 0 { clients.remove(self) }
   }
 
   private func answer(_ reply: R.Session.Reply, _ ticket: Int) {
@@ -201,6 +220,7 @@ final class ServiceHandler<R: Responder>: ChannelInboundHandler, ServiceClient {
   private func send(_ reply: R.Session.Reply, _ context: ChannelHandlerContext) {
     // What a thread finds after this is nobody's.
     request = nil
+    pending?.task = nil
     write(session.answered(reply), context)
     proceed(context)
   }

@@ -52,6 +52,8 @@ struct ServiceListener<R: Responder>: Service {
       .serverChannelOption(.maxMessagesPerRead, value: UInt(R.letsClientsWait ? 1 : 16))
       // On TCP the port of a service that was just restarted is free at once.
       .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+      // Between two reads a client that sends too much can be stopped.
+      .childChannelOption(.maxMessagesPerRead, value: 1)
       // What a client sent before it closed its side is answered.
       .childChannelOption(.allowRemoteHalfClosure, value: true)
       .childChannelInitializer { [responder, sockets] channel in

@@ -59,6 +59,27 @@ struct LMTPDeliveryTests {
     #expect(lmtp.isTidy)
   }
 
+  @Test("Before a link, too, a long ledger is compacted, and a restored one is marked as not counted")
+  func linkedLedgers() throws {
+    let lmtp = try LMTPHost("virtual_mailbox_limit = 1000000\nlmtp_delivered_to = no\nvirtual_overquota_bounce = yes")
+    let ledgers = [
+      "a": "1000000S\n 500 1\n" + String(repeating: "1 0\n", count: 900), "b": "1000000S\n 999000 1\n",
+    ]
+    for (name, ledger) in ledgers {
+      try lmtp.host.sandbox.makeMaildir("base/d/\(name)")
+      try lmtp.host.sandbox.write("base/d/\(name)/maildirsize", ledger)
+    }
+    try Command.check(["touch", "-d", "30 days ago", lmtp.host.sandbox("base/d/b/maildirsize")], asMailUser: true)
+    let entry = "\(Self.message.count) 1\n"
+    #expect(try lmtp.deliver(Self.message, to: "a@d", "b@d") == [Self.ok, Self.ok])
+    #expect(lmtp.ledger("a") == "1000000S\n 1400 1\n0 0\n" + entry)
+    #expect(lmtp.ledger("b") == "1000000S\n 999000 1\n0 0\n" + entry)
+    // What the restored total would refuse is counted first.
+    let large = MailHost.message(5000)
+    #expect(try lmtp.deliver(large, to: "a@d", "b@d") == [Self.ok, Self.ok])
+    #expect(lmtp.ledger("b") == "1000000S\n \(Self.message.count) 1\n5000 1\n")
+  }
+
   @Test(
     "With a header of its own, each copy is a file of its own; without unnamed files, links are made from one in tmp/",
     arguments: ["yes", "no"])

@@ -182,6 +182,29 @@ struct LMTPServiceTests {
     #expect(lmtp.messages("a").isEmpty && lmtp.messages("b").isEmpty && lmtp.isTidy)
   }
 
+  @Test("A repeated recipient keeps the reply of its delivery, although another one was given up meanwhile")
+  func repeatedAfterStuck() throws {
+    let lmtp = try LMTPHost("delivery_time_limit = 1")
+    for name in ["a", "b"] { try lmtp.host.sandbox.makeMaildir("base/d/\(name)") }
+    let service = lmtp.daemon.command.process
+    let trace = try Command([
+      "strace", "-f", "-o", "/dev/null", "-P", lmtp.host.sandbox("base/d/b"), "-e", "inject=flock:delay_enter=4s",
+      "-p", "\(service)",
+    ])
+    try waitUntil("strace") {
+      let status = try String(contentsOfFile: "/proc/\(service)/status", encoding: .utf8)
+      return status.contains("TracerPid:\t0\n") ? nil : ()
+    }
+    #expect(
+      try lmtp.deliver(Self.small, to: "a@d", "b@d", "a@d") == [
+        Self.ok, "451 4.3.0 The mail system has a temporary problem.", Self.ok,
+      ])
+    lmtp.daemon.command.kill(SIGTERM)
+    #expect(lmtp.daemon.command.wait().status == 0)
+    _ = trace.wait()
+    #expect(lmtp.messages("a").count == 1 && lmtp.messages("b").isEmpty && lmtp.isTidy)
+  }
+
   @Test("What was answered while it waited for its turn is not delivered later, and not in place of the next message")
   func answeredWhileWaiting() throws {
     let strace = ["strace", "-f", "-o", "/dev/null", "-e", "trace=fsync", "-e", "inject=fsync:delay_enter=4s:when=1"]
