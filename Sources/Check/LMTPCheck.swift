@@ -151,8 +151,13 @@ struct LMTPCheck {
 
   private mutating func checkPlaces() {
     for nexthop in use.isUsed ? use.nexthops : [MasterEntry.lmtpNexthop] {
-      // Whoever may connect by TCP is a matter of lmtp_clients, which may leave out this host.
-      guard let name = survey.socket(of: nexthop), let path = Path(name.utf8) else { continue }
+      guard let name = survey.socket(of: nexthop), let path = Path(name.utf8) else {
+        found.skip(
+          "whether the service answers on \(nexthop)",
+          because: "lmtp_clients says who may connect by TCP, and that need not be this program",
+          remedy: .advice("send a message that way, and look at the log"))
+        continue
+      }
       if let other = masterService(on: name) {
         found.add(
           .error, .lmtpSocket, "Postfix itself listens on \(name), for the entry \(other.name)", at: entry.place,

@@ -20,14 +20,14 @@ package struct LMTPEntries: Sendable {
   private let postfix: PostfixDirectory
   private let survey: Survey
   private let socket: [UInt8]?
-  private let port: Int?
+  private let endpoint: NetworkEndpoint?
 
   /// - Parameter settings: nil if they are invalid; then the service is known by the name of its socket.
   package init(_ postfix: PostfixDirectory, _ survey: Survey, _ settings: LMTPSettings?) {
     self.postfix = postfix
     self.survey = survey
     socket = settings?.socket
-    port = settings?.network.endpoint?.port
+    endpoint = settings?.network.endpoint
   }
 
   package func find() throws(ConfigurationError) -> [LMTPEntry] {
@@ -46,8 +46,19 @@ package struct LMTPEntries: Sendable {
   package static let prefix = "ullage"
 
   private func leadsHere(_ nexthop: String) -> Bool {
-    guard nexthop.hasPrefix("unix:") else { return port.map { nexthop.hasSuffix(":\($0)") } ?? false }
+    guard nexthop.hasPrefix("unix:") else { return leadsToEndpoint(nexthop) }
     if nexthop.hasSuffix("/ullage-lmtp") { return true }
     return socket.map { $0.elementsEqual((survey.socket(of: nexthop) ?? "").utf8) } ?? false
+  }
+
+  /// The port decides where either host is a name, and where the service listens on all addresses.
+  private func leadsToEndpoint(_ nexthop: String) -> Bool {
+    guard let endpoint, nexthop.hasSuffix(":\(endpoint.port)") else { return false }
+    let host = nexthop.dropFirst(nexthop.hasPrefix("inet:") ? 5 : 0).dropLast(":\(endpoint.port)".count)
+      .filter { !"[]".contains($0) }
+    let areAddresses = [host, endpoint.host].allSatisfy { host in
+      host.contains(":") || host.allSatisfy { $0.isNumber || $0 == "." }
+    }
+    return !areAddresses || host == endpoint.host || ["0.0.0.0", "::"].contains(endpoint.host)
   }
 }

@@ -42,6 +42,15 @@ struct PackageTests {
     #expect(!upgrade.contains { $0.contains(" stop ") && $0.contains("ullaged-lookup") }, "\(upgrade)")
     #expect(upgrade.contains("deb-systemd-invoke restart ullaged-lookup.service"), "\(upgrade)")
     let removal = try calls("prerm", "remove")
+    // The script is still there; it warns if Postfix sends mail to what is being removed.
+    for (settings, isUsed) in [
+      ("transport_maps = inline:{a.org=ullage_lmtp:unix:private/ullage-lmtp}", true),
+      ("virtual_transport = virtual", false),
+    ] {
+      try sandbox.write("bin/postconf", "#!/bin/sh\necho '\(settings)'\n", mode: 0o755)
+      let ending = try Command.run(["sh", "-c", "PATH=\(sandbox("bin")):$PATH \(sandbox("script")) remove"])
+      #expect(ending.status == 0 && ending.errors.contains("waits in the queue") == isUsed, "\(ending)")
+    }
     #expect(removal.contains("deb-systemd-invoke stop ullaged-lookup.socket ullaged-lookup.service"), "\(removal)")
     // Installed again, what is still enabled is started.
     #expect(try calls("postinst", "configure 0.1.0").contains("deb-systemd-invoke start ullaged-lookup.socket"))
@@ -117,7 +126,7 @@ struct PackageTests {
     try root.write("/usr/sbin/postconf", "#!/bin/sh\necho '\(entry)'\n", mode: 0o755)
     let removal = try root.run(["apt-get", "remove", "-y", "-qq", "ullage"])
     #expect(
-      removal.status == 0 && removal.output.contains("Postfix still delivers by ullage-deliver or ullaged lmtp. Mail"),
+      removal.status == 0 && removal.output.contains("Postfix has entries for ullage-deliver or ullaged lmtp. Mail"),
       "\(removal)")
     #expect(root.text("/etc/ullage/ullage.cf") == edited)
     #expect(try root.run(["test", "-e", "/usr/bin/ullage"]).status == 1)

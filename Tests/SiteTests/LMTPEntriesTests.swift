@@ -47,6 +47,23 @@ struct LMTPEntriesTests {
         "relay_transport = lmtp:inet:[192.0.2.1]:2400", "lmtp_listen = 192.0.2.1:2400\nlmtp_clients = 192.0.2.2\n",
         ["lmtp>inet:[192.0.2.1]:2400", "ullage_lmtp"]
       ),
+      // Another host's service, on the same port.
+      (
+        "relay_transport = lmtp:inet:192.0.2.3:2400", "lmtp_listen = 192.0.2.1:2400\nlmtp_clients = 192.0.2.2\n",
+        ["ullage_lmtp"]
+      ),
+      (
+        "relay_transport = lmtp:inet:192.0.2.3:2400", "lmtp_listen = 0.0.0.0:2400\nlmtp_clients = 192.0.2.2\n",
+        ["lmtp>inet:192.0.2.3:2400", "ullage_lmtp"]
+      ),
+      (
+        "relay_transport = lmtp:[192.0.2.1]:2400", "lmtp_listen = 192.0.2.1:2400\nlmtp_clients = 192.0.2.2\n",
+        ["lmtp>[192.0.2.1]:2400", "ullage_lmtp"]
+      ),
+      (
+        "relay_transport = lmtp:inet:store.d:2400", "lmtp_listen = 192.0.2.1:2400\nlmtp_clients = 192.0.2.2\n",
+        ["lmtp>inet:store.d:2400", "ullage_lmtp"]
+      ),
       (
         "transport_maps = inline:{ a.org=dovecot:unix:private/ullage-lmtp, b.org=ullage_lmtp: }", "",
         ["ullage_lmtp", "dovecot>unix:private/ullage-lmtp"]
