@@ -85,10 +85,21 @@ package struct CheckRun {
     }
     findings += postfixFindings(site, connections)
     guard let settings else { return findings }
+    findings += unitFindings(settings)
     var imap = [DovecotCheck(settings: settings, file: options.dovecotFile).findings()]
     imap.append(CourierCheck(settings: settings, directory: options.courierDirectory).findings())
     findings += LogCheck(site: site, settings: settings).findings() + imap.joined()
     return try findings + mailboxFindings(site, tablesAnswer: tablesAnswer)
+  }
+
+  /// The package's units read the usual file only.
+  private func unitFindings(_ settings: Settings) -> [Finding] {
+    guard !lmtp.isEmpty, options.configurationFile == Ullage.configurationFile, TableFiles.runsSystemd else {
+      return []
+    }
+    return ServiceUnitCheck(
+      base: settings.mailboxBase, entryUser: entries.first?.attributes["user"], isUsed: lmtp.contains(where: \.isUsed)
+    ).findings()
   }
 
   private func postfixFindings(_ site: Site, _ connections: Int64?) -> [Finding] {

@@ -50,9 +50,11 @@ struct LMTPCheck {
     let limit =
       isForOne && entry.recipientLimit(&found) != "1"
       ? [postfix.postconf("-e", "\(entry.recipientLimitName)=1")] : []
-    let keywords = shownKeywords.map { [(name: Self.discarded, value: $0)] } ?? []
+    let others =
+      (shownKeywords.map { [(name: Self.discarded, value: $0)] } ?? [])
+      + (requiresTLS ? [(name: Self.encryption, value: "none")] : [])
     let line = service.lmtpCommandLine(
-      flags: isForOne ? MasterEntry.flags : MasterEntry.lmtpFlagsForSeveral, options: MasterEntry.lmtpOptions + keywords
+      flags: isForOne ? MasterEntry.flags : MasterEntry.lmtpFlagsForSeveral, options: MasterEntry.lmtpOptions + others
     )
     return .run(limit + [postfix.postconf("-F", "\(service.name)/\(service.type)/command=\(line)"), postfix.reload])
   }
@@ -67,6 +69,13 @@ struct LMTPCheck {
   }
 
   private mutating func checkStart(_ flags: Set<Character>, _ remedy: Remedy) {
+    let version = survey.defaultValue("mail_version")?.text ?? ""
+    if Self.isTooOld(version) {
+      found.add(
+        .error, .flags, "this is Postfix \(version), whose lmtp(8) has no flags=", at: entry.place,
+        reason: "it does not start, and all mail is deferred; that takes Postfix 3.5",
+        remedy: .advice("deliver by ullage-deliver until then"))
+    }
     if entry.service.hasLateOption {
       found.add(
         .error, .flags, "an option comes after flags=", at: entry.place,
@@ -77,6 +86,12 @@ struct LMTPCheck {
         .error, .flags, "flags= has \(flag), which lmtp(8) does not know", at: entry.place,
         reason: "it does not start, and all mail is deferred", remedy: remedy)
     }
+  }
+
+  /// Flags came with Postfix 3.5 (lmtp(8)).
+  static func isTooOld(_ version: String) -> Bool {
+    let numbers = version.split { !$0.isNumber }.prefix(2).compactMap { Int($0) }
+    return numbers.count == 2 && (numbers[0], numbers[1]) < (3, 5)
   }
 
   private mutating func checkRecipientLimit(_ flags: Set<Character>, isForOne: Bool, _ remedy: Remedy) {
@@ -127,6 +142,12 @@ struct LMTPCheck {
         reason: "lmtp(8) breaks lines longer than that, 998 bytes by default, and with them DKIM signatures",
         remedy: remedy)
     }
+    if requiresTLS {
+      found.add(
+        .error, .lmtpOptions, "\(Self.encryption) is \(entry.value(Self.encryption, isOwn: true, &found))",
+        at: entry.place,
+        reason: "the service has no TLS, so all mail for it is deferred", remedy: remedy)
+    }
     if let shown = shownKeywords {
       found.add(
         .warning, .lmtpOptions, "\(Self.discarded) hides what the service can", at: entry.place,
@@ -137,6 +158,14 @@ struct LMTPCheck {
     found.add(
       .notice, .lmtpOptions, "lmtp_send_xforward_command is not yes", at: entry.place,
       reason: "the log finds Postfix's queue ID only in a message's first Received:", remedy: remedy)
+  }
+
+  private static let encryption = "lmtp_tls_security_level"
+
+  /// The entry would not send a message without TLS (postconf(5)).
+  private var requiresTLS: Bool {
+    var ignored = FindingList(.postfix)
+    return !["", "none", "may", "dane"].contains(entry.value(Self.encryption, isOwn: true, &ignored).lowercased())
   }
 
   private static let discarded = "lmtp_discard_lhlo_keywords"

@@ -187,10 +187,12 @@ struct PostfixCheck {
       if all.contains(where: { Self.isSame(parameter, $0, ours) }) { continue }
       // Some sites no longer have virtual(8), nor a base in main.cf.
       guard parameter != .virtual_mailbox_base || !theirs.isEmpty else { continue }
-      if parameter == .message_size_limit, lmtp.contains(where: \.isUsed), Self.isBelow(ours, theirs) {
+      if parameter == .message_size_limit, !lmtp.isEmpty, Self.isBelow(ours, theirs) {
         found.add(
-          .error, .otherValue, "\(name) is \"\(theirs)\" for Postfix and \"\(ours)\" here", at: "\(directory)/main.cf",
-          reason: "the LMTP service takes no larger message, which is deferred until it is returned",
+          lmtp.contains(where: \.isUsed) ? .error : .warning, .otherValue,
+          "\(name) is \"\(theirs)\" for Postfix and \"\(ours)\" here", at: "\(directory)/main.cf",
+          reason: "the LMTP service takes no larger message, which is deferred until it is returned; it reads the new"
+            + " value when it is reloaded: systemctl reload ullaged-lmtp",
           remedy: .set(name, theirs))
         continue
       }

@@ -50,6 +50,7 @@ package enum FindingKind: String, Sendable, Codable, CaseIterable {
   case softBounce = "soft-bounce"
   case lmtpOptions = "lmtp-options"
   case lmtpSocket = "lmtp-socket"
+  case lmtpUnit = "lmtp-unit"
   case noMail = "no-mail"
   case otherValue = "other-value"
   case otherEntry = "other-entry"
@@ -109,7 +110,7 @@ package enum FindingKind: String, Sendable, Codable, CaseIterable {
     case .badConfiguration, .unknownParameter, .quotedValue, .ownName, .ignoredParameter, .configurationRights,
       .badTable, .tableRights, .databaseUnreachable, .noIndex, .lookupService, .postfixDirectory, .noEntry,
       .recipientLimit, .flags, .nullSender, .arguments, .program, .entryFields, .mailUser, .processLimit, .timeLimit,
-      .softBounce, .lmtpOptions, .lmtpSocket, .noMail, .otherValue, .otherEntry, .logSocket, .policyPlace,
+      .softBounce, .lmtpOptions, .lmtpSocket, .lmtpUnit, .noMail, .otherValue, .otherEntry, .logSocket, .policyPlace,
       .policyOptions, .policySocket,
       .policyParameters, .aliasLoop, .base, .mailboxList, .lookup, .listDiffers,
       .addressLimit, .smallLimit, .mailboxRights, .brokenMailbox, .quotaDriver, .controlDirectory, .folderLayout,

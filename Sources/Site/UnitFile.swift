@@ -9,10 +9,18 @@ package enum UnitFile {
   ///
   /// - Parameter directories: those that outrank others come first.
   package static func user(of unit: String, in directories: [String] = usual) -> String? {
+    values(of: "User", in: unit, directories)?.last
+  }
+
+  /// What a setting is set to, one after the other, since an empty value last took back those before it; nil if there
+  /// is no such unit.
+  package static func values(of setting: String, in unit: String, _ directories: [String] = usual) -> [String]? {
     guard let file = directories.map({ "\($0)/\(unit)" }).first(where: { TableFiles.exists($0) }) else { return nil }
-    var user: String?
-    for file in [file] + dropIns(of: unit, in: directories) { user = self.user(inFile: file) ?? user }
-    return user.flatMap { $0.isEmpty ? nil : $0 }
+    var values: [String] = []
+    for file in [file] + dropIns(of: unit, in: directories) {
+      for value in self.values(of: setting, inFile: file) { values = value.isEmpty ? [] : values + [value] }
+    }
+    return values
   }
 
   package static let usual = [
@@ -43,11 +51,11 @@ package enum UnitFile {
     return names
   }
 
-  /// The last `User=` in a file, empty for one that takes back another; nil if it has none.
-  private static func user(inFile name: String) -> String? {
-    guard let path = Path(name.utf8) else { return nil }
+  private static func values(of setting: String, inFile name: String) -> [String] {
+    guard let path = Path(name.utf8) else { return [] }
     let text: [UInt8]
-    do { text = try File.contents(of: path, limit: 1 << 20, until: Deadline(secondsFromNow: 10)) } catch { return nil }
-    return LogicalLine.split(text).compactMap(\.assignment).last { $0.name.elementsEqual("User".utf8) }?.value.text
+    do { text = try File.contents(of: path, limit: 1 << 20, until: Deadline(secondsFromNow: 10)) } catch { return [] }
+    return LogicalLine.split(text).compactMap(\.assignment).filter { $0.name.elementsEqual(setting.utf8) }
+      .map { $0.value.text }
   }
 }

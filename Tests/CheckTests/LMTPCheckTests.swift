@@ -57,6 +57,31 @@ struct LMTPCheckTests {
   }
 
   @Test(
+    "lmtp(8) before Postfix 3.5 does not start with flags",
+    arguments: ["2.11.3", "3.4.27", "3.5.0", "3.10.1", "4.0", ""])
+  func version(version: String) throws {
+    let isTooOld = ["2.11.3", "3.4.27"].contains(version)
+    #expect(LMTPCheck.isTooOld(version) == isTooOld)
+    guard !version.isEmpty else { return }
+    let found = lines(try findings(main: Self.one + "mail_version = \(version)\n"))
+    #expect(found == (isTooOld ? ["error flags this is Postfix \(version), whose lmtp(8) has no flags="] : []))
+  }
+
+  @Test(
+    "An entry that requires TLS sends nothing, and the command of the remedy turns that off",
+    arguments: ["encrypt", "secure"])
+  func encryption(level: String) throws {
+    let found = try findings(main: Self.one + "lmtp_tls_security_level = \(level)\n").filter { $0.kind != .lmtpSocket }
+    #expect(found.lines == ["error lmtp-options lmtp_tls_security_level is \(level)"])
+    guard case .run(let commands)? = found.first?.remedy else { return #expect(Bool(false), "no commands") }
+    let line = try #require(commands.first?.words.last)
+    #expect(line.contains("-o lmtp_tls_security_level=none"))
+    let command = String(try #require(line.firstMatch(of: #/\/command=(.*)/#)?.1))
+    #expect(lines(try findings(command, main: Self.one + "lmtp_tls_security_level = \(level)\n")) == [])
+    #expect(lines(try findings(main: Self.one + "lmtp_tls_security_level = may\n")) == [])
+  }
+
+  @Test(
     "What lmtp(8) does to messages, or why it does not start",
     arguments: [
       ("flags=OX", one, "", ["error flags flags= lacks R"]),

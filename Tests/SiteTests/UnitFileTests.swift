@@ -36,6 +36,18 @@ struct UnitFileTests {
     #expect(user == "third")
   }
 
+  @Test("A setting that may be repeated has all its values, up to an empty one")
+  func lists() throws {
+    func paths() -> [String]? { UnitFile.values(of: "Paths", in: "x.service", [sandbox("etc"), sandbox("lib")]) }
+    #expect(paths() == nil)
+    try write("lib/x.service", "[Service]\nPaths=/a\nPaths=-/b \"/c d\"\n")
+    #expect(paths() == ["/a", "-/b \"/c d\""])
+    try write("etc/x.service.d/a.conf", "[Service]\nPaths=/e\n")
+    #expect(paths() == ["/a", "-/b \"/c d\"", "/e"])
+    try write("etc/x.service.d/b.conf", "[Service]\nPaths=\nPaths=/f\n")
+    #expect(paths() == ["/f"])
+  }
+
   @Test("A unit without a user runs as root, and has none here")
   func root() throws {
     try write("lib/x.service", "[Service]\nExecStart=/x\n")
