@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import Text
 
-/// The header `Delivered-To:` where virtual(8) writes it: below Return-Path and X-Original-To, which pipe(8) puts on
-/// top of the message (its flags R and O).
+/// The header `Delivered-To:` where virtual(8) writes it: below Return-Path and X-Original-To, which pipe(8) and
+/// lmtp(8) put on top (flags R and O).
 ///
-/// pipe(8) can write it too (flag D), but then it bounces a message that has such a line already, as fetchmail's has;
+/// They can write it too (flag D), but then bounce a message that has such a line already, as fetchmail's has;
 /// virtual(8) delivers that.
 package struct DeliveredToHeader: Sendable, Equatable {
   /// With its line end.

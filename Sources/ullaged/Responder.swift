@@ -51,8 +51,8 @@ protocol Responder: Sendable {
   /// A reply was found, and is being sent. Called on the event loop.
   func take(_ reply: Session.Reply, to request: Session.Request)
 
-  /// The reply if `work` has found none by a second after its deadline, nil to wait for it: a thread may hang in a file system. Called
-  /// on the event loop.
+  /// The reply if `work` has found none by a second after its deadline, nil to wait for it: a thread may hang in a file
+  /// system. Called on the event loop.
   func lateReply(to request: Session.Request) -> Session.Reply?
 
   /// The client has hung up, and gets no more replies.

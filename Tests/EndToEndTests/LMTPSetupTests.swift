@@ -123,20 +123,39 @@ final class LMTPSetupTests {
     #expect(subjects == ["one", "two"])
   }
 
-  /// The commands of the section in ullage-migrate(1): to the service, and back.
-  private func documented() throws -> [[String]] {
+  /// The commands in a section of a manual page, by its blocks.
+  private func documented(in page: String, _ heading: String) throws -> [[String]] {
     let page = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-      .deletingLastPathComponent().appendingPathComponent("man/ullage-migrate.1")
+      .deletingLastPathComponent().appendingPathComponent("man/\(page)")
     let text = try String(contentsOf: page, encoding: .utf8)
-    let section = try #require(text.components(separatedBy: ".Sh FROM ONE WAY").last)
-      .components(separatedBy: "\n.Sh ")[0]
-    return section.components(separatedBy: ".Bd -literal\n").dropFirst()
-      .map { $0.components(separatedBy: "\n.Ed")[0].components(separatedBy: "\n") }
+    let section = try #require(text.components(separatedBy: "\n\(heading)").last).firstMatch(of: #/(.|\n)*?\n\.S[hs] /#)
+    return try String(#require(section).0).components(separatedBy: ".Bd -literal\n").dropFirst()
+      .map {
+        $0.components(separatedBy: "\n.Ed")[0].replacing("\\e\n  ", with: "").components(separatedBy: "\n")
+      }
+  }
+
+  @Test("The manual's entry for mail to many mailboxes: one file for all of them, and check agrees")
+  func massMail() throws {
+    let blocks = try documented(in: "ullaged.8", ".Ss Switching it on")
+    try #require(blocks.count == 2)
+    for command in blocks[0] where command.hasPrefix("postconf") { try run(command) }
+    try #require(blocks[1][0] == "echo 'lmtp_delivered_to = no' >> /etc/ullage/ullage.cf")
+    try Command.check(["sh", "-c", "echo 'lmtp_delivered_to = no' >> \(host.sandbox("ullage.cf"))"])
+    stopService()
+    try startService()
+    for command in blocks[1] where command.hasPrefix("postconf") { try run(command) }
+    try postfix.reload()
+    #expect(try findings() == [])
+    try postfix.send("Subject: all\n\nx\n", to: ["you@example.org", "me@example.org"])
+    for _ in 0..<2 { #expect(try postfix.nextStatus(of: relay).contains("status=sent (250 2.0.0 ")) }
+    let files = try Command.check(["find", host.sandbox("base"), "-path", "*/new/*", "-links", "2"])
+    #expect(files.split(separator: "\n").count == 2 && subjects == ["all"], "\(files)")
   }
 
   @Test("Between ullage-deliver and the service, mail that waits goes the new way, once, with the manual's commands")
   func queue() throws {
-    let ways = try documented()
+    let ways = try documented(in: "ullage-migrate.1", ".Sh FROM ONE WAY")
     try #require(ways.count == 2 && ways.allSatisfy { $0.count == 2 })
     // Both entries are there.
     try run("postconf -M 'ullage_lmtp/unix=\(MasterEntry.lmtpLine())'")
