@@ -15,7 +15,8 @@ extension Migration {
       guard let user = User(ofEntry: name) else { return obstacle("--user", User.unknown(name)) }
       return try refuseSystemUser(user, "--user")
     }
-    plan.user = "vmail"
+    // An entry that delivers already has the owner of the Maildirs.
+    plan.user = postfix.master.services.first(where: \.runsDelivery)?.attributes["user"] ?? "vmail"
     guard let number = try fixedNumber(.virtual_uid_maps) else {
       if let maps = written(.virtual_uid_maps), !maps.isEmpty {
         obstacle(
@@ -25,9 +26,10 @@ extension Migration {
               ? "the LMTP service has one. Give"
               : "pipe(8) has one per master.cf entry. Create an entry for each uid, or give")
             + " all Maildirs to one user and name it with --user")
-      } else if User(named: plan.user) == nil {
+      } else if User(ofEntry: plan.user) == nil {
         obstacle(
-          "virtual_uid_maps", "is not set, and there is no user vmail; name the owner of the Maildirs with --user")
+          "virtual_uid_maps",
+          "is not set, and there is no user \(plan.user); name the owner of the Maildirs with --user")
       }
       return
     }
@@ -232,7 +234,7 @@ extension Migration {
     let group =
       parts.count == 2 ? parts[1] : User(named: user).flatMap { Group.name(of: $0.group) }
     let base = try value(.virtual_mailbox_base)
-    let isElsewhere = base != "/var/vmail" && !base.hasPrefix("/var/vmail/")
+    let isElsewhere = !base.isEmpty && base != "/var/vmail" && !base.hasPrefix("/var/vmail/")
     var commands: [String] = []
     func settings(_ unit: String, _ lines: [String]) {
       let directory = "/etc/systemd/system/\(unit).d"
@@ -249,7 +251,7 @@ extension Migration {
       // systemd.exec(5): nothing below these is reachable with ProtectHome=yes.
       let isHome = ["/home", "/root", "/run/user"].contains { base == $0 || base.hasPrefix($0 + "/") }
       if isHome { lines.append("ProtectHome=no") }
-      if isElsewhere, !base.isEmpty { lines.append("ReadWritePaths=\(place)") }
+      if isElsewhere { lines.append("ReadWritePaths=\(place)") }
       settings("ullage-audit.service", lines)
       settings("ullaged-policy.service", lines)
       settings("ullaged-lmtp.service", lines)

@@ -26,6 +26,21 @@ struct MailUserTests {
       Migration.Options(configurationFile: configurationFile, transport: "ullage", user: user), Survey(files.path))
   }
 
+  @Test(
+    "Where ullage-deliver delivers already, its entry says who owns the Maildirs; without a base no unit is changed")
+  func entry() throws {
+    func master(_ user: String) -> String {
+      PostfixFiles.virtual + "ullage unix - n n - 20 pipe user=\(user) argv=/usr/libexec/ullage/ullage-deliver\n"
+    }
+    let found = try plan(base: "", master: master("nobody"))
+    #expect(found.user == "nobody" && !obstacles(found).contains { $0.hasPrefix("virtual_uid_maps") })
+    let commands: [String] = found.steps.flatMap(\.commands)
+    let lines = commands.filter { $0.contains("> /etc/systemd/system/ullaged-lmtp.service.d/") }
+    #expect(lines.count == 1 && lines[0].contains("User=nobody") && !lines[0].contains("ReadWritePaths"), "\(lines)")
+    let unknown = try plan(master: master("no-such-user"))
+    #expect(obstacles(unknown).contains { $0.contains("there is no user no-such-user") })
+  }
+
   private func obstacles(_ plan: MigrationPlan) -> [String] {
     plan.findings(.obstacle).map { "\($0.subject.name): \($0.evidence)" }
   }
