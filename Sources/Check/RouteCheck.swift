@@ -25,7 +25,9 @@ struct RouteCheck {
     let tables = splitList(Array(maps.utf8)).compactMap { TableReference($0)?.behindProxy }
     let domains = rows.compactMap { $0.address.split(separator: UInt8(ascii: "@")).last.map { Array($0) } }
       .reduce(into: [[UInt8]]()) { if $0.count < Self.maxLookups, !$0.contains($1) { $0.append($1) } }
-    guard !tables.isEmpty, let own = entries.first?.name ?? lmtp.first?.transport.text else { return [] }
+    guard !tables.isEmpty,
+      let own = lmtp.first(where: \.isUsed)?.transport.text ?? entries.first?.name ?? lmtp.first?.transport.text
+    else { return [] }
     let set = TableSet()
     let virtual = postfix.virtualTransports
     var elsewhere: [String: [String]] = [:]
@@ -41,19 +43,28 @@ struct RouteCheck {
       guard !transport.isEmpty, !virtual.contains(transport), !entries.contains(where: { $0.name == transport }),
         !lmtp.contains(where: { $0.service.name == transport && $0.nexthops.contains(destination.nexthop) })
       else { continue }
+      // Not each table can be listed, so where this leads may not be known before.
+      if isOurs(transport), ["unix:", "inet:"].contains(where: { destination.nexthop.hasPrefix($0) }) { continue }
       elsewhere[transport, default: []].append(domain.text)
     }
     for (transport, domains) in elsewhere.sorted(by: { $0.key < $1.key }) {
       let isThere = postfix.master.services.contains { $0.name == transport }
       found.add(
-        .warning, .noMail,
+        isOurs(transport) ? .error : .warning, .noMail,
         "\(domains.count == 1 ? "a domain with mailboxes uses" : "\(domains.count) domains with mailboxes use")"
           + " the transport \(transport) (\(domains[0]))",
         at: "transport_maps",
-        reason: isThere
-          ? "it overrides virtual_transport: no quota applies" : "master.cf has no such transport: mail is deferred",
+        reason: isOurs(transport)
+          ? "without a destination lmtp(8) looks for a server elsewhere: mail is deferred"
+          : isThere
+            ? "it overrides virtual_transport: no quota applies" : "master.cf has no such transport: mail is deferred",
         remedy: .advice("set \(Transport(own).field) for them in the table"))
     }
     return found.findings
+  }
+
+  /// An entry for the LMTP service, whose name says so.
+  private func isOurs(_ transport: String) -> Bool {
+    transport.hasPrefix(LMTPEntries.prefix) && lmtp.contains { $0.service.name == transport }
   }
 }

@@ -325,7 +325,7 @@ struct LMTPCheckTests {
     #expect(
       findings.lines == [
         "warning no-mail a domain with mailboxes uses the transport smtp (c)",
-        "warning no-mail a domain with mailboxes uses the transport ullage_lmtp (b)",
+        "error no-mail a domain with mailboxes uses the transport ullage_lmtp (b)",
       ])
     #expect(
       findings.first?.remedy == .advice("set ullage_lmtp:unix:private/ullage-lmtp for them in the table"))

@@ -58,6 +58,30 @@ struct RouteCheckTests {
     #expect(present?.reason == "it overrides virtual_transport: no quota applies")
   }
 
+  @Test("A table that cannot be listed may lead to the LMTP service; without a destination mail is deferred")
+  func lmtp() throws {
+    let entry = "ullage_lmtp unix - - n - - lmtp flags=ORX\n"
+    let table =
+      "inline:{ a=ullage_lmtp:unix:private/ullage-lmtp, b=ullage_lmtp:inet:192.0.2.1:24, c=ullage_lmtp:, d=smtp:x }"
+    let master = SiteFixture.master + entry
+    // What is known without the table.
+    let before = try SiteFixture(main: "", master: master, sandbox: sandbox).postfix
+    let known = try LMTPEntries(before, Survey(before.path), nil).find()
+    let fixture = try SiteFixture(main: "transport_maps = \(table)\n", master: master, sandbox: sandbox)
+    let rows = ["u@a", "u@b", "u@c", "u@d"].map {
+      MailboxRow(address: Array($0.utf8), path: [], quota: EffectiveLimit(.none, .given))
+    }
+    let check = RouteCheck(
+      postfix: fixture.postfix, entries: EntryCheck.entries(in: fixture.postfix), lmtp: known)
+    let found = check.findings(of: rows)
+    #expect(
+      found.lines == [
+        "warning no-mail a domain with mailboxes uses the transport smtp (d)",
+        "error no-mail a domain with mailboxes uses the transport ullage_lmtp (c)",
+      ])
+    #expect(found.last?.reason == "without a destination lmtp(8) looks for a server elsewhere: mail is deferred")
+  }
+
   @Test("A table that does not answer is no evidence, and no domain is looked up without a table")
   func silent() throws {
     #expect(try findings(["u@a"], transport: "texthash:/nonexistent").lines == [])
