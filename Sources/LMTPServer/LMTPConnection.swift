@@ -80,9 +80,13 @@ package final class LMTPConnection {
   }
 
   /// The client gets no more replies, so it will send again what has not been delivered: nothing more is.
-  package func clientIsGone() {
+  ///
+  /// - Returns: what a thread still has to do, if anything.
+  package func clientIsGone() -> (@Sendable () -> Void)? {
     _ = transaction.progress.giveUp()
+    let rest = transaction.abandon()
     transaction = Transaction(service.current)
+    return rest
   }
 
   /// The reply in place of a thread that has not found it; nil if the message may be in its mailbox already.

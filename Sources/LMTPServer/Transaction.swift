@@ -63,6 +63,22 @@ final class Transaction {
     return new
   }
 
+  /// What lets go of a message that is not delivered, nil without one. A thread calls it: to close the files may take
+  /// as long as a file system likes.
+  func abandon() -> (@Sendable () -> Void)? {
+    guard copies != nil else { return nil }
+    let rest = Rest(copies)
+    copies = nil
+    return { rest.copies = nil }
+  }
+
+  /// `@unchecked Sendable`: the event loop makes it, and one thread empties it.
+  private final class Rest: @unchecked Sendable {
+    var copies: MessageCopies?
+
+    init(_ copies: MessageCopies?) { self.copies = copies }
+  }
+
   /// The reply if the recipient has had one.
   func reply(for number: Int) -> LMTPSession.Reply? { replies[accepted[number]] }
 

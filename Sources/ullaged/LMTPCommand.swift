@@ -117,6 +117,6 @@ final class LMTPResponder: Responder, @unchecked Sendable {
 
   static let hasLateReplies = true
   func lateReply(to request: LMTPSession.Request) -> LMTPSession.Reply? { connection.lateReply(to: request) }
-  func clientIsGone() { connection.clientIsGone() }
+  func clientIsGone() -> (@Sendable () -> Void)? { connection.clientIsGone() }
   func noteLateReply(to request: LMTPSession.Request) { metrics.noteLate(request) }
 }

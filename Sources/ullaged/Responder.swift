@@ -56,7 +56,9 @@ protocol Responder: Sendable {
   func lateReply(to request: Session.Request) -> Session.Reply?
 
   /// The client has hung up, and gets no more replies.
-  func clientIsGone()
+  ///
+  /// - Returns: what a thread still has to do, if anything.
+  func clientIsGone() -> (@Sendable () -> Void)?
 
   /// Notes that a late reply was given.
   func noteLateReply(to request: Session.Request)
@@ -72,7 +74,7 @@ extension Responder {
 
   func connected(isLocal: Bool) -> Self { self }
   func turn(of request: Session.Request) -> [UInt8]? { nil }
-  func clientIsGone() {}
+  func clientIsGone() -> (@Sendable () -> Void)? { nil }
   func lateReply(to request: Session.Request) -> Session.Reply? { nil }
   func noteLateReply(to request: Session.Request) {}
   func take(_ reply: Session.Reply, to request: Session.Request) {}

@@ -79,7 +79,7 @@ final class ServiceHandler<R: Responder>: ChannelInboundHandler, ServiceClient {
     self.context = nil
     request = nil
     pending?.task = nil
-    responder.clientIsGone()
+    if let rest = responder.clientIsGone() { threads.submit { _ in rest() } }
     // They would keep all this alive until then.
     lateTimer?.cancel()
     silenceTimer?.cancel()

@@ -186,15 +186,7 @@ struct LMTPServiceTests {
   func repeatedAfterStuck() throws {
     let lmtp = try LMTPHost("delivery_time_limit = 1")
     for name in ["a", "b"] { try lmtp.host.sandbox.makeMaildir("base/d/\(name)") }
-    let service = lmtp.daemon.command.process
-    let trace = try Command([
-      "strace", "-f", "-o", "/dev/null", "-P", lmtp.host.sandbox("base/d/b"), "-e", "inject=flock:delay_enter=4s",
-      "-p", "\(service)",
-    ])
-    try waitUntil("strace") {
-      let status = try String(contentsOfFile: "/proc/\(service)/status", encoding: .utf8)
-      return status.contains("TracerPid:\t0\n") ? nil : ()
-    }
+    let trace = try lmtp.trace("-P", lmtp.host.sandbox("base/d/b"), "-e", "inject=flock:delay_enter=4s")
     #expect(
       try lmtp.deliver(Self.small, to: "a@d", "b@d", "a@d") == [
         Self.ok, "451 4.3.0 The mail system has a temporary problem.", Self.ok,
@@ -203,6 +195,26 @@ struct LMTPServiceTests {
     #expect(lmtp.daemon.command.wait().status == 0)
     _ = trace.wait()
     #expect(lmtp.messages("a").count == 1 && lmtp.messages("b").isEmpty && lmtp.isTidy)
+  }
+
+  @Test("A message that is cut off is removed by another thread than the one that answers clients")
+  func cutOffOnSlowDisk() throws {
+    let lmtp = try LMTPHost("lmtp_delivered_to = no", environment: ["ULLAGE_FILE_SYSTEM": "nfs"])
+    for name in ["a", "b"] { try lmtp.host.sandbox.makeMaildir("base/d/\(name)") }
+    let trace = try lmtp.trace("-e", "inject=unlinkat:delay_enter=4s")
+    do {
+      let cut = try lmtp.connect()
+      #expect(cut.begin(["a@d", "b@d"]) == ["250 2.1.5 Ok", "250 2.1.5 Ok"])
+      cut.socket.send(Array(LMTPClient.encoded(MailHost.message(70_000)).dropLast(5)))
+      try waitUntil("a file in tmp/") { lmtp.isTidy ? nil : () }
+    }
+    let other = try lmtp.connect()
+    for _ in 0..<100 { #expect(other.ask("NOOP") == ["250 2.0.0 Ok"]) }
+    #expect(!lmtp.isTidy)
+    try waitUntil("an empty tmp/") { lmtp.isTidy ? () : nil }
+    lmtp.daemon.command.kill(SIGTERM)
+    #expect(lmtp.daemon.command.wait().status == 0)
+    _ = trace.wait()
   }
 
   @Test("What was answered while it waited for its turn is not delivered later, and not in place of the next message")

@@ -130,6 +130,17 @@ package final class LMTPHost {
     return lock
   }
 
+  /// Attaches strace(1) to the service.
+  package func trace(_ options: String...) throws -> Command {
+    let service = daemon.command.process
+    let trace = try Command(["strace", "-f", "-o", "/dev/null", "-p", "\(service)"] + options)
+    try waitUntil("strace") {
+      let status = try String(contentsOfFile: "/proc/\(service)/status", encoding: .utf8)
+      return status.contains("TracerPid:\t0\n") ? nil : ()
+    }
+    return trace
+  }
+
   /// Nothing is in `tmp/` of any mailbox.
   package var isTidy: Bool {
     host.sandbox.list("base/d").allSatisfy { host.sandbox.list("base/d/\($0)/tmp").isEmpty }
