@@ -13,24 +13,10 @@ import Text
 /// costs many times what the delivery does.
 final class TexthashTable: LookupTable {
   private let name: String
-  private let path: Path
-  private let version: Version
   private let state: Mutex<State>
-
-  /// What changes with the file.
-  private struct Version: Equatable {
-    let identity: FileIdentity
-    let size: Int64
-    let modified: Timestamp
-    let changed: Timestamp
-
-    init(_ status: FileStatus) {
-      identity = status.identity
-      size = status.size
-      modified = status.modified
-      changed = status.changed
-    }
-  }
+  #if !hasFeature(Embedded)
+    private let version: FileVersion
+  #endif
 
   private struct State {
     var form: Form
@@ -48,30 +34,22 @@ final class TexthashTable: LookupTable {
 
   init(_ reference: TableReference, until deadline: Deadline) throws(TableError) {
     name = reference.text
-    // Before it is read: a change after that is noticed.
-    let status = Path(reference.name).flatMap { Self.status(of: $0) }
+    #if !hasFeature(Embedded)
+      // Before it is read: a change after that is noticed.
+      version = FileVersion(of: Path(reference.name))
+    #endif
     let text = try TableFile.read(reference, limit: 64 << 20, until: deadline)
     // An empty file is taken for one that is just being written.
     guard !text.isEmpty else { throw TableError(.temporary, name, "the file is empty") }
-    guard let path = Path(reference.name), let status else {
-      throw TableError(.temporary, name, "it appeared while it was read")
-    }
-    self.path = path
-    version = Version(status)
     state = Mutex(State(form: .text(text)))
   }
 
   /// Once a malformed line has mattered, the file is read again for the next lookup: it may have been corrected.
   var isOutdated: Bool { state.withLock { $0.isWellFormed == false } }
 
-  var hasChanged: Bool {
-    guard let status = Self.status(of: path) else { return true }
-    return Version(status) != version
-  }
-
-  private static func status(of path: Path) -> FileStatus? {
-    do { return try stat(path) } catch { return nil }
-  }
+  #if !hasFeature(Embedded)
+    var hasChanged: Bool { FileVersion(of: version.path) != version }
+  #endif
 
   func lookup(_ query: TableQuery, among tables: TableSet) throws(TableError) -> [UInt8]? {
     let known = state.withLock { state in
@@ -111,3 +89,25 @@ final class TexthashTable: LookupTable {
     }
   }
 }
+
+#if !hasFeature(Embedded)
+  /// What changes with a file; a service looks at it before each lookup.
+  private struct FileVersion: Equatable {
+    let path: Path?
+    /// Nil if there was no file.
+    let identity: FileIdentity?
+    let size: Int64?
+    let modified: Timestamp?
+    let changed: Timestamp?
+
+    init(of path: Path?) {
+      self.path = path
+      var status: FileStatus?
+      do { status = try path.map { path throws(SystemError) in try stat(path) } } catch {}
+      identity = status?.identity
+      size = status?.size
+      modified = status?.modified
+      changed = status?.changed
+    }
+  }
+#endif
