@@ -52,7 +52,7 @@ struct LMTPCheck {
       ? [postfix.postconf("-e", "\(entry.recipientLimitName)=1")] : []
     let others =
       (shownKeywords.map { [(name: Self.discarded, value: $0)] } ?? [])
-      + (requiresTLS ? [(name: Self.encryption, value: "none")] : [])
+      + (requiredEncryption == nil ? [] : [(name: Self.encryption, value: "none")])
     let line = service.lmtpCommandLine(
       flags: isForOne ? MasterEntry.flags : MasterEntry.lmtpFlagsForSeveral, options: MasterEntry.lmtpOptions + others
     )
@@ -142,10 +142,9 @@ struct LMTPCheck {
         reason: "lmtp(8) breaks lines longer than that, 998 bytes by default, and with them DKIM signatures",
         remedy: remedy)
     }
-    if requiresTLS {
+    if let level = requiredEncryption {
       found.add(
-        .error, .lmtpOptions, "\(Self.encryption) is \(entry.value(Self.encryption, isOwn: true, &found))",
-        at: entry.place,
+        .error, .lmtpOptions, "\(Self.encryption) is \(level)", at: entry.place,
         reason: "the service has no TLS, so all mail for it is deferred", remedy: remedy)
     }
     if let shown = shownKeywords {
@@ -162,10 +161,11 @@ struct LMTPCheck {
 
   private static let encryption = "lmtp_tls_security_level"
 
-  /// The entry would not send a message without TLS (postconf(5)).
-  private var requiresTLS: Bool {
+  /// The level of an entry that sends nothing without TLS (postconf(5)); nil if it does.
+  private var requiredEncryption: String? {
     var ignored = FindingList(.postfix)
-    return !["", "none", "may", "dane"].contains(entry.value(Self.encryption, isOwn: true, &ignored).lowercased())
+    let level = entry.value(Self.encryption, isOwn: true, &ignored)
+    return ["", "none", "may", "dane"].contains(level.lowercased()) ? nil : level
   }
 
   private static let discarded = "lmtp_discard_lhlo_keywords"

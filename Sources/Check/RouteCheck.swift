@@ -44,7 +44,7 @@ struct RouteCheck {
         !lmtp.contains(where: { $0.service.name == transport && $0.nexthops.contains(destination.nexthop) })
       else { continue }
       // Not each table can be listed, so where this leads may not be known before.
-      if isOurs(transport), ["unix:", "inet:"].contains(where: { destination.nexthop.hasPrefix($0) }) { continue }
+      if isOurs(transport), LMTPEntries.isOursByName(destination) { continue }
       elsewhere[transport, default: []].append(domain.text)
     }
     for (transport, domains) in elsewhere.sorted(by: { $0.key < $1.key }) {

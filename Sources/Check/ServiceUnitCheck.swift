@@ -48,7 +48,7 @@ struct ServiceUnitCheck {
     guard let places = values("ReadWritePaths"), let base = Path(base) else { return }
     let isClosed = values("ProtectSystem")?.last == "strict"
     let isHomeClosed = ["yes", "true", "on", "1", "tmpfs", "read-only"].contains(values("ProtectHome")?.last ?? "")
-    let isHome = ["/home", "/root", "/run/user"].contains { Self.is($0, above: base) }
+    let isHome = UnitFile.homes.contains { Self.is($0, above: base) }
     let isWritable = places.flatMap(Self.paths).contains { Self.is($0, above: base) }
     guard isClosed && !isWritable || isHomeClosed && isHome else { return }
     let setting = isWritable ? "" : "ReadWritePaths=\(base.text)"

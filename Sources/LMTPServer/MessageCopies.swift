@@ -16,8 +16,6 @@ final class MessageCopies: @unchecked Sendable {
   private let queueID: [UInt8]
   private var message: (any IncomingMessage)?
   private var hasBegun = false
-  /// Recipients that have not been served.
-  private var waiting: Int
   /// Bytes that the message may still have; negative if it has too many.
   private var sizeLeft: Int64
 
@@ -30,7 +28,6 @@ final class MessageCopies: @unchecked Sendable {
     self.progress = progress
     self.queueID = queueID
     recipients = searches.compactMap { search in search.found.map { (search.recipient, $0) } }
-    waiting = recipients.count
     let limit = state.settings.messageSizeLimit
     sizeLeft = limit == 0 || limit > .max - Self.addedHeaders ? .max : limit + Self.addedHeaders
   }
@@ -47,9 +44,8 @@ final class MessageCopies: @unchecked Sendable {
   /// Delivers the message, of which all has arrived, and logs how that ended.
   func deliver(to index: Int, until deadline: Deadline) -> LMTPSession.Reply {
     let (recipient, found) = recipients[index]
-    waiting -= 1
-    // Its files are closed in this thread.
-    defer { if waiting == 0 { message = nil } }
+    // The last one, as they are served in order: the files are closed in this thread.
+    defer { if index == recipients.count - 1 { message = nil } }
     let result = Result { () throws(DeliveryError) in
       guard let message else { throw .largerThanSizeLimit(state.settings.messageSizeLimit) }
       return try message.deliver(to: index, until: deadline, mayPublish: { progress.mayPublish() })

@@ -248,8 +248,7 @@ extension Migration {
       var lines = ["[Service]"]
       if user != "vmail" { lines.append("User=\(user)") }
       if let group, hasOtherGroup { lines.append("Group=\(group)") }
-      // systemd.exec(5): nothing below these is reachable with ProtectHome=yes.
-      let isHome = ["/home", "/root", "/run/user"].contains { base == $0 || base.hasPrefix($0 + "/") }
+      let isHome = UnitFile.homes.contains { base == $0 || base.hasPrefix($0 + "/") }
       if isHome { lines.append("ProtectHome=no") }
       if isElsewhere { lines.append("ReadWritePaths=\(place)") }
       settings("ullage-audit.service", lines)

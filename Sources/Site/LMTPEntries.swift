@@ -36,14 +36,20 @@ package struct LMTPEntries: Sendable {
     let destinations = try TransportRoutes(postfix, survey).destinations()
     return services.compactMap { service in
       let isOurs = service.name.hasPrefix(Self.prefix)
-      let nexthops = destinations.filter { $0.name == service.name }.map(\.nexthop)
-        .filter { isOurs && ($0.hasPrefix("unix:") || $0.hasPrefix("inet:")) || leadsHere($0) }
+      let nexthops = destinations.filter {
+        $0.name == service.name && (Self.isOursByName($0) || leadsHere($0.nexthop))
+      }.map(\.nexthop)
       return nexthops.isEmpty && !isOurs ? nil : LMTPEntry(service: service, nexthops: nexthops)
     }
   }
 
   /// What the name of an entry begins with that is known before mail goes there, and wherever it leads.
   package static let prefix = "ullage"
+
+  /// Whether mail by a transport goes to the service, as far as its name tells.
+  package static func isOursByName(_ transport: Transport) -> Bool {
+    transport.name.hasPrefix(prefix) && ["unix:", "inet:"].contains { transport.nexthop.hasPrefix($0) }
+  }
 
   private func leadsHere(_ nexthop: String) -> Bool {
     guard nexthop.hasPrefix("unix:") else { return leadsToEndpoint(nexthop) }

@@ -23,6 +23,9 @@ package enum UnitFile {
     return values
   }
 
+  /// The directories that `ProtectHome=yes` closes, with all below them (systemd.exec(5)).
+  package static let homes = ["/home", "/root", "/run/user"]
+
   package static let usual = [
     "/etc/systemd/system", "/run/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system",
   ]

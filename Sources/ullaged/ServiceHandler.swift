@@ -17,7 +17,7 @@ final class ServiceHandler<R: Responder>: ChannelInboundHandler, ServiceClient {
   /// The request whose reply is awaited, and its number.
   private var request: R.Session.Request?
   private var ticket = 0
-  /// What has not begun yet for that request.
+  /// What waits for its turn.
   private var pending: Pending?
   /// Threads that still work for this client, perhaps on requests that have been answered without them.
   private var work = 0
@@ -148,24 +148,26 @@ final class ServiceHandler<R: Responder>: ChannelInboundHandler, ServiceClient {
     let deadline = Deadline(secondsFromNow: responder.answerTimeout)
     ticket += 1
     work += 1
-    let pending = Pending(responder.work(on: request))
-    (self.request, self.pending) = (request, pending)
+    let task = responder.work(on: request)
+    self.request = request
     if R.hasLateReplies { watch(context) }
-    guard let turn = responder.turn(of: request) else { return run(pending, ticket, nil, until: deadline, context) }
+    guard let turn = responder.turn(of: request) else { return run(task, ticket, nil, until: deadline, context) }
+    let pending = Pending(task)
+    self.pending = pending
     clients.turns.start(turn, limit: responder.turnLimit) { [ticket] in
-      guard pending.task != nil else {
+      guard let task = pending.task.take() else {
         self.endWork()
         return false
       }
-      self.run(pending, ticket, turn, until: deadline, context)
+      self.run(task, ticket, turn, until: deadline, context)
       return true
     }
   }
 
   private func run(
-    _ pending: Pending, _ ticket: Int, _ turn: [UInt8]?, until deadline: Deadline, _ context: ChannelHandlerContext
+    _ task: @escaping @Sendable (Deadline) -> R.Session.Reply, _ ticket: Int, _ turn: [UInt8]?,
+    until deadline: Deadline, _ context: ChannelHandlerContext
   ) {
-    guard let task = pending.task.take() else { return }
     threads.runIfActive(eventLoop: context.eventLoop) { task(deadline) }
       .assumeIsolated().whenComplete {
         if let turn { self.clients.turns.finish(turn) }
