@@ -91,13 +91,11 @@ final class TexthashTable: LookupTable {
 }
 
 #if !hasFeature(Embedded)
-  /// What changes with a file; a service looks at it before each lookup.
+  /// What changes with a file, which a service looks at before each lookup: each change of it sets another ctime.
   private struct FileVersion: Equatable {
     let path: Path?
     /// Nil if there was no file.
     let identity: FileIdentity?
-    let size: Int64?
-    let modified: Timestamp?
     let changed: Timestamp?
 
     init(of path: Path?) {
@@ -105,8 +103,6 @@ final class TexthashTable: LookupTable {
       var status: FileStatus?
       do { status = try path.map { path throws(SystemError) in try stat(path) } } catch {}
       identity = status?.identity
-      size = status?.size
-      modified = status?.modified
       changed = status?.changed
     }
   }
