@@ -72,21 +72,26 @@ package final class RecipientDelivery: Sendable {
   /// What a lookup has found.
   package enum Found {
     case mailbox(FoundMailbox)
-    /// There is no mailbox, or it is not known which. The verdict has been logged.
+    /// There is no mailbox, or it is not known which.
     case none(Verdict)
   }
 
   /// Looks up the mailbox of a recipient.
-  package func find(_ recipient: Recipient, until deadline: Deadline) -> Found {
+  ///
+  /// - Parameter isAwaited: asked before a verdict is logged. If it is false, another one was given meanwhile, and this
+  ///   one is not logged.
+  package func find(
+    _ recipient: Recipient, until deadline: Deadline, isAwaited: () -> Bool = { true }
+  ) -> Found {
     do {
       let lookup = MailboxLookup(settings, tables)
       if let mailbox = try mailbox(of: recipient, lookup, until: deadline) {
         return .mailbox(FoundMailbox(mailbox: mailbox, lookup: lookup))
       }
-      log.write(.noSuchMailbox, recipient, .refused, warnings: Self.warnings(lookup))
+      if isAwaited() { log.write(.noSuchMailbox, recipient, .refused, warnings: Self.warnings(lookup)) }
       return .none(.noSuchMailbox)
     } catch {
-      return .none(fail(error, recipient))
+      return .none(isAwaited() ? fail(error, recipient) : error.verdict)
     }
   }
 

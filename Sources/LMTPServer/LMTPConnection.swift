@@ -10,6 +10,7 @@ package import Posix
 package final class LMTPConnection {
   private let service: LMTPService
   private var transaction: Transaction
+  private var isGone = false
 
   package init(_ service: LMTPService) {
     self.service = service
@@ -31,13 +32,9 @@ package final class LMTPConnection {
     // What has been delivered stays so, whatever became of others after it.
     if case .deliver(let number, _, _) = request, let reply = transaction.reply(for: number) { return reply }
     if transaction.progress.isGivenUp { return lateReply(to: request) }
-    switch request {
-    case .recipient(let address, _, _): return transaction.acceptAgain(address) ? .accepted : nil
-    case .store: return nil
-    case .deliver:
-      transaction.progress.begin()
-      return nil
-    }
+    if case .recipient(let address, _, _) = request, transaction.acceptAgain(address) { return .accepted }
+    transaction.progress.begin()
+    return nil
   }
 
   /// What finds the reply, by the deadline as far as the file system answers. It may be called in any thread, and late.
@@ -80,13 +77,14 @@ package final class LMTPConnection {
   }
 
   /// The client gets no more replies, so it will send again what has not been delivered: nothing more is.
-  ///
-  /// - Returns: what a thread still has to do, if anything.
-  package func clientIsGone() -> (@Sendable () -> Void)? {
+  package func clientIsGone() {
+    isGone = true
     _ = transaction.progress.giveUp()
-    let rest = transaction.abandon()
-    transaction = Transaction(service.current)
-    return rest
+  }
+
+  /// What a thread still has to do when nothing more is delivered of a message; nil if that is nothing.
+  package func leftover() -> (@Sendable () -> Void)? {
+    isGone || transaction.progress.isGivenUp ? transaction.abandon() : nil
   }
 
   /// The reply in place of a thread that has not found it; nil if the message may be in its mailbox already.

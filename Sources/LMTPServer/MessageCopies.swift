@@ -48,10 +48,10 @@ final class MessageCopies: @unchecked Sendable {
     defer { if index == recipients.count - 1 { message = nil } }
     let result = Result { () throws(DeliveryError) in
       guard let message else { throw .largerThanSizeLimit(state.settings.messageSizeLimit) }
-      return try message.deliver(to: index, until: deadline, mayPublish: { progress.mayPublish() })
+      return try message.deliver(to: index, until: deadline, mayPublish: { progress.mayConclude() })
     }
     // Otherwise the event loop has answered, and logged that. From here on it waits for what is logged here.
-    guard progress.mayPublish() else { return .stored }
+    guard progress.mayConclude() else { return .stored }
     return .verdict(LMTPReply(state.delivery.conclude(result, recipient, found)))
   }
 

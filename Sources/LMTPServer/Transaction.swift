@@ -43,7 +43,7 @@ final class Transaction {
   }
 
   func search(for address: [UInt8], _ message: LMTPSession.Message) -> RecipientSearch {
-    let search = RecipientSearch(Recipient(address, message.queueID), state.delivery)
+    let search = RecipientSearch(Recipient(address, message.queueID), state.delivery, progress)
     self.search = search
     return search
   }
@@ -63,8 +63,8 @@ final class Transaction {
     return new
   }
 
-  /// What lets go of a message that is not delivered, nil without one. A thread calls it: to close the files may take
-  /// as long as a file system likes.
+  /// What lets go of a message that is not delivered any more, nil without one. A thread calls it: to close the files
+  /// may take as long as a file system likes.
   func abandon() -> (@Sendable () -> Void)? {
     guard copies != nil else { return nil }
     let rest = Rest(copies)

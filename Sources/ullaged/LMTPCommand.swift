@@ -117,6 +117,7 @@ final class LMTPResponder: Responder, @unchecked Sendable {
 
   static let hasLateReplies = true
   func lateReply(to request: LMTPSession.Request) -> LMTPSession.Reply? { connection.lateReply(to: request) }
-  func clientIsGone() -> (@Sendable () -> Void)? { connection.clientIsGone() }
+  func clientIsGone() { connection.clientIsGone() }
+  func leftover() -> (@Sendable () -> Void)? { connection.leftover() }
   func noteLateReply(to request: LMTPSession.Request) { metrics.noteLate(request) }
 }

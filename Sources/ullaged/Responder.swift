@@ -56,9 +56,10 @@ protocol Responder: Sendable {
   func lateReply(to request: Session.Request) -> Session.Reply?
 
   /// The client has hung up, and gets no more replies.
-  ///
-  /// - Returns: what a thread still has to do, if anything.
-  func clientIsGone() -> (@Sendable () -> Void)?
+  func clientIsGone()
+
+  /// What a thread still has to do after a late reply, or when the client is gone; nil if that is nothing.
+  func leftover() -> (@Sendable () -> Void)?
 
   /// Notes that a late reply was given.
   func noteLateReply(to request: Session.Request)
@@ -74,7 +75,8 @@ extension Responder {
 
   func connected(isLocal: Bool) -> Self { self }
   func turn(of request: Session.Request) -> [UInt8]? { nil }
-  func clientIsGone() -> (@Sendable () -> Void)? { nil }
+  func clientIsGone() {}
+  func leftover() -> (@Sendable () -> Void)? { nil }
   func lateReply(to request: Session.Request) -> Session.Reply? { nil }
   func noteLateReply(to request: Session.Request) {}
   func take(_ reply: Session.Reply, to request: Session.Request) {}

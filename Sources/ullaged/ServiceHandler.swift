@@ -78,8 +78,8 @@ final class ServiceHandler<R: Responder>: ChannelInboundHandler, ServiceClient {
   func channelInactive(context: ChannelHandlerContext) {
     self.context = nil
     request = nil
-    pending?.task = nil
-    if let rest = responder.clientIsGone() { threads.submit { _ in rest() } }
+    responder.clientIsGone()
+    dropPending()
     // They would keep all this alive until then.
     lateTimer?.cancel()
     silenceTimer?.cancel()
@@ -185,8 +185,15 @@ final class ServiceHandler<R: Responder>: ChannelInboundHandler, ServiceClient {
       if .now() - self.lastRequest < limit { return self.watch(context) }
       guard let reply = self.responder.lateReply(to: request) else { return }
       self.responder.noteLateReply(to: request)
+      self.dropPending()
       self.send(reply, context)
     }
+  }
+
+  /// Lets go of the work that is not to be done any more. A thread comes last, which may take its time.
+  private func dropPending() {
+    pending?.task = nil
+    if let rest = responder.leftover() { threads.submit { _ in rest() } }
   }
 
   /// Closes the connection if nothing has happened on it for so many seconds, then or later.
@@ -222,7 +229,6 @@ final class ServiceHandler<R: Responder>: ChannelInboundHandler, ServiceClient {
   private func send(_ reply: R.Session.Reply, _ context: ChannelHandlerContext) {
     // What a thread finds after this is nobody's.
     request = nil
-    pending?.task = nil
     write(session.answered(reply), context)
     proceed(context)
   }

@@ -237,6 +237,51 @@ struct LMTPServiceTests {
     #expect(lmtp.messages("b") == (third == [Self.ok] ? [messages[2]] : []), "\(third)")
   }
 
+  @Test("A lookup that was answered while a thread was stuck with it is logged once, whatever it finds then")
+  func lateLookup() throws {
+    let limits = try Sandbox()
+    try limits.write("limits", "a@d 1000\n")
+    let lmtp = try LMTPHost("delivery_time_limit = 1\nvirtual_mailbox_limit_maps = texthash:\(limits("limits"))")
+    try limits.write("limits", "a@d 2000\n")
+    let trace = try lmtp.trace("-P", limits("limits"), "-e", "inject=openat:error=EIO:delay_enter=4s")
+    #expect(
+      try lmtp.connect().begin(["a@d", "b@d"]) == Array(
+        repeating: "451 4.3.0 The mail system has a temporary problem.", count: 2))
+    lmtp.daemon.command.kill(SIGTERM)
+    #expect(lmtp.daemon.command.wait().status == 0)
+    _ = trace.wait()
+    let verdicts = lmtp.host.log.lines().filter { $0.contains("to=<") }
+    #expect(verdicts.count == 2 && verdicts.allSatisfy { $0.contains("status=deferred") }, "\(verdicts)")
+  }
+
+  @Test("What is left of a message that was answered late is removed by another thread than the one that answers")
+  func leftover() throws {
+    let lmtp = try LMTPHost(
+      "delivery_time_limit = 1\nlmtp_mailbox_concurrency = 1\nlmtp_delivered_to = no",
+      environment: ["ULLAGE_FILE_SYSTEM": "nfs"])
+    for name in ["a", "b"] { try lmtp.host.sandbox.makeMaildir("base/d/\(name)") }
+    let clients = try (0..<2).map { _ in try lmtp.connect() }
+    let other = try lmtp.connect()
+    #expect(clients[0].begin(["a@d"]) == ["250 2.1.5 Ok"])
+    #expect(clients[1].begin(["a@d", "b@d"]) == ["250 2.1.5 Ok", "250 2.1.5 Ok"])
+    // The second is stored, and waits for its turn, which the first has.
+    clients[1].socket.send(Array(LMTPClient.encoded(MailHost.message(70_000)).dropLast(5)))
+    try waitUntil("a file in tmp/") { lmtp.isTidy ? nil : () }
+    let trace = try lmtp.trace("-e", "inject=fsync:delay_enter=4s:when=1", "-e", "inject=unlinkat:delay_enter=4s")
+    clients[0].socket.send(LMTPClient.encoded(Self.small))
+    clients[1].socket.send("aaa\r\n.\r\n")
+    let replies = [clients[0].reply(), clients[1].reply(), clients[1].reply()]
+    #expect(replies.allSatisfy { $0?.hasPrefix("451 4.3.0 ") == true }, "\(replies)")
+    // A new message on that connection: nobody waits until the file of the old one is gone.
+    #expect(clients[1].begin(["b@d"]) == ["250 2.1.5 Ok"])
+    for _ in 0..<20 { #expect(other.ask("NOOP") == ["250 2.0.0 Ok"]) }
+    #expect(lmtp.host.sandbox.list("base/d/a/tmp").count == 2)
+    lmtp.daemon.command.kill(SIGTERM)
+    #expect(lmtp.daemon.command.wait().status == 0)
+    _ = trace.wait()
+    #expect(lmtp.isTidy)
+  }
+
   @Test("Connections leave neither memory nor descriptors behind, however they end")
   func noLeaks() throws {
     let lmtp = try LMTPHost("lmtp_delivered_to = no")
