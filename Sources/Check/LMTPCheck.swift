@@ -11,21 +11,27 @@ struct LMTPCheck {
   private let entry: Entry
   private let use: LMTPEntry
   private let survey: Survey
-  /// Nil if unknown, because ullage.cf is invalid.
-  private let writesDeliveredTo: Bool?
+  /// Nil if ullage.cf is invalid.
+  private let settings: LMTPSettings?
+  /// How many connections the queried databases leave us, nil if unknown.
+  private let connections: Int64?
   private var found = FindingList(.postfix)
 
-  init(_ entry: Entry, _ use: LMTPEntry, _ settings: LMTPSettings?) {
+  init(_ entry: Entry, _ use: LMTPEntry, _ settings: LMTPSettings?, connections: Int64?) {
     self.entry = entry
     self.use = use
     survey = Survey(entry.postfix.path)
-    writesDeliveredTo = settings?.writesDeliveredTo
+    self.settings = settings
+    self.connections = connections
   }
+
+  private var writesDeliveredTo: Bool? { settings?.writesDeliveredTo }
 
   func findings() -> [Finding] {
     var check = self
     check.checkEntry()
     check.checkPlaces()
+    check.checkConnections()
     entry.checkSoftBounce(&check.found)
     return check.found.findings
   }
@@ -197,7 +203,7 @@ struct LMTPCheck {
           .error, .entryFields, "the entry runs in a chroot and cannot reach \(nexthop)", at: entry.place,
           reason: "all mail is deferred", remedy: entry.setField("chroot", "n"))
       } else {
-        checkSocket(name, path)
+        checkSocket(name, path, nexthop)
       }
     }
   }
@@ -221,7 +227,7 @@ struct LMTPCheck {
       : .advise("give the entry another name, and start the service again", commands)
   }
 
-  private mutating func checkSocket(_ name: String, _ path: Path) {
+  private mutating func checkSocket(_ name: String, _ path: Path, _ nexthop: String) {
     let (severity, reason) =
       use.isUsed
       ? (Finding.Severity.error, "all mail is deferred until the service answers")
@@ -236,8 +242,48 @@ struct LMTPCheck {
       if error.number == Errno.EACCES, CurrentProcess.effectiveUser != 0 {
         return found.skip("whether \(name) answers", because: "you may not connect to it", remedy: .runAsRoot)
       }
-      found.add(
-        severity, .lmtpSocket, error.shown, at: entry.place, reason: reason, remedy: probe.remedy(for: error))
+      let remedy = change(of: nexthop, probe) ?? probe.remedy(for: error)
+      found.add(severity, .lmtpSocket, error.shown, at: entry.place, reason: reason, remedy: remedy)
     }
+  }
+
+  /// What sends mail to where the service does answer, nil if that is nowhere.
+  private mutating func change(of nexthop: String, _ probe: ServiceProbe) -> Remedy? {
+    guard use.isUsed else { return nil }
+    var places = [MasterEntry.lmtpNexthop]
+    if let socket = settings?.socket, !entry.isChrooted(&found) { places.append("unix:\(socket.text)") }
+    let place = places.first { place in
+      guard let path = survey.socket(of: place).flatMap({ Path($0.utf8) }) else { return false }
+      do { return try LMTPGreeting.isOurs(probe.answer(at: path)) } catch { return false }
+    }
+    guard let place else { return nil }
+    let now = Transport(entry.service.name, to: nexthop)
+    let right = Transport(entry.service.name, to: place)
+    let postfix = entry.postfix
+    let value: String?
+    do { value = try postfix.value(of: "virtual_transport") } catch { value = nil }
+    return value == now.text
+      ? .run(postfix.postconf("-e", "virtual_transport=\(right.text)"), postfix.reload)
+      : .advice("the service answers on \(place): write \(right.field) instead of \(now.field)")
+  }
+
+  /// Without the lookup service, each thread of the LMTP service has a connection of its own.
+  private mutating func checkConnections() {
+    guard let available = connections, let lookup = entry.site.settings?.lookupService else { return }
+    let threads = Int64(LMTPSettings.threads)
+    guard threads * 2 > available else { return }
+    let isTooMany = threads >= available
+    found.add(
+      isTooMany ? .error : .warning, .processLimit,
+      "the LMTP service may hold \(threads) connections, "
+        + (isTooMany
+          ? "but PostgreSQL has only \(available) in all" : "more than half of PostgreSQL's \(available)"),
+      at: entry.site.configurationFile,
+      reason: isTooMany
+        ? "in a burst of mail others find no connection, and mail is deferred"
+        : "Postfix itself, the IMAP server and the panel need connections, too",
+      remedy: .advice(
+        "let the lookup service, ullaged(8), ask the database: \(lookup.connections) connections in all; "
+          + (lookup.socket == nil ? "set lookup_socket" : "set lookup_fallback = no")))
   }
 }

@@ -95,7 +95,8 @@ struct PostfixCheck {
       }
     }
     for use in lmtp {
-      found.append(LMTPCheck(Entry(site: site, postfix: postfix, service: use.service), use, settings).findings())
+      let entry = Entry(site: site, postfix: postfix, service: use.service)
+      found.append(LMTPCheck(entry, use, settings, connections: connections).findings())
       if !found.hasTrouble(since: count) {
         found.good("the entry \(use.service.name) in \(directory)/master.cf is right")
       }

@@ -46,18 +46,40 @@ struct ServiceUnitCheck {
 
   private mutating func checkPlace() {
     guard let places = values("ReadWritePaths"), let base = Path(base) else { return }
+    for directory in [base] + Self.linkedDirectories(in: base) { check(directory, places.flatMap(Self.paths)) }
+  }
+
+  private mutating func check(_ directory: Path, _ places: [String]) {
     let isClosed = values("ProtectSystem")?.last == "strict"
     let isHomeClosed = ["yes", "true", "on", "1", "tmpfs", "read-only"].contains(values("ProtectHome")?.last ?? "")
-    let isHome = UnitFile.homes.contains { Self.is($0, above: base) }
-    let isWritable = places.flatMap(Self.paths).contains { Self.is($0, above: base) }
+    let isHome = UnitFile.homes.contains { Self.is($0, above: directory) }
+    let isWritable = places.contains { Self.is($0, above: directory) }
     guard isClosed && !isWritable || isHomeClosed && isHome else { return }
-    let setting = isWritable ? "" : "ReadWritePaths=\(base.text)"
+    let setting = isWritable ? "" : "ReadWritePaths=\(directory.text)"
     add(
-      .lmtpUnit, "it may not write below \(base.text)",
+      .lmtpUnit, "it may not write below \(directory.text)",
       reason: "a message gets 451 4.3.5: the file system is read-only",
       remedy: "set there "
         + [setting, isHomeClosed && isHome ? "ProtectHome=no" : ""].filter { !$0.isEmpty }
         .joined(separator: " and "))
+  }
+
+  /// Where the symlinks in `base` lead, such as domains on other disks; each directory once.
+  private static func linkedDirectories(in base: Path) -> [Path] {
+    var targets: [[UInt8]] = []
+    do {
+      let directory = try File(open: base, [.directory])
+      var listing = DirectoryListing()
+      try listing.forEach(in: directory, size: 0) { name, kind throws(SystemError) in
+        guard kind == .symlink, let name = Path(name.indices.map { name[$0] }) else { return }
+        let target = try File(openat: directory, name, [.pathOnly, .noFollow]).readSymlink(name)
+        let path = target.first == UInt8(ascii: "/") ? target : base.bytes + Array("/".utf8) + target
+        if !targets.contains(path) { targets.append(path) }
+      }
+    } catch { return [] }
+    return targets.compactMap { Path($0) }.filter { path in
+      do { return try stat(path).kind == .directory } catch { return false }
+    }
   }
 
   private mutating func add(_ kind: FindingKind, _ text: String, reason: String, remedy: String) {

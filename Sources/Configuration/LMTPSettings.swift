@@ -10,6 +10,10 @@ package struct LMTPSettings: Sendable {
   /// Whether each copy gets a header `Delivered-To:`.
   package let writesDeliveredTo: Bool
 
+  /// Threads for files and lookups: they wait for disks, not for the processor. Each may hold a connection to a
+  /// database.
+  package static let threads = 32
+
   /// - Throws: `ConfigurationError` for the first value of the wrong type or out of bounds.
   package init(_ file: ConfigurationFile) throws(ConfigurationError) {
     let socket = try file.path(.lmtp_socket)

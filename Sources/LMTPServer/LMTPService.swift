@@ -27,9 +27,6 @@ package final class LMTPService: Sendable {
   private let credentials: Credentials
   private let log: DeliveryLog
 
-  /// Threads for files and lookups: they wait for disks, not for the processor.
-  package static let threads = 32
-
   /// - Parameter credentials: those of this process, which must own every Maildir.
   /// - Throws: if a table that this process queries itself is unusable as configured.
   package init(
@@ -51,7 +48,7 @@ package final class LMTPService: Sendable {
   private static func state(
     _ settings: Settings, _ lmtp: LMTPSettings, _ credentials: Credentials, _ log: DeliveryLog
   ) throws(SettingsError) -> State {
-    let tables = TableSet(pool: ConnectionPool(limit: threads, spreadsHosts: true), isForService: true)
+    let tables = TableSet(pool: ConnectionPool(limit: LMTPSettings.threads, spreadsHosts: true), isForService: true)
     if settings.lookupService.socket == nil { try tables.open(for: settings) }
     return State(settings, lmtp, RecipientDelivery(settings, as: credentials, log: log, tables))
   }

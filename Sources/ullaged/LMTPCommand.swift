@@ -41,7 +41,7 @@ struct LMTPCommand: AsyncParsableCommand {
       }
       let metrics = ServiceMetrics("lmtp")
       return [
-        ServiceListener(LMTPResponder(service, metrics), on: sockets, threads: LMTPService.threads, logger), reload,
+        ServiceListener(LMTPResponder(service, metrics), on: sockets, threads: LMTPSettings.threads, logger), reload,
         ServiceRun.metricsListener(metrics, file, "lmtp", logger),
       ]
     }

@@ -32,12 +32,12 @@ struct LMTPCheckTests {
 
   private func findings(
     _ command: String = right, main: String = one, fields: String = "- - n - -", name: String = "ullage_lmtp",
-    lmtp: String = ""
+    lmtp: String = "", connections: Int64? = nil
   ) throws -> [Finding] {
     let (fixture, uses, settings) = try fixture(command, main: main, fields: fields, name: name, lmtp: lmtp)
     let use = try #require(uses.first)
     let entry = Entry(site: fixture.site, postfix: fixture.postfix, service: use.service)
-    return LMTPCheck(entry, use, settings).findings()
+    return LMTPCheck(entry, use, settings, connections: connections).findings()
   }
 
   /// Without the one about the socket.
@@ -195,6 +195,41 @@ struct LMTPCheckTests {
     #expect(unused.kind == .lmtpSocket && unused.severity == .warning)
     let network = try findings(main: Self.one + "virtual_transport = ullage_lmtp:inet:[192.0.2.1]:24\n")
     #expect(network.lines == ["notice not-checked whether the service answers on inet:[192.0.2.1]:24"])
+  }
+
+  @Test("Where the service answers on another socket, the remedy sends mail there instead of starting it again")
+  func otherSocket() throws {
+    let host = try LMTPHost()
+    // For the user postfix.
+    try Command.check(["chmod", "a+rw", host.socket])
+    let lmtp = "lmtp_socket = \(host.socket)\n"
+    let right = "ullage_lmtp:unix:\(host.socket)"
+    for wrong in ["unix:\(sandbox("nowhere"))/ullage-lmtp", "unix:private/ullage-lmtp"] {
+      let main = Self.one + "virtual_transport = ullage_lmtp:\(wrong)\n"
+      let found = try #require(try findings(main: main, lmtp: lmtp).first)
+      guard case .run(let commands)? = found.remedy else { return #expect(Bool(false), "\(found)") }
+      #expect(found.kind == .lmtpSocket && commands.map { $0.words.last } == ["virtual_transport=\(right)", "reload"])
+      let routed = Self.one + "virtual_transport = virtual\ntransport_maps = inline:{ a=ullage_lmtp:\(wrong) }\n"
+      let expected = "the service answers on unix:\(host.socket): write \(right) instead of ullage_lmtp:\(wrong)"
+      #expect(try findings(main: routed, lmtp: lmtp).first?.remedy == .advice(expected))
+      // In a chroot lmtp(8) does not see that path.
+      let chrooted = try findings(main: main, fields: "- - y - -", lmtp: lmtp)
+      #expect(chrooted.allSatisfy { $0.remedy != found.remedy }, "\(chrooted)")
+    }
+    #expect(try findings(main: Self.one + "virtual_transport = \(right)\n", lmtp: lmtp) == [])
+  }
+
+  @Test("Without the lookup service the threads of the LMTP service have a connection each, which may be too many")
+  func databaseConnections() throws {
+    for (connections, severity) in [(20, "error"), (32, "error"), (33, "warning"), (63, "warning"), (64, nil)] {
+      let found = try findings(connections: Int64(connections)).filter { $0.kind == .processLimit }
+      #expect(found.map(\.severity.rawValue) == (severity.map { [$0] } ?? []), "\(connections)")
+    }
+    let found = try findings(connections: 20).filter { $0.kind == .processLimit }
+    #expect(
+      found.lines == [
+        "error process-limit the LMTP service may hold 32 connections, but PostgreSQL has only 20 in all"
+      ])
   }
 
   @Test("A socket of the entry's own name is Postfix's, and the remedy gives the entry another one")

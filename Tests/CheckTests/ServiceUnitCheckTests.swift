@@ -39,6 +39,25 @@ struct ServiceUnitCheckTests {
     #expect(try findings(closed + "\nReadWritePaths=/root\nProtectHome=no", base: "/root") == [])
   }
 
+  @Test("Domains on other disks, to which symlinks in the base lead, must be writable too")
+  func links() throws {
+    try sandbox.makeDirectory("base/plain")
+    try sandbox.makeDirectory("disk/a")
+    try sandbox.makeDirectory("disk/b")
+    let base = sandbox("base")
+    for (target, name) in [(sandbox("disk/a"), "a"), ("../disk/b", "b"), ("/nonexistent", "c"), ("../disk/b", "d")] {
+      try Command.check(["ln", "-s", target, "\(base)/\(name)"])
+    }
+    let unit = "ProtectSystem=strict\nReadWritePaths=\(base)"
+    #expect(
+      Set(try findings(unit, base: base)) == [
+        "error lmtp-unit it may not write below \(sandbox("disk/a"))",
+        "error lmtp-unit it may not write below \(base)/../disk/b",
+      ])
+    #expect(try findings("\(unit)\nReadWritePaths=\(sandbox("disk/a")) \(base)/../disk/b", base: base) == [])
+    #expect(try findings("\(unit)\nReadWritePaths=\(sandbox("disk"))", base: base) == [])
+  }
+
   @Test("It runs as the user of its unit; an entry for ullage-deliver with another user is a mistake in one of them")
   func user() throws {
     #expect(try findings("User=nobody", user: "nobody", base: "/") == [])

@@ -245,8 +245,9 @@ struct LMTPServiceTests {
     try limits.write("limits", "a@d 2000\n")
     let trace = try lmtp.trace("-P", limits("limits"), "-e", "inject=openat:error=EIO:delay_enter=4s")
     #expect(
-      try lmtp.connect().begin(["a@d", "b@d"]) == Array(
-        repeating: "451 4.3.0 The mail system has a temporary problem.", count: 2))
+      try lmtp.connect().begin(["a@d", "b@d"])
+        == Array(
+          repeating: "451 4.3.0 The mail system has a temporary problem.", count: 2))
     lmtp.daemon.command.kill(SIGTERM)
     #expect(lmtp.daemon.command.wait().status == 0)
     _ = trace.wait()
