@@ -178,7 +178,9 @@ let package = Package(
         "PolicyServer", "Policy", "Aliases", "Mailboxes", "Tables", "Configuration", "Posix", "Quota", "Text",
         "TestSupport",
       ]),
-    .testTarget(name: "LMTPServerTests", dependencies: ["LMTPServer", "Text", "TestSupport"]),
+    .testTarget(
+      name: "LMTPServerTests",
+      dependencies: ["LMTPServer", "Delivery", "Configuration", "Posix", "Text", "TestSupport"]),
     .testTarget(name: "LMTPTests", dependencies: ["LMTP", "Conversation", "Text", "TestSupport"]),
     .testTarget(name: "PolicyTests", dependencies: ["Policy", "Conversation", "Text", "TestSupport"]),
     .testTarget(

@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+import Configuration
+import Delivery
 import Foundation
+import LMTPServer
+import Posix
 import TestSupport
 import Testing
 import Text
@@ -151,6 +155,37 @@ struct LMTPServiceTests {
     lock.closeInput()
     for client in clients { #expect(client.reply() == Self.ok) }
     #expect(lmtp.messages("a").count == 40)
+  }
+
+  @Test("A message is read no further while it cannot be stored: the rest stays with the client")
+  func readAhead() throws {
+    let lmtp = try LMTPHost("lmtp_mailbox_concurrency = 1\ndelivery_time_limit = 120")
+    let lock = try lmtp.lock("a")
+    let clients = try (0..<2).map { _ in try lmtp.connect() }
+    for client in clients { #expect(client.begin(["a@d"]) == ["250 2.1.5 Ok"]) }
+    // It waits for the lock, and the other one for its turn.
+    clients[0].socket.send(LMTPClient.encoded(Self.small))
+    let part = [UInt8](repeating: UInt8(ascii: "a"), count: 64 << 10)
+    var sent = 0
+    while sent < 8 << 20, case let count = clients[1].socket.sendSome(part, within: 1000), count > 0 { sent += count }
+    // What the service has read, and the buffers of two sockets.
+    #expect(sent < 2 << 20)
+    lock.closeInput()
+    #expect(clients[0].reply() == Self.ok)
+    clients[1].socket.send("\r\n.\r\n")
+    #expect(clients[1].reply() == Self.ok && lmtp.messages("a").contains { $0.count > sent })
+  }
+
+  @Test("A delivery ends before Postfix gives up, which waits three minutes for a part to be taken")
+  func longestTime() throws {
+    for (configured, used) in [(100, 100), (170, 170), (171, 170), (900, 170)] {
+      let file = ConfigurationFile(
+        parsing: Array(
+          "virtual_mailbox_base = /m\nvirtual_mailbox_maps = static:x/\ndelivery_time_limit = \(configured)\n".utf8))
+      let service = try LMTPService(
+        Settings(file), LMTPSettings(file), log: DeliveryLog(SystemLog(socket: [], name: [])))
+      #expect(service.timeLimit == used)
+    }
   }
 
   @Test("A recipient whose mailbox stays locked is deferred in time, and no file appears after that")

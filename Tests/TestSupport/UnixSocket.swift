@@ -28,6 +28,15 @@ package final class UnixSocket: Sendable {
 
   package func send(_ text: String) { send(Array(text.utf8)) }
 
+  /// Sends as many of the bytes as there is room for.
+  ///
+  /// - Returns: how many; 0 if there is no room for so many milliseconds.
+  package func sendSome(_ bytes: [UInt8], within milliseconds: Int32) -> Int {
+    var descriptors = [pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)]
+    guard unsafe poll(&descriptors, 1, milliseconds) == 1 else { return 0 }
+    return max(0, unsafe Foundation.send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT)))
+  }
+
   /// What arrives next; empty when the peer has hung up.
   package func receive() -> [UInt8] {
     var buffer = [UInt8](repeating: 0, count: 200_000)
