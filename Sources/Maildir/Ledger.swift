@@ -104,21 +104,22 @@ struct Ledger: ~Copyable {
   }
 
   /// Replaces the file of the snapshot by `replacement`, a counted total.
-  ///
-  /// - Returns: false, with nothing changed, if another program's file has the name now.
-  mutating func install(counted replacement: consuming LedgerReplacement) throws(MaildirError) -> Bool {
-    let late = maildir.isOnNetwork ? try lateLines() : []
-    guard let late, try replacement.install(inPlaceOf: snapshot?.status?.identity) else { return false }
+  mutating func install(
+    counted replacement: consuming LedgerReplacement
+  ) throws(MaildirError) -> LedgerReplacement.Place {
+    guard let late = maildir.isOnNetwork ? try lateLines() : [] else { return .taken }
+    let place = try replacement.install(countedInPlaceOf: snapshot?.status?.identity)
+    guard place != .taken else { return place }
     try adopt(replacement, carryingOver: .positive)
     if !late.isEmpty { try append(late) }
-    return true
+    return place
   }
 
-  /// Replaces the open file by `replacement`, its sum, unless another program has replaced it meanwhile.
+  /// Replaces the open file by `replacement`, its sum, unless another program has replaced or removed it meanwhile.
   mutating func install(compacted replacement: consuming LedgerReplacement) throws(MaildirError) {
-    let old = identity
+    guard let old = identity else { return }
     if maildir.isOnNetwork { close() }
-    guard try replacement.install(inPlaceOf: old) else { return }
+    guard try replacement.install(sumOf: old) else { return close() }
     try adopt(replacement, carryingOver: .all)
   }
 

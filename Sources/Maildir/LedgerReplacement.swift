@@ -43,30 +43,54 @@ struct LedgerReplacement: ~Copyable {
     do { if !lines.isEmpty { try file.write(Array(lines).span) } } catch { throw .system(error) }
   }
 
-  /// Replaces the file `expected`, or creates the file if that is nil.
+  /// What a counted total has replaced.
+  enum Place {
+    case expected
+    /// Another file than the one that was expected, or none: other programs may have recorded messages where nobody
+    /// finds the entries, or nowhere.
+    case unexpected
+    /// Nothing has changed: there was no file, and now there is another program's.
+    case taken
+  }
+
+  /// Puts a sum in the place of `expected`.
   ///
-  /// - Returns: false, with nothing changed, if another program's file was there.
-  func install(inPlaceOf expected: FileIdentity?) throws(MaildirError) -> Bool {
+  /// If another program has just written a ledger, that one is lost. To put it back would be wrong: in the meantime
+  /// there may be a newer one, or entries in ours. So the name is removed, and the next one who needs a total counts.
+  /// - Returns: false if another file was there, or none: an administrator has removed it to force a count.
+  func install(sumOf expected: FileIdentity) throws(MaildirError) -> Bool {
     do throws(SystemError) {
-      guard let expected else { return try installInPlaceOfNothing() }
-      do throws(SystemError) { try tmp.rename(to: LedgerFile.name, .exchanging) } catch {
-        // An administrator has just removed it, to force a recount.
-        guard error.number == Errno.ENOENT else { throw error }
-        return try installInPlaceOfNothing()
-      }
-      // Without RENAME_EXCHANGE the old file is gone, and there is nothing to check.
-      guard let cameOut = try tmp.status()?.identity, cameOut != expected else { return true }
-      try tmp.rename(to: LedgerFile.name, .exchanging)
+      guard try exchange() else { return false }
+      if try hasReplaced(expected) { return true }
+      try maildir.directory.unlinkat(LedgerFile.name)
       return false
     } catch { throw .system(error) }
   }
 
-  private func installInPlaceOfNothing() throws(SystemError) -> Bool {
-    do { try tmp.rename(to: LedgerFile.name, .withoutReplacing) } catch {
-      guard error.number == Errno.EEXIST else { throw error }
+  /// Puts a counted total in the place of `expected`, or of nothing if that is nil.
+  func install(countedInPlaceOf expected: FileIdentity?) throws(MaildirError) -> Place {
+    do throws(SystemError) {
+      if let expected, try exchange() { return try hasReplaced(expected) ? .expected : .unexpected }
+      try tmp.rename(to: LedgerFile.name, .withoutReplacing)
+      return .unexpected
+    } catch {
+      guard error.number == Errno.EEXIST else { throw .system(error) }
+      return .taken
+    }
+  }
+
+  /// Exchanges the names of the old ledger and the new one; false if there is no old one.
+  private func exchange() throws(SystemError) -> Bool {
+    do { try tmp.rename(to: LedgerFile.name, .exchanging) } catch {
+      guard error.number == Errno.ENOENT else { throw error }
       return false
     }
     return true
+  }
+
+  /// Whether `expected` came out of the exchange. Without RENAME_EXCHANGE it is gone, and nothing tells.
+  private func hasReplaced(_ expected: FileIdentity) throws(SystemError) -> Bool {
+    try tmp.status().map { $0.identity == expected } ?? true
   }
 
   private static func setMode(of file: borrowing File, _ mode: UInt32, group: UInt32) throws(SystemError) {

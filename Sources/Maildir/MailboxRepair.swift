@@ -62,7 +62,7 @@ extension OpenMailbox {
       guard try confirm(&count, seconds: 1) else { continue }
       (unreadable, linked) = (count.unreadable, count.linked)
       switch text {
-      case .failure(let fault): return try replace(fault, count.usage, mode)
+      case .failure(let fault): return try replace(fault, &count, mode)
       case .success(let text): return try correct(text, &count, mode)
       }
     }
@@ -70,10 +70,11 @@ extension OpenMailbox {
   }
 
   private mutating func replace(
-    _ fault: LedgerFault, _ counted: QuotaUsage, _ mode: RepairMode
+    _ fault: LedgerFault, _ count: inout MaildirCount, _ mode: RepairMode
   ) throws(MaildirError) -> RepairResult {
     guard !ledger.snapshotIsDirectory else { throw .ledgerIsDirectory }
-    if !mode.contains(.dryRun) { try publish(counted: counted) }
+    let counted = count.usage
+    if !mode.contains(.dryRun) { try publish(&count) }
     return RepairResult(before: nil, fault: fault, counted: counted, after: counted, action: .replaced)
   }
 
@@ -89,7 +90,7 @@ extension OpenMailbox {
     }
     guard before != counted else { return result(.exact, after: counted) }
     if mode.contains(.force) {
-      if !mode.contains(.dryRun) { try publish(counted: counted) }
+      if !mode.contains(.dryRun) { try publish(&count) }
       return result(.replaced, after: counted)
     }
     var missing = counted.minus(before)

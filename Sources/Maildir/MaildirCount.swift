@@ -22,6 +22,8 @@ struct MaildirCount: ~Copyable {
   /// Folders, or parts of them, that are symlinks and do not count by the profile.
   private(set) var linked: [Path] = []
   private let checksSizes: Bool
+  /// By how much directories were larger than when they were counted before.
+  private var gain = QuotaUsage.none
   /// The number of messages whose names give a different size than the files have.
   private(set) var wrongSizes = 0
   /// One of them: its name and the file's size.
@@ -111,6 +113,15 @@ struct MaildirCount: ~Copyable {
       if try lookAtPart(index, all: all) { changed = true }
     }
     return changed
+  }
+
+  /// Counts again what has changed.
+  ///
+  /// - Returns: by how much directories have grown; those that hold less do not matter.
+  mutating func lookForGain() throws(MaildirError) -> QuotaUsage {
+    gain = .none
+    _ = try look(all: maildir.isOnNetwork)
+    return gain
   }
 
   private mutating func lookForFolders(all: Bool) throws(MaildirError) -> Bool {
@@ -230,7 +241,10 @@ struct MaildirCount: ~Copyable {
       if !all, let known = parts[index].stamp, known.isSettled, known == stamp { return false }
       let directory = try File(openat: maildir.directory, path, follows ? [.directory] : [.directory, .noFollow])
       let settled = try stamp.settled { () throws(SystemError) in try directory.fstat(path) }
-      parts[index].usage = try count(directory, size: settled.size)
+      let usage = try count(directory, size: settled.size)
+      let growth = usage.minus(parts[index].usage)
+      gain += QuotaUsage(bytes: max(0, growth.bytes), messages: max(0, growth.messages))
+      parts[index].usage = usage
       parts[index].stamp = settled
       return true
     } catch {

@@ -173,7 +173,7 @@ package struct OpenMailbox: ~Copyable {
       }
       (unreadable, linked) = (count.unreadable, count.linked)
       wasCounted = true
-      return try decide(size, counted: count.usage)
+      return try decide(size, &count)
     }
     throw .countUnfinished
   }
@@ -196,10 +196,11 @@ package struct OpenMailbox: ~Copyable {
     return false
   }
 
-  private mutating func decide(_ size: Int64, counted usage: QuotaUsage) throws(MaildirError) -> Admission {
+  private mutating func decide(_ size: Int64, _ count: inout MaildirCount) throws(MaildirError) -> Admission {
+    let usage = count.usage
     let fits = limit.admits(messageOf: size, beside: usage)
     if !rule.inboxOnly, recordsCount {
-      do { try publish(counted: usage) } catch {
+      do { try publish(&count) } catch {
         // The count itself is valid: what it refuses is refused, whether or not it can be recorded.
         if fits { throw error }
       }
@@ -211,13 +212,19 @@ package struct OpenMailbox: ~Copyable {
   }
 
   /// Writes a counted total in place of the file that `Ledger.takeSnapshot` found.
-  mutating func publish(counted usage: QuotaUsage) throws(MaildirError) {
+  mutating func publish(_ count: inout MaildirCount) throws(MaildirError) {
     guard !ledger.snapshotIsDirectory else { throw .ledgerIsDirectory }
-    let text = LedgerContents.counted(usage, limit: limit)
+    let text = LedgerContents.counted(count.usage, limit: limit)
     let replacement = try LedgerReplacement.write(text, in: maildir, names: names)
-    if try !ledger.install(counted: replacement), case .failure = try ledger.read() {
-      // Another program has just written its own ledger, and that one is invalid, too.
-      throw .ledgerUnsteady
+    switch try ledger.install(counted: replacement) {
+    case .expected: break
+    case .unexpected:
+      // Between the count and now, others may have delivered who found no ledger, or one that is gone.
+      let gain = try count.lookForGain()
+      if gain != .none { try ledger.append(LedgerContents.correction(gain)) }
+    case .taken:
+      // Another program has just written its own ledger. If that one is invalid, too, nobody knows the total.
+      if case .failure = try ledger.read() { throw .ledgerUnsteady }
     }
   }
 

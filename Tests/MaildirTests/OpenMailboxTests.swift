@@ -82,13 +82,13 @@ struct OpenMailboxTests {
     let text = LedgerContents.counted(QuotaUsage(bytes: 500, messages: 1), limit: QuotaLimit(bytes: 1000))
     let replacement = try LedgerReplacement.write(text, in: maildir, names: names)
     try sandbox.write("m/maildirsize", "1000S\n600 2\n")
-    #expect(try !replacement.install(inPlaceOf: nil))
+    #expect(try replacement.install(countedInPlaceOf: nil) == .taken)
     #expect(sandbox.text("m/maildirsize") == "1000S\n600 2\n")
     _ = consume replacement
     #expect(sandbox.list("m/tmp") == [])
   }
 
-  @Test("Another program's recount between our sum and our exchange is put back")
+  @Test("Between a sum and its exchange another program counts: the sum does not stay, and the next delivery counts")
   func foreignRecount() throws {
     try sandbox.write("m/maildirsize", "1000S\n500 1\n")
     let maildir = try openMaildir()
@@ -96,8 +96,19 @@ struct OpenMailboxTests {
     let replacement = try LedgerReplacement.write(Array("1000S\n 500 1\n0 0\n".utf8), in: maildir, names: names)
     try sandbox.write("m/other", "1000S\n450 1\n")
     try Command.check(["mv", sandbox("m/other"), sandbox("m/maildirsize")])
-    #expect(try !replacement.install(inPlaceOf: summed))
-    #expect(sandbox.text("m/maildirsize") == "1000S\n450 1\n")
+    #expect(try !replacement.install(sumOf: summed))
+    #expect(sandbox.text("m/maildirsize") == nil)
+  }
+
+  @Test("A ledger that is removed while it is summed stays removed: an administrator wants it counted")
+  func removedDuringSum() throws {
+    try sandbox.write("m/maildirsize", "1000S\n500 1\n")
+    let maildir = try openMaildir()
+    let summed = try maildir.directory.fstatat("maildirsize").identity
+    let replacement = try LedgerReplacement.write(Array("1000S\n 500 1\n0 0\n".utf8), in: maildir, names: names)
+    try Command.check(["rm", sandbox("m/maildirsize")])
+    #expect(try !replacement.install(sumOf: summed))
+    #expect(sandbox.text("m/maildirsize") == nil)
   }
 
   @Test("Late lines of a replaced ledger are not written into a file that another program has made since")
@@ -123,8 +134,22 @@ struct OpenMailboxTests {
     let old = try maildir.directory.fstatat("maildirsize").identity
     let replacement = try LedgerReplacement.write(Array("1000S\n 500 1\n".utf8), in: maildir, names: names)
     try Command.check(["rm", sandbox("m/maildirsize")])
-    #expect(try replacement.install(inPlaceOf: old))
+    #expect(try replacement.install(countedInPlaceOf: old) == .unexpected)
     #expect(sandbox.text("m/maildirsize") == "1000S\n 500 1\n")
+  }
+
+  @Test(
+    "Messages that come after a count, and whose entries are nowhere or in a file that is gone, are counted as well",
+    arguments: ["rm maildirsize", "printf '1000S\\n600 2\\n' >other; mv other maildirsize"])
+  func cameDuringCount(change: String) throws {
+    let host = try MailHost("virtual_mailbox_limit = 100000000")
+    try host.store("a,S=500:2,S", bytes: 500)
+    try host.setLedger("garbage\n")
+    let delivery = try StoppedCommand(host.arguments, at: "fdatasync", input: .bytes(MailHost.message(100)))
+    try Command.check(["sh", "-ec", "cd \(host.sandbox(host.maildir)); \(change)"], asMailUser: true)
+    try host.sandbox.write("\(host.maildir)/new/b,S=70", MailHost.message(70))
+    #expect(try delivery.resume().status == 0)
+    #expect(host.ledger == "100000000S\n 500 1\n70 1\n100 1\n")
   }
 
   @Test("On a network file system, lines appended to the ledger during a count are carried over, too")
