@@ -103,16 +103,16 @@ struct Ledger: ~Copyable {
     if maildir.isOnNetwork { close() }
   }
 
-  /// Replaces the file of the snapshot by `replacement`, a counted total.
-  mutating func install(
-    counted replacement: consuming LedgerReplacement
-  ) throws(MaildirError) -> LedgerReplacement.Place {
-    guard let late = maildir.isOnNetwork ? try lateLines() : [] else { return .taken }
-    let place = try replacement.install(countedInPlaceOf: snapshot?.status?.identity)
-    guard place != .taken else { return place }
-    try adopt(replacement, carryingOver: .positive)
+  /// Replaces the ledger by `replacement`, a counted total.
+  ///
+  /// - Returns: the sum of the lines that were carried over. Nil, with nothing changed, if there was no ledger, and
+  ///   another program has made one meanwhile.
+  mutating func install(counted replacement: consuming LedgerReplacement) throws(MaildirError) -> QuotaUsage? {
+    let late = maildir.isOnNetwork ? try lateLines() : []
+    guard let late, try replacement.install(counted: snapshot?.status != nil) else { return nil }
+    let carried = try adopt(replacement, carryingOver: .positive)
     if !late.isEmpty { try append(late) }
-    return place
+    return carried
   }
 
   /// Replaces the open file by `replacement`, its sum, unless another program has replaced or removed it meanwhile.
@@ -120,13 +120,16 @@ struct Ledger: ~Copyable {
     guard let old = identity else { return }
     if maildir.isOnNetwork { close() }
     guard try replacement.install(sumOf: old) else { return close() }
-    try adopt(replacement, carryingOver: .all)
+    _ = try adopt(replacement, carryingOver: .all)
   }
 
   /// Copies lines appended to the replaced file into the new one. The next count makes up for a failure.
-  mutating func carryOver() {
-    guard let lines = displaced?.takeLines(), !lines.isEmpty else { return }
-    do { try append(lines) } catch {}
+  ///
+  /// - Returns: their sum.
+  @discardableResult mutating func carryOver() -> QuotaUsage {
+    guard let lines = displaced?.takeLines(), !lines.isEmpty else { return .none }
+    do { try append(lines) } catch { return .none }
+    do { return try LedgerContents(Array("0S\n".utf8) + lines).usage } catch { return .none }
   }
 
   /// The lines appended since the snapshot to the file about to be replaced; nil if another program's file
@@ -144,7 +147,7 @@ struct Ledger: ~Copyable {
 
   private mutating func adopt(
     _ replacement: consuming LedgerReplacement, carryingOver lines: DisplacedLedger.Lines
-  ) throws(MaildirError) {
+  ) throws(MaildirError) -> QuotaUsage {
     let offset = lines == .all ? replacement.summed : snapshot?.length ?? 0
     let new = try LedgerFile(written: replacement.file)
     if let old = file.take() {
@@ -153,7 +156,7 @@ struct Ledger: ~Copyable {
     status = new.status
     file = consume new
     lastRead = nil
-    carryOver()
+    return carryOver()
   }
 
   private mutating func open() throws(MaildirError) -> LedgerFault? {

@@ -43,16 +43,6 @@ struct LedgerReplacement: ~Copyable {
     do { if !lines.isEmpty { try file.write(Array(lines).span) } } catch { throw .system(error) }
   }
 
-  /// What a counted total has replaced.
-  enum Place {
-    case expected
-    /// Another file than the one that was expected, or none: other programs may have recorded messages where nobody
-    /// finds the entries, or nowhere.
-    case unexpected
-    /// Nothing has changed: there was no file, and now there is another program's.
-    case taken
-  }
-
   /// Puts a sum in the place of `expected`.
   ///
   /// If another program has just written a ledger, that one is lost. To put it back would be wrong: in the meantime
@@ -61,21 +51,24 @@ struct LedgerReplacement: ~Copyable {
   func install(sumOf expected: FileIdentity) throws(MaildirError) -> Bool {
     do throws(SystemError) {
       guard try exchange() else { return false }
-      if try hasReplaced(expected) { return true }
+      // Without RENAME_EXCHANGE it is gone, and nothing tells which file it was.
+      guard let cameOut = try tmp.status()?.identity, cameOut != expected else { return true }
       try maildir.directory.unlinkat(LedgerFile.name)
       return false
     } catch { throw .system(error) }
   }
 
-  /// Puts a counted total in the place of `expected`, or of nothing if that is nil.
-  func install(countedInPlaceOf expected: FileIdentity?) throws(MaildirError) -> Place {
+  /// Puts a counted total in the place of a ledger, if there was one, or of none.
+  ///
+  /// - Returns: false, with nothing changed, if there was none and now there is another program's.
+  func install(counted wasThere: Bool) throws(MaildirError) -> Bool {
     do throws(SystemError) {
-      if let expected, try exchange() { return try hasReplaced(expected) ? .expected : .unexpected }
+      if wasThere, try exchange() { return true }
       try tmp.rename(to: LedgerFile.name, .withoutReplacing)
-      return .unexpected
+      return true
     } catch {
       guard error.number == Errno.EEXIST else { throw .system(error) }
-      return .taken
+      return false
     }
   }
 
@@ -86,11 +79,6 @@ struct LedgerReplacement: ~Copyable {
       return false
     }
     return true
-  }
-
-  /// Whether `expected` came out of the exchange. Without RENAME_EXCHANGE it is gone, and nothing tells.
-  private func hasReplaced(_ expected: FileIdentity) throws(SystemError) -> Bool {
-    try tmp.status().map { $0.identity == expected } ?? true
   }
 
   private static func setMode(of file: borrowing File, _ mode: UInt32, group: UInt32) throws(SystemError) {

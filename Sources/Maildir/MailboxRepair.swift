@@ -96,7 +96,7 @@ extension OpenMailbox {
     var missing = counted.minus(before)
     var action = RepairResult.Action.corrected
     if missing.bytes < 0 || missing.messages < 0, try !isAtRest(&count) {
-      missing = QuotaUsage(bytes: max(0, missing.bytes), messages: max(0, missing.messages))
+      missing = missing.positive
       action = missing == .none ? .busy : .raised
     }
     if missing != .none, !mode.contains(.dryRun) { try ledger.append(LedgerContents.correction(missing)) }

@@ -22,7 +22,6 @@ struct MaildirCount: ~Copyable {
   /// Folders, or parts of them, that are symlinks and do not count by the profile.
   private(set) var linked: [Path] = []
   private let checksSizes: Bool
-  /// By how much directories were larger than when they were counted before.
   private var gain = QuotaUsage.none
   /// The number of messages whose names give a different size than the files have.
   private(set) var wrongSizes = 0
@@ -117,10 +116,10 @@ struct MaildirCount: ~Copyable {
 
   /// Counts again what has changed.
   ///
-  /// - Returns: by how much directories have grown; those that hold less do not matter.
+  /// - Returns: by how much directories have grown, whatever others have lost.
   mutating func lookForGain() throws(MaildirError) -> QuotaUsage {
     gain = .none
-    _ = try look(all: maildir.isOnNetwork)
+    _ = try look(all: false)
     return gain
   }
 
@@ -242,8 +241,7 @@ struct MaildirCount: ~Copyable {
       let directory = try File(openat: maildir.directory, path, follows ? [.directory] : [.directory, .noFollow])
       let settled = try stamp.settled { () throws(SystemError) in try directory.fstat(path) }
       let usage = try count(directory, size: settled.size)
-      let growth = usage.minus(parts[index].usage)
-      gain += QuotaUsage(bytes: max(0, growth.bytes), messages: max(0, growth.messages))
+      gain += usage.minus(parts[index].usage).positive
       parts[index].usage = usage
       parts[index].stamp = settled
       return true

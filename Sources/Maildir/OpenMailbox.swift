@@ -212,20 +212,22 @@ package struct OpenMailbox: ~Copyable {
   }
 
   /// Writes a counted total in place of the file that `Ledger.takeSnapshot` found.
+  ///
+  /// While that is written and synced, other programs may deliver whose entries are in the old file, in one that has
+  /// replaced it meanwhile, or, if there was none, nowhere. So the directories are looked at once more.
   mutating func publish(_ count: inout MaildirCount) throws(MaildirError) {
     guard !ledger.snapshotIsDirectory else { throw .ledgerIsDirectory }
     let text = LedgerContents.counted(count.usage, limit: limit)
     let replacement = try LedgerReplacement.write(text, in: maildir, names: names)
-    switch try ledger.install(counted: replacement) {
-    case .expected: break
-    case .unexpected:
-      // Between the count and now, others may have delivered who found no ledger, or one that is gone.
-      let gain = try count.lookForGain()
-      if gain != .none { try ledger.append(LedgerContents.correction(gain)) }
-    case .taken:
+    guard let carried = try ledger.install(counted: replacement) else {
       // Another program has just written its own ledger. If that one is invalid, too, nobody knows the total.
       if case .failure = try ledger.read() { throw .ledgerUnsteady }
+      return
     }
+    // On network file systems that would be a second count.
+    guard !maildir.isOnNetwork else { return }
+    let missing = try count.lookForGain().minus(carried).positive
+    if missing != .none { try ledger.append(LedgerContents.correction(missing)) }
   }
 
   /// Adds up the entries of a long ledger, before its length makes other programs recount, and corrects the

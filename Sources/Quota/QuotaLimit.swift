@@ -74,6 +74,9 @@ package struct QuotaUsage: Equatable, Sendable {
       bytes: bytes.subtractingSaturating(other.bytes), messages: messages.subtractingSaturating(other.messages))
   }
 
+  /// Without negative numbers.
+  package var positive: QuotaUsage { QuotaUsage(bytes: max(0, bytes), messages: max(0, messages)) }
+
   /// Adds another usage, saturating at the bounds of Int64.
   package static func += (left: inout QuotaUsage, right: QuotaUsage) {
     left.bytes = left.bytes.addingSaturating(right.bytes)
