@@ -27,10 +27,10 @@ struct AddressKeys: Equatable {
       return
     }
     let (local, domain) = (address[..<at], address[at...])
-    let whole = [Self.quoted(local) + domain, address]
+    let whole = [quotedLocalPart(local) + domain, address]
     var partial: [[UInt8]] = []
     if let user = AddressExtension.split(local, at: delimiters)?.user {
-      partial += [Self.quoted(user) + domain, Array(user + domain)]
+      partial += [(user.isEmpty ? [] : quotedLocalPart(user)) + domain, Array(user + domain)]
     }
     partial.append(Array(domain))
     let keys = whole.map { Key(text: $0, isPartial: false) } + partial.map { Key(text: $0, isPartial: true) }
@@ -38,6 +38,4 @@ struct AddressKeys: Equatable {
       if !keys.contains(where: { $0.text == key.text }) { keys.append(key) }
     }
   }
-
-  private static func quoted(_ local: ArraySlice<UInt8>) -> [UInt8] { local.isEmpty ? [] : quotedLocalPart(local) }
 }

@@ -22,13 +22,19 @@ struct AddressKeysTests {
       ("+x@d", "+", ["+x@d", "@d"]),
       ("u+@d", "+", ["u+@d", "u@d", "@d"]), ("owner-list@d", "-", ["owner-list@d", "@d"]),
       ("list-request@d", "-", ["list-request@d", "@d"]), ("postmaster@d", "m", ["postmaster@d", "@d"]),
-      ("nodomain", "+", ["nodomain"]), ("@d", "+", ["@d"]), ("a@b@c", "", ["\"a@b\"@c", "a@b@c", "@c"]),
+      ("nodomain", "+", ["nodomain"]), ("a@b@c", "", ["\"a@b\"@c", "a@b@c", "@c"]),
       ("a b+x@d", "+", ["\"a b+x\"@d", "a b+x@d", "\"a b\"@d", "a b@d", "@d"]),
       ("a\"b\\c@d", "", ["\"a\\\"b\\\\c\"@d", "a\"b\\c@d", "@d"]), (".a@d", "", ["\".a\"@d", ".a@d", "@d"]),
       ("ÄÖ@d", "", ["äö@d", "@d"]),
     ])
   func order(address: String, delimiters: String, expected: [String]) {
     #expect(keys(address, delimiters) == expected)
+  }
+
+  @Test("An empty local part is looked up as virtual(8) does it, in quotes first")
+  func emptyLocalPart() {
+    #expect(keys("@d") == ["\"\"@d", "@d"])
+    #expect(keys("+x@d", "+") == ["+x@d", "@d"])
   }
 
   @Test("Every key except the whole address, quoted or not, is partial")
