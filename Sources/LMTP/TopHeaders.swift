@@ -4,7 +4,7 @@ import Text
 /// What the headers on top of a message tell about its delivery: those that lmtp(8) adds (its flags), and the first
 /// `Received:`, which is the queue manager's own host's. A sender may have written them, so they are only logged.
 package struct TopHeaders: Equatable, Sendable {
-  /// The recipient before aliases; empty if unknown.
+  /// The recipient before aliases, without quotes; empty if unknown.
   package private(set) var originalRecipient: [UInt8] = []
   /// Postfix's queue ID; empty if unknown.
   package var queueID: [UInt8] { Self.queueID(in: received) }
@@ -21,7 +21,9 @@ package struct TopHeaders: Equatable, Sendable {
       case "received":
         received = value
         return
-      case "x-original-to": originalRecipient = Array(value.trimmed)
+      case "x-original-to":
+        let quoted = value.trimmed
+        originalRecipient = LMTPCommand.address(in: ("<".utf8 + quoted + ">".utf8)[...]) ?? Array(quoted)
       case "return-path", "delivered-to": break
       default: return
       }

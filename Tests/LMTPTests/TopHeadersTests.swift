@@ -21,7 +21,8 @@ struct TopHeadersTests {
       ),
       ("Subject: x\nReceived: by mx id AB12;\n", "", ""), ("", "", ""), ("Received: id", "", ""),
       ("Received: by mx id a/b;\n", "", ""), ("no header at all\n\nReceived: by mx id AB12;\n", "", ""),
-      ("X-Original-To: a@d", "a@d", ""),
+      ("X-Original-To: a@d", "a@d", ""), ("X-Original-To: \"a b\"@d\n", "a b@d", ""),
+      ("X-Original-To: \"\"@d\n", "@d", ""), ("X-Original-To: \"a b@d\n", "\"a b@d", ""),
     ])
   func found(start: String, original: String, id: String) {
     let headers = TopHeaders(Array(start.utf8)[...])
