@@ -31,6 +31,12 @@ package enum ServiceManager {
     else { return nil }
     return descriptor
   }
+
+  /// Sets how many connections wait for a listening socket until they are accepted (listen(2)); the kernel's own limit
+  /// applies too.
+  package static func setBacklog(_ backlog: Int32, of listeningSocket: Int32) throws(SystemError) {
+    _ = try systemCall(.listen) { listen(listeningSocket, backlog) }
+  }
 }
 
 /// The sockets that systemd passes, as the environment describes them (sd_listen_fds_with_names(3)).

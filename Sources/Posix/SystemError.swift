@@ -19,7 +19,9 @@ package struct SystemError: ExplainedError, Equatable, Sendable {
   /// `openat tmp: No such file or directory`
   package var sentence: [UInt8] {
     let subject = name.isEmpty ? [] : [UInt8(ascii: " ")] + name
-    return Array(call.rawValue.utf8) + subject + Array(": ".utf8) + Array(Self.message(number).utf8)
+    let isLocked = number == ETIMEDOUT && call == .flock
+    let message = isLocked ? "another process keeps it locked" : Self.message(number)
+    return Array(call.rawValue.utf8) + subject + Array(": ".utf8) + Array(message.utf8)
   }
 
   private static func message(_ number: Int32) -> String {
@@ -32,7 +34,7 @@ package struct SystemError: ExplainedError, Equatable, Sendable {
 package enum SystemCall: String, Sendable {
   case open, openat, read, pread, write, lseek, fsync, fdatasync, syncfs, fstat, fstatat, statx, fstatfs, fchmod, fchown
   case mkdirat, unlinkat, linkat, readlinkat, rename, renameat2, getdents64, flock, fcntl, poll
-  case socket, setsockopt, connect, getaddrinfo, send, sendto, recv
+  case socket, setsockopt, bind, listen, connect, getaddrinfo, send, sendto, recv
   case memfd_create, pidfd_open, posix_spawn, waitpid, pipe, setgroups, setresgid, setresuid
   case deadline
 }

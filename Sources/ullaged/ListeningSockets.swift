@@ -34,6 +34,9 @@ struct ListeningSockets: Sendable {
     }
   }
 
+  /// Connections that wait until they are accepted.
+  static let backlog: Int32 = 1024
+
   /// The name of the socket in systemd's unit (`FileDescriptorName=`).
   let name: String
   /// The one that names the Unix socket.
@@ -56,6 +59,8 @@ struct ListeningSockets: Sendable {
     var listening: [(channel: any Channel, place: String)] = []
     if let descriptor = ServiceManager.takeListeningSocket(named: name) {
       listening.append((try await bootstrap.withBoundSocket(descriptor).get(), "the service manager's socket"))
+      // SwiftNIO has called listen(2) again, with a backlog of its own.
+      try ServiceManager.setBacklog(Self.backlog, of: descriptor)
     } else if let socket {
       listening.append((try await Self.bind(bootstrap, to: socket), socket.text))
     }
@@ -63,7 +68,7 @@ struct ListeningSockets: Sendable {
       let place = "\(endpoint.host):\(endpoint.port)"
       do {
         listening.append((try await bootstrap.bind(host: endpoint.host, port: endpoint.port).get(), place))
-      } catch { throw Failure.cannotListen(place, "\(error)") }
+      } catch { throw Failure.cannotListen(place, Self.text(error)) }
     }
     guard !listening.isEmpty else { throw Failure.noSocket(parameter) }
     return listening
@@ -82,6 +87,10 @@ struct ListeningSockets: Sendable {
     }
     do {
       return try await bootstrap.bind(unixDomainSocketPath: socket.text, cleanupExistingSocketFile: true).get()
-    } catch { throw Failure.cannotListen(socket.text, "\(error)") }
+    } catch { throw Failure.cannotListen(socket.text, text(error)) }
+  }
+
+  private static func text(_ error: any Error) -> String {
+    (error as? IOError).map { SystemError(.bind, [], $0.errnoCode).shown } ?? "\(error)"
   }
 }

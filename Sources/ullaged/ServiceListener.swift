@@ -45,7 +45,7 @@ struct ServiceListener<R: Responder>: Service {
     _ group: MultiThreadedEventLoopGroup, _ threads: NIOThreadPool, _ clients: NIOLoopBoundBox<ServiceClients>
   ) async throws {
     let bootstrap = ServerBootstrap(group: group)
-      .serverChannelOption(.backlog, value: 1024)
+      .serverChannelOption(.backlog, value: ListeningSockets.backlog)
       // Nobody is served before everything is ready.
       .serverChannelOption(.autoRead, value: false)
       // After each connection there may be enough.

@@ -139,7 +139,7 @@ struct LMTPTests {
     // As systemd does it: the socket stays, and the next process gets what waits there.
     let manager = """
       import os, socket, signal, sys
-      s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(200); os.chmod(sys.argv[1], 0o666)
+      s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(1024); os.chmod(sys.argv[1], 0o666)
       def start():
           pid = os.fork()
           if pid == 0:
@@ -180,6 +180,9 @@ struct LMTPTests {
       site.host.sandbox.list("base/example.org/you/new").count >= 1000 ? () : nil
     }
     #expect(lines().dropFirst() == Array(repeating: "ended 0", count: 50)[...])
+    // What systemd's unit has asked for (`Backlog=`).
+    let sockets = try Command.check(["ss", "-xlHn", "src", site.host.sandbox("lmtp")])
+    #expect(sockets.contains(" 1024 "), "\(sockets)")
     #expect(!site.postfix.log.contains("status=deferred") && !site.postfix.log.contains("lost connection"))
     try waitUntil("the end of the queue") {
       site.postfix.log.components(separatedBy: ": removed").count > 1000 ? () : nil
