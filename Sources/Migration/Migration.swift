@@ -23,9 +23,6 @@ package struct Migration {
       self.user = user
       self.usesLMTP = usesLMTP
     }
-
-    /// What mail is sent to.
-    var destination: Transport { Transport(transport, to: usesLMTP ? MasterEntry.lmtpNexthop : "") }
   }
 
   let postfix: PostfixDirectory
@@ -45,6 +42,16 @@ package struct Migration {
   var routeChanges: [TransportRoute.Change] = []
   /// The other parameters that send mail to virtual(8).
   var otherTransports: [PostfixDirectory.OtherTransport] = []
+
+  /// Where the package's unit listens (`ullaged-lmtp.socket`).
+  static let serviceSocket = "/var/spool/postfix/private/ullage-lmtp"
+
+  /// What mail is sent to. A path that is relative to another queue directory does not lead to the unit's socket.
+  var destination: Transport {
+    let isUsual = survey.socket(of: MasterEntry.lmtpNexthop) == Self.serviceSocket
+    let nexthop = isUsual ? MasterEntry.lmtpNexthop : "unix:\(Self.serviceSocket)"
+    return Transport(options.transport, to: options.usesLMTP ? nexthop : "")
+  }
 
   /// - Throws: `ConfigurationError` for a file that is invalid for Postfix, too.
   package static func plan(

@@ -249,7 +249,7 @@ extension Migration {
 
   /// A domain's transport in transport_maps overrides virtual_transport.
   private mutating func explainTransports() throws(ConfigurationError) {
-    let new = options.destination
+    let new = destination
     // Another way of ours to deliver is left as it is left for virtual(8), with the same commands.
     let own = options.usesLMTP ? try ownTransport()?.name : nil
     let old = own == new.name ? service?.name ?? "virtual" : own ?? service?.name ?? "virtual"

@@ -100,7 +100,7 @@ extension Migration {
     add(
       "Switch over, and watch the log.",
       routes(\.commandsThere) + otherTransports.map { postfix.postconf("-e", "\($0.parameter)=\($0.changed)") }
-        + [postfix.postconf("-e", "virtual_transport=\(options.destination.text)"), postfix.reload],
+        + [postfix.postconf("-e", "virtual_transport=\(destination.text)"), postfix.reload],
       statements: routeChanges.compactMap(\.statementThere))
     // Without a ledger there is nothing to count, and without PostgreSQL no list of mailboxes.
     if settings?.countingRule.inboxOnly != true, settings?.listDatabase != nil {
@@ -169,7 +169,8 @@ extension Migration {
     let start = Command.enable("ullaged-lmtp.socket", "ullaged-lmtp.service").line
     plan.steps.append(
       .init(
-        "Start the service. Without systemd, run ullaged lmtp as \(plan.user), with lmtp_socket (ullaged(8)).",
+        "Start the service. Without systemd, run ullaged lmtp as \(plan.user), with"
+          + " lmtp_socket = \(Self.serviceSocket) in ullage.cf (ullaged(8)).",
         ["[ ! -d /run/systemd/system ] || \(start)"]))
   }
 

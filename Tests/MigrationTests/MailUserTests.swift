@@ -126,6 +126,23 @@ struct MailUserTests {
     #expect(request.configurationFile.text == file && request.recipient.text == "${recipient}")
   }
 
+  @Test("Where Postfix has another queue directory, its entry leads to the socket of the unit by its whole path")
+  func otherQueue() throws {
+    for (main, nexthop) in [
+      ("queue_directory = /var/spool/postfix\n", "unix:private/ullage-lmtp"),
+      ("queue_directory = /q\n", "unix:/var/spool/postfix/private/ullage-lmtp"),
+    ] {
+      let text = "virtual_mailbox_base = /m\nvirtual_mailbox_maps = static:x/\n\(main)"
+      let files = try PostfixFiles(sandbox, main: text, master: PostfixFiles.virtual)
+      let options = Migration.Options(
+        configurationFile: Ullage.configurationFile, transport: "ullage_lmtp", user: "nobody", usesLMTP: true)
+      let plan = try Migration.plan(from: try PostfixDirectory(files.path), options, Survey(files.path))
+      #expect(plan.steps.flatMap(\.commands).contains { $0.hasSuffix("-e virtual_transport=ullage_lmtp:\(nexthop)") })
+      #expect(
+        plan.steps.contains { $0.title.contains("lmtp_socket = /var/spool/postfix/private/ullage-lmtp in ullage") })
+    }
+  }
+
   @Test("The package's units are told who the mail user is and where the Maildirs are, unless both are the usual ones")
   func unusualPlaces() throws {
     let usual = try plan(user: "nobody").steps.flatMap(\.commands)
