@@ -219,6 +219,24 @@ struct LMTPCheckTests {
     #expect(try findings(main: Self.one + "virtual_transport = \(right)\n", lmtp: lmtp) == [])
   }
 
+  @Test("A service that answers nowhere is to be started, wherever it listens; one that refuses is to be opened")
+  func stopped() throws {
+    for socket in [sandbox("elsewhere"), sandbox("queue/private/ullage-lmtp")] {
+      let main = Self.one + "virtual_transport = ullage_lmtp:unix:\(socket)\n"
+      let found = try findings(main: main, lmtp: "lmtp_socket = \(socket)\n")
+      #expect(found.map(\.kind) == [.lmtpSocket] && found.first?.evidence.contains(socket) == true)
+      #expect(
+        found.first?.remedy == .advice("start ullaged lmtp, with --config=/etc/ullage/ullage.cf: ullaged(8)")
+          || TableFiles.runsSystemd)
+    }
+    let host = try LMTPHost()
+    let closed = try findings(
+      main: Self.one + "virtual_transport = ullage_lmtp:unix:\(host.socket)\n", lmtp: "lmtp_socket = \(host.socket)\n")
+    #expect(
+      closed.first?.remedy
+        == .advice("let the user postfix connect: SocketUser= and SocketMode= in ullaged-lmtp.socket; ullaged(8)"))
+  }
+
   @Test("Without the lookup service the threads of the LMTP service have a connection each, which may be too many")
   func databaseConnections() throws {
     for (connections, severity) in [(20, "error"), (32, "error"), (33, "warning"), (63, "warning"), (64, nil)] {
