@@ -181,6 +181,9 @@ let package = Package(
     .testTarget(
       name: "LMTPServerTests",
       dependencies: ["LMTPServer", "Delivery", "Configuration", "Posix", "Text", "TestSupport"]),
+    // Optimized even in a debug build: it visits millions of states.
+    .target(name: "Schedules", path: "Tests/Schedules", swiftSettings: [.unsafeFlags(["-O"])]),
+    .testTarget(name: "ScheduleTests", dependencies: ["Schedules", "TestSupport"]),
     .testTarget(name: "LMTPTests", dependencies: ["LMTP", "Conversation", "Text", "TestSupport"]),
     .testTarget(name: "PolicyTests", dependencies: ["Policy", "Conversation", "Text", "TestSupport"]),
     .testTarget(
@@ -222,13 +225,14 @@ if Context.environment["ULLAGE_END_TO_END"] != nil {
 }
 
 for target in package.targets where target.type != .system {
-  target.swiftSettings = [
-    .treatAllWarnings(as: .error),
-    .strictMemorySafety(),
-    .enableUpcomingFeature("ExistentialAny"),
-    .enableUpcomingFeature("InternalImportsByDefault"),
-    .enableUpcomingFeature("MemberImportVisibility"),
-  ]
+  target.swiftSettings =
+    (target.swiftSettings ?? []) + [
+      .treatAllWarnings(as: .error),
+      .strictMemorySafety(),
+      .enableUpcomingFeature("ExistentialAny"),
+      .enableUpcomingFeature("InternalImportsByDefault"),
+      .enableUpcomingFeature("MemberImportVisibility"),
+    ]
 }
 
 // The second mode (ARCHITECTURE.md, "Two modes"): ullage-deliver alone, in Embedded Swift. The variable holds the
