@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
 
-/// Dovecot's `doveadm quota` with its Maildir++ driver, without a running server, on the Maildirs
-/// directly below the host's base.
+/// Dovecot's `doveadm quota`, IMAP server and delivery agent with its Maildir++ driver, without a running server, on
+/// Maildirs below the host's base.
 package final class Dovecot {
   private let host: MailHost
   private let configuration: String
@@ -25,12 +25,17 @@ package final class Dovecot {
       first_valid_gid = 1
       default_internal_user = \(Self.userName)
       default_login_user = \(Self.userName)
+      postmaster_address = postmaster@example.org
       namespace inbox {
         inbox = yes
         separator = .
       }
+      protocol imap {
+        mail_plugins = quota imap_quota
+      }
       plugin {
         quota = maildir:User quota
+        quota_grace = 0
         quota_rule = *:storage=\(limit)B
         \(ignoresTrash ? "quota_rule2 = Trash:ignore" : "")
       }
@@ -48,11 +53,27 @@ package final class Dovecot {
   /// `doveadm quota get`: bytes in units of 1024, and messages.
   package func usage(_ name: String) throws -> String { try run(name, "get") }
 
+  /// Delivers a message with `dovecot-lda`.
+  ///
+  /// - Returns: whether it was accepted.
+  package func deliver(_ message: [UInt8], to name: String) throws -> Bool {
+    try run(["/usr/lib/dovecot/dovecot-lda", "-c", configuration, "-e"], name, message).status == 0
+  }
+
+  /// The answers of the IMAP server to commands without tags, which are followed by LOGOUT.
+  package func imap(_ commands: [String], _ name: String) throws -> String {
+    try run(["/usr/lib/dovecot/imap", "-c", configuration], name, Peers.imapSession(commands)).output
+  }
+
   private func run(_ name: String, _ command: String) throws -> String {
-    let ending = try Command.run(
-      ["doveadm", "-c", configuration, "-f", "tab", "quota", command],
-      environment: ["HOME": host.sandbox("base/\(name)"), "USER": Self.userName], asMailUser: true)
+    let ending = try run(["doveadm", "-c", configuration, "-f", "tab", "quota", command], name, [])
     guard ending.status == 0 else { throw TestError("doveadm quota \(command) \(name): \(ending.errors)") }
     return ending.output
+  }
+
+  private func run(_ command: [String], _ name: String, _ input: [UInt8]) throws -> Command.Ending {
+    try Command.run(
+      command, input: .bytes(input), environment: ["HOME": host.sandbox("base/\(name)"), "USER": Self.userName],
+      asMailUser: true)
   }
 }
