@@ -65,6 +65,12 @@ package final class Dovecot {
     try run(["/usr/lib/dovecot/imap", "-c", configuration], name, Peers.imapSession(commands)).output
   }
 
+  /// A command of Dovecot's with our configuration, and the environment that makes it act for `example.org/you`.
+  package func command(_ program: [String], _ arguments: [String] = []) -> [String] {
+    program + ["-c", configuration] + arguments
+  }
+  package var environment: [String: String] { ["HOME": host.sandbox(host.maildir), "USER": Self.userName] }
+
   private func run(_ name: String, _ command: String) throws -> String {
     let ending = try run(["doveadm", "-c", configuration, "-f", "tab", "quota", command], name, [])
     guard ending.status == 0 else { throw TestError("doveadm quota \(command) \(name): \(ending.errors)") }

@@ -55,16 +55,21 @@ package struct CourierIMAP {
 
   package init(_ host: MailHost) { self.host = host }
 
+  /// The server, and the environment that makes it take the client for one that has logged in.
+  package var command: [String] { get throws { [try Peers.program("usr/bin/imapd"), host.sandbox(host.maildir)] } }
+  package var environment: [String: String] {
+    get throws {
+      [
+        "AUTHENTICATED": "you", "HOME": host.sandbox.path, "IMAP_CAPABILITY": "IMAP4rev1 QUOTA UIDPLUS",
+        "LD_LIBRARY_PATH": try Peers.libraries, "IMAP_ENHANCEDIDLE": "0", "IMAP_USELOCKS": "0",
+      ]
+    }
+  }
+
   /// The answers to commands without tags, which are followed by LOGOUT.
   package func run(_ commands: [String]) throws -> String {
-    let environment = [
-      "AUTHENTICATED": "you", "HOME": host.sandbox.path, "IMAP_CAPABILITY": "IMAP4rev1 QUOTA UIDPLUS",
-      "LD_LIBRARY_PATH": try Peers.libraries, "IMAP_ENHANCEDIDLE": "0", "IMAP_USELOCKS": "0",
-    ]
-    return try Command.run(
-      [Peers.program("usr/bin/imapd"), host.sandbox(host.maildir)], input: .bytes(Peers.imapSession(commands)),
-      environment: environment, asMailUser: true
-    ).output
+    try Command.run(command, input: .bytes(Peers.imapSession(commands)), environment: environment, asMailUser: true)
+      .output
   }
 }
 
