@@ -47,7 +47,11 @@ inline add(new_file, its_total) { new_file = files; total[files] = its_total; fi
 /* Puts a count in the place of the ledger, under the lock: what arrives meanwhile in the old file, or in the
  * directories alone, is added. */
 inline recount() {
-  d_step { counted = messages; seen = changes; old = named; if :: old != NONE -> was = total[old] :: else -> was = 0 fi }
+  d_step {
+    counted = messages;
+    old = named;
+    if :: old != NONE -> was = total[old] :: else -> was = 0 fi
+  }
   STEP(0);
   atomic { add(file, counted); named = file }
   STEP(GROWTH(old, was) + messages - counted);
@@ -67,10 +71,10 @@ inline recount() {
 
 /* S3 to S5 of ARCHITECTURE.md. */
 proctype delivery(bool adds) {
-  byte file, old, sum, was, counted, seen, carried;
+  byte file, old, was, counted, carried;
   if
   :: adds ->
-    d_step { old = named; if :: old != NONE -> sum = total[old] :: else fi }
+    old = named;
     if
     :: old != NONE ->
       lock();
