@@ -43,14 +43,26 @@ package struct Migration {
   /// The other parameters that send mail to virtual(8).
   var otherTransports: [PostfixDirectory.OtherTransport] = []
 
-  /// Where the package's unit listens (`ullaged-lmtp.socket`).
-  static let serviceSocket = "/var/spool/postfix/private/ullage-lmtp"
+  /// What mail is sent to.
+  var destination: Transport { Transport(options.transport, to: options.usesLMTP ? MasterEntry.lmtpNexthop : "") }
 
-  /// What mail is sent to. A path that is relative to another queue directory does not lead to the unit's socket.
-  var destination: Transport {
-    let isUsual = survey.socket(of: MasterEntry.lmtpNexthop) == Self.serviceSocket
-    let nexthop = isUsual ? MasterEntry.lmtpNexthop : "unix:\(Self.serviceSocket)"
-    return Transport(options.transport, to: options.usesLMTP ? nexthop : "")
+  /// The commands that start a service of the package. Its socket is where Postfix looks for it: in the queue
+  /// directory, of which the unit knows the usual one only.
+  func commands(toStart service: String, at endpoint: String) -> [String] {
+    let start = Command.enable("ullaged-\(service).socket", "ullaged-\(service).service").line
+    let socket = survey.socket(of: endpoint) ?? endpoint
+    guard !socket.hasPrefix("/var/spool/postfix/") else { return ["[ ! -d /run/systemd/system ] || \(start)"] }
+    return setUnit("ullaged-\(service).socket", ["[Socket]", "ListenStream=", "ListenStream=\(socket)"])
+      + ["[ ! -d /run/systemd/system ] || { systemctl daemon-reload && \(start); }"]
+  }
+
+  /// The commands that give a unit of systemd settings of this site.
+  func setUnit(_ unit: String, _ lines: [String]) -> [String] {
+    let directory = "/etc/systemd/system/\(unit).d"
+    return [
+      "mkdir -p \(directory)",
+      "printf '%s\\n' \(lines.map { shellWord($0) }.joined(separator: " ")) > \(directory)/site.conf",
+    ]
   }
 
   /// - Throws: `ConfigurationError` for a file that is invalid for Postfix, too.

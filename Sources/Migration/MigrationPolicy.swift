@@ -31,13 +31,12 @@ extension Migration {
     func set(isDryRun: Bool) -> Command {
       postfix.postconf("-e", "\(name)=\(PolicyRestriction.inserted(into: list, isDryRun: isDryRun))")
     }
-    let start = Command.enable("ullaged-policy.socket", "ullaged-policy.service").line
     let others = otherSmtpd(list)
     plan.policySteps = [
       .init(
         "To refuse mail for full mailboxes while the sender is connected, instead of bouncing it (ullaged(8)):"
           + " at first only log what would be refused.",
-        ["[ ! -d /run/systemd/system ] || \(start)"] + others.map(\.line)
+        commands(toStart: "policy", at: PolicyRestriction.endpoint) + others.map(\.line)
           + [set(isDryRun: true).line, postfix.reload.line]),
       .init("For good, when the log looks right.", [set(isDryRun: false).line, postfix.reload.line]),
       .init(

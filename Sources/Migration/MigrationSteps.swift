@@ -166,12 +166,12 @@ extension Migration {
   }
 
   private mutating func addServiceStep() {
-    let start = Command.enable("ullaged-lmtp.socket", "ullaged-lmtp.service").line
+    let socket = survey.socket(of: MasterEntry.lmtpNexthop) ?? MasterEntry.lmtpNexthop
     plan.steps.append(
       .init(
         "Start the service. Without systemd, run ullaged lmtp as \(plan.user), with"
-          + " lmtp_socket = \(Self.serviceSocket) in ullage.cf (ullaged(8)).",
-        ["[ ! -d /run/systemd/system ] || \(start)"]))
+          + " lmtp_socket = \(socket) in ullage.cf (ullaged(8)).",
+        commands(toStart: "lmtp", at: MasterEntry.lmtpNexthop)))
   }
 
   private mutating func addWayBack() throws(ConfigurationError) {
@@ -237,11 +237,7 @@ extension Migration {
     let base = try value(.virtual_mailbox_base)
     let isElsewhere = !base.isEmpty && base != "/var/vmail" && !base.hasPrefix("/var/vmail/")
     var commands: [String] = []
-    func settings(_ unit: String, _ lines: [String]) {
-      let directory = "/etc/systemd/system/\(unit).d"
-      commands.append("mkdir -p \(directory)")
-      commands.append("printf '%s\\n' \(lines.map { shellWord($0) }.joined(separator: " ")) > \(directory)/site.conf")
-    }
+    func settings(_ unit: String, _ lines: [String]) { commands += setUnit(unit, lines) }
     let isUsualFile = options.configurationFile == Ullage.configurationFile
     let hasOtherGroup = group != nil && group != User(named: user).flatMap { Group.name(of: $0.group) }
     if user != "vmail" || isElsewhere || hasOtherGroup {

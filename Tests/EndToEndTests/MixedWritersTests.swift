@@ -65,7 +65,8 @@ struct MixedWritersTests {
       for number in range(first, first + count):
         done = subprocess.run(job['command'], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
                               env={**os.environ, **job['environment']})
-        print('done' if done.returncode in job['statuses'] else f'failed {done.returncode} {done.stderr}', number, flush=True)
+        is_done = done.returncode in job['statuses']
+        print('done' if is_done else f'failed {done.returncode} {done.stderr}', number, flush=True)
     {'deliver': deliver, 'imap': imap, 'repeat': repeat}[role]()
     """
 
@@ -104,7 +105,7 @@ struct MixedWritersTests {
         name: "Courier", role: "imap", share: 8, command: try CourierIMAP(host).command,
         environment: try CourierIMAP(host).environment, trash: "INBOX.Trash"),
       Job(
-        name: "Dovecot", role: "imap", share: 8, command: dovecot.command(["/usr/lib/dovecot/imap"]),
+        name: "Dovecot", role: "imap", share: 8, command: try dovecot.imapServer,
         environment: dovecot.environment, trash: "Trash"),
       Job(name: "maildirmake", role: "repeat", share: 2, command: ["maildirmake", "-q", "\(limit)S", maildir]),
       Job(

@@ -27,14 +27,14 @@ final class PolicySetupTests: PolicyFixture {
     func run(_ title: String) throws -> [String] {
       let lines = report.components(separatedBy: title + "\n").dropFirst().joined().split(separator: "\n")
       let commands = lines.prefix { $0.hasPrefix("       ") }.map { String($0.dropFirst(7)) }
-      for command in commands where !command.contains("systemctl") { try Command.check(["sh", "-c", command]) }
+      // What concerns units would change this machine.
+      for command in commands where !command.contains("systemctl") && !command.contains("/etc/systemd/") {
+        try Command.check(["sh", "-c", command])
+      }
       return commands
     }
     let trial = try run("only log what would be refused.")
-    #expect(
-      trial.first
-        == "[ ! -d /run/systemd/system ] || systemctl enable --now ullaged-policy.socket ullaged-policy.service",
-      "\(report)")
+    #expect(trial.contains { $0.contains("systemctl enable --now ullaged-policy.socket ullaged-policy.service") })
     // Only the port for other servers' mail is called smtp or 25; this one keeps its list.
     #expect(trial.contains { $0.contains("postconf -c \(config) -P 127.0.0.1:\(postfix.port)/inet/") })
     try Command.check(["postconf", "-c", config, "-PX", "127.0.0.1:\(postfix.port)/inet/smtpd_recipient_restrictions"])

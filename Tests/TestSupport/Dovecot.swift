@@ -31,6 +31,7 @@ package final class Dovecot {
         separator = .
       }
       protocol imap {
+        mail_plugin_dir = \(Peers.directory ?? "")/usr/lib/dovecot/modules
         mail_plugins = quota imap_quota
       }
       plugin {
@@ -62,13 +63,14 @@ package final class Dovecot {
 
   /// The answers of the IMAP server to commands without tags, which are followed by LOGOUT.
   package func imap(_ commands: [String], _ name: String) throws -> String {
-    try run(["/usr/lib/dovecot/imap", "-c", configuration], name, Peers.imapSession(commands)).output
+    try run(imapServer, name, Peers.imapSession(commands)).output
   }
 
   /// A command of Dovecot's with our configuration, and the environment that makes it act for `example.org/you`.
   package func command(_ program: [String], _ arguments: [String] = []) -> [String] {
     program + ["-c", configuration] + arguments
   }
+  package var imapServer: [String] { get throws { command([try Peers.program("usr/lib/dovecot/imap")]) } }
   package var environment: [String: String] { ["HOME": host.sandbox(host.maildir), "USER": Self.userName] }
 
   private func run(_ name: String, _ command: String) throws -> String {

@@ -133,8 +133,10 @@ struct Exim {
 
 /// What scripts/peers has unpacked.
 enum Peers {
+  static var directory: String? { ProcessInfo.processInfo.environment["ULLAGE_PEERS"] }
+
   static func program(_ path: String) throws -> String {
-    guard let directory = ProcessInfo.processInfo.environment["ULLAGE_PEERS"] else {
+    guard let directory else {
       throw TestError("ULLAGE_PEERS is not set; run scripts/test")
     }
     return "\(directory)/\(path)"
