@@ -200,7 +200,10 @@ let package = Package(
     .testTarget(name: "ToolTests", dependencies: ["TestSupport"]),
     .target(
       name: "FuzzTargets",
-      dependencies: ["Policy", "LMTP", "Conversation", "Aliases", "Tables", "Configuration", "Posix", "Text"],
+      dependencies: [
+        "Audit", "Check", "Sweep", "Site", "Policy", "LMTP", "Aliases", "Tables", "Configuration", "Conversation",
+        "Socketmap", "Posix", "Quota", "Text",
+      ],
       path: "Tests/Fuzz/Targets"),
     .testTarget(name: "FuzzTests", dependencies: ["FuzzTargets"]),
   ],

@@ -62,6 +62,7 @@ struct FaultWalkTests {
       let delivery = try host.deliver(MailHost.message(100), environment: plan.merging(scene.environment) { $1 })
       guard let fault = host.sandbox.text("fault") else {
         #expect(number > 25, "the walk saw only \(number) calls")
+        print("fault walk: delivery, \(scene), \(action): \(number) calls")
         return
       }
       try check(

@@ -56,6 +56,7 @@ struct LMTPFaultWalkTests {
       guard let session = try session(number, action) else { continue }
       guard !session.fault.isEmpty else {
         #expect(count > 40, "the walk saw only \(count) calls")
+        print("fault walk: LMTP, \(action): \(count) calls")
         return
       }
       count += 1

@@ -54,6 +54,7 @@ struct RecomputeFaultTests {
         ["recompute", MailHost.recipient] + scene.options, environment: plan.merging(scene.environment) { $1 })
       guard let fault = host.sandbox.text("fault") else {
         #expect(number > 40, "the walk saw only \(number) calls")
+        print("fault walk: recompute, \(scene), \(action): \(number) calls")
         #expect(ending.status == 0 && host.ledgerTotal == [500, 1], "\(scene) \(ending)")
         return
       }

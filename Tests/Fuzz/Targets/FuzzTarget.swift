@@ -11,9 +11,21 @@ import Text
 /// What a fuzzer feeds with bytes. A target traps if its promise is broken.
 package enum FuzzTarget: String, CaseIterable {
   case policy, aliases, lmtp
+  case ledger, name, configuration, postfix, query, texthash, socketmap, arguments, wire, state, dovecot
 
   package func run(_ bytes: [UInt8]) {
     switch self {
+    case .ledger: Parsers.checkLedger(bytes)
+    case .name: Parsers.checkName(bytes)
+    case .configuration: Parsers.checkConfiguration(bytes)
+    case .postfix: Parsers.checkPostfix(bytes)
+    case .query: Parsers.checkQuery(bytes)
+    case .texthash: Parsers.checkTexthash(bytes)
+    case .socketmap: Parsers.checkSocketmap(bytes)
+    case .arguments: Parsers.checkArguments(bytes)
+    case .wire: Parsers.checkWire(bytes)
+    case .state: Parsers.checkState(bytes)
+    case .dovecot: Parsers.checkDovecot(bytes)
     case .policy: Self.converse(bytes)
     case .aliases: Self.expand(bytes)
     case .lmtp: LMTPClient.check(bytes)
