@@ -53,7 +53,7 @@ struct LedgerReplacement: ~Copyable {
       guard try exchange() else { return false }
       // Without RENAME_EXCHANGE it is gone, and nothing tells which file it was.
       guard let cameOut = try tmp.status()?.identity, cameOut != expected else { return true }
-      try maildir.directory.unlinkat(LedgerFile.name)
+      maildir.directory.unlinkIfThere(LedgerFile.name)
       return false
     } catch { throw .system(error) }
   }

@@ -61,26 +61,30 @@ extension OpenMailbox {
       let text = try ledger.read()
       guard try confirm(&count, seconds: 1) else { continue }
       (unreadable, linked) = (count.unreadable, count.linked)
-      switch text {
-      case .failure(let fault): return try replace(fault, &count, mode)
-      case .success(let text): return try correct(text, &count, mode)
-      }
+      let result: RepairResult? =
+        switch text {
+        case .failure(let fault): try replace(fault, &count, mode)
+        case .success(let text): try correct(text, &count, mode)
+        }
+      if let result { return result }
     }
     throw .countUnfinished
   }
 
+  /// - Returns: nil if the mailbox has changed meanwhile, and must be counted again.
   private mutating func replace(
     _ fault: LedgerFault, _ count: inout MaildirCount, _ mode: RepairMode
-  ) throws(MaildirError) -> RepairResult {
+  ) throws(MaildirError) -> RepairResult? {
     guard !ledger.snapshotIsDirectory else { throw .ledgerIsDirectory }
     let counted = count.usage
-    if !mode.contains(.dryRun) { try publish(&count) }
+    if !mode.contains(.dryRun), try !publish(&count) { return nil }
     return RepairResult(before: nil, fault: fault, counted: counted, after: counted, action: .replaced)
   }
 
+  /// - Returns: as `replace` does.
   private mutating func correct(
     _ text: LedgerText, _ count: inout MaildirCount, _ mode: RepairMode
-  ) throws(MaildirError) -> RepairResult {
+  ) throws(MaildirError) -> RepairResult? {
     let before = text.contents.usage
     let counted = count.usage
     let wasReplaced = text.contents.hasCountedMark ? try ledger.wasRestored() : true
@@ -90,7 +94,7 @@ extension OpenMailbox {
     }
     guard before != counted else { return result(.exact, after: counted) }
     if mode.contains(.force) {
-      if !mode.contains(.dryRun) { try publish(&count) }
+      if !mode.contains(.dryRun), try !publish(&count) { return nil }
       return result(.replaced, after: counted)
     }
     var missing = counted.minus(before)

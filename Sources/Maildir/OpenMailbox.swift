@@ -200,7 +200,7 @@ package struct OpenMailbox: ~Copyable {
     let usage = count.usage
     let fits = limit.admits(messageOf: size, beside: usage)
     if !rule.inboxOnly, recordsCount {
-      do { try publish(&count) } catch {
+      do { _ = try publish(&count) } catch {
         // The count itself is valid: what it refuses is refused, whether or not it can be recorded.
         if fits { throw error }
       }
@@ -214,20 +214,25 @@ package struct OpenMailbox: ~Copyable {
   /// Writes a counted total in place of the file that `Ledger.takeSnapshot` found.
   ///
   /// While that is written and synced, other programs may deliver whose entries are in the old file, in one that has
-  /// replaced it meanwhile, or, if there was none, nowhere. So the directories are looked at once more.
-  mutating func publish(_ count: inout MaildirCount) throws(MaildirError) {
+  /// replaced it meanwhile, or, if there was none, nowhere. So the directories are looked at once more. If any has grown
+  /// by more than the lines that were carried over, or that is unknown, the total may be too low; with what has grown it
+  /// would be too high after a move. So it is removed, and whoever needs a total next counts.
+  /// - Returns: false if it was removed.
+  mutating func publish(_ count: inout MaildirCount) throws(MaildirError) -> Bool {
     guard !ledger.snapshotIsDirectory else { throw .ledgerIsDirectory }
     let text = LedgerContents.counted(count.usage, limit: limit)
     let replacement = try LedgerReplacement.write(text, in: maildir, names: names)
     guard let carried = try ledger.install(counted: replacement) else {
       // Another program has just written its own ledger. If that one is invalid, too, nobody knows the total.
       if case .failure = try ledger.read() { throw .ledgerUnsteady }
-      return
+      return true
     }
     // On network file systems that would be a second count.
-    guard !maildir.isOnNetwork else { return }
-    let missing = try count.lookForGain().minus(carried).positive
-    if missing != .none { try ledger.append(LedgerContents.correction(missing)) }
+    guard !maildir.isOnNetwork else { return true }
+    count.deadline = deadline.slice(seconds: 2)
+    do { if try count.lookForGain().minus(carried).positive == .none { return true } } catch {}
+    maildir.directory.unlinkIfThere(LedgerFile.name)
+    return false
   }
 
   /// Adds up the entries of a long ledger, before its length makes other programs recount, and corrects the

@@ -19,7 +19,7 @@ package struct SystemError: ExplainedError, Equatable, Sendable {
   /// `openat tmp: No such file or directory`
   package var sentence: [UInt8] {
     let subject = name.isEmpty ? [] : [UInt8(ascii: " ")] + name
-    let isLocked = number == ETIMEDOUT && call == .flock
+    let isLocked = number == ETIMEDOUT && (call == .flock || call == .fcntl)
     let message = isLocked ? "another process keeps it locked" : Self.message(number)
     return Array(call.rawValue.utf8) + subject + Array(": ".utf8) + Array(message.utf8)
   }

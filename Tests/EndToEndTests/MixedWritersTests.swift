@@ -47,7 +47,7 @@ struct MixedWritersTests {
         if number == first: ask(f'CREATE {trash}')
         ask('SELECT INBOX')
         own = f'Subject: own{number}\\r\\n\\r\\nhello\\r\\n'.encode()
-        ask('APPEND INBOX {%d}' % len(own), own)
+        assert ask('APPEND INBOX {%d}' % len(own), own)[0].startswith(b't OK')
         mine = uids(ask('UID SEARCH SUBJECT own')[1])
         others = uids(ask('UID SEARCH NOT SUBJECT own')[1])
         for uid in mine[:1]:
@@ -113,7 +113,7 @@ struct MixedWritersTests {
         environment: dovecot.environment),
       Job(
         name: "recompute", role: "repeat", share: 6, command: host.toolArguments(["recompute", MailHost.recipient]),
-        statuses: [0, 1, 2]),
+        statuses: [0, 2]),
     ]
   }
 
@@ -144,6 +144,8 @@ struct MixedWritersTests {
       // There is room for all of them. What the other programs refuse is theirs.
       #expect(refused.isEmpty || job.role == "deliver" && !job.name.hasPrefix("ours"), "\(job.name): \(refused[0])")
       print("mixed: \(job.name): \(count - refused.count) of \(count)")
+      // Otherwise it has not taken part.
+      #expect(refused.count <= count / 2, "\(job.name)")
       accepted += lines.filter { $0.hasPrefix("accepted ") }.compactMap { Int($0.dropFirst("accepted ".count)) }
     }
     try expectAll(accepted, host)
@@ -161,7 +163,7 @@ struct MixedWritersTests {
     // Long after, so that the mailbox is at rest.
     let recount = try Command.run(
       MailUser.drop + FakeClock.words(ahead: "40h") + host.toolArguments(["recompute", MailHost.recipient]))
-    #expect([0, 1].contains(recount.status), "\(recount)")
+    #expect(recount.status == 0, "\(recount)")
     let files = try filesTotal(host)
     print("mixed: the total was \(before ?? []), and is \(files)")
     #expect(host.ledgerTotal == files)

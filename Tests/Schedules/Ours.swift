@@ -27,7 +27,7 @@ package struct Ours: Process {
     case takeTurn, countNew, countCur, lockForCount, readSum, checkNew, recountNew, checkCur, recountCur
     case installCounted, lookAtCounted, openOther
     // What has come while the total was written.
-    case lookAtNew, lookAtCur, raise
+    case lookAtNew, lookAtCur, removeCounted
     // Lines that arrived in a replaced file.
     case readLate, writeLate
     // S3 to S5.
@@ -106,10 +106,10 @@ package struct Ours: Process {
     case .openLedger, .reopen, .lockForCount, .openOther, .openAgain: [.open]
     case .installSum, .installCounted: [.rename]
     case .countNew, .countCur, .recountNew, .recountCur: [.list]
-    case .raise, .writeLate, .append, .appendAgain, .retract: [.append]
+    case .writeLate, .append, .appendAgain, .retract: [.append]
     case .publish: [.link]
     case .look: [.look]
-    case .removeSum, .lockAgain: [.unlink]
+    case .removeSum, .removeCounted, .lockAgain: [.unlink]
     default: []
     }
   }
@@ -230,10 +230,10 @@ package struct Ours: Process {
       at = .lookAtCur
     case .lookAtCur:
       gain += Int8(max(0, world.cur.nonzeroBitCount - count.cur.nonzeroBitCount))
-      if gain > 0 { at = .raise } else { concludeCount(&world) }
-    case .raise:
-      world.append(Int(gain), to: file)
-      concludeCount(&world)
+      if gain > 0 { at = .removeCounted } else { concludeCount(&world) }
+    case .removeCounted:
+      world.named = -1
+      if !isRepair { concludeCount(&world) } else { countAgain(&world) }
 
     case .readLate:
       let lines = world.files[Int(displaced)].lines.dropFirst(taken)
@@ -322,7 +322,7 @@ package struct Ours: Process {
     case .readLate, .writeLate:
       excuse(displaced, taken - late.count, &world)
       if afterLate == .count { excuseGrowth(&world) }
-    case .lookAtNew, .lookAtCur, .raise: excuseGrowth(&world)
+    case .lookAtNew, .lookAtCur, .removeCounted: excuseGrowth(&world)
     default: break
     }
     free(&world)
@@ -402,6 +402,10 @@ extension Ours {
       at = .checkNew
       return
     }
+    countAgain(&world)
+  }
+
+  private mutating func countAgain(_ world: inout World) {
     attempts += 1
     if attempts < 3 { beginCount(&world) } else { end(&world, .deferred) }
   }

@@ -70,7 +70,15 @@ enum Parsers {
   static func checkPostfix(_ bytes: [UInt8]) {
     _ = try? MainFile(parsing: bytes)
     guard let services = try? MasterFile(parsing: bytes).services else { return }
+    // A command is text. Braces must be balanced, which is for other tests.
+    let isText = bytes.allSatisfy { ($0 >= 32 || $0 == 10) && !"{}".utf8.contains($0) }
+    guard isText, String(validating: bytes, as: UTF8.self) != nil else { return }
+    func isName(_ text: String) -> Bool { text.utf8.allSatisfy { $0.isASCIILetter || $0 == UInt8(ascii: "_") } }
     for service in services where service.command == "pipe" && !service.program.isEmpty {
+      // Otherwise pipe(8) does not start.
+      guard service.attributes.keys.allSatisfy(isName), service.overrides.keys.allSatisfy(isName),
+        service.overrides["argv"] == nil
+      else { continue }
       let line = service.commandLine(setting: [], running: service.program)
       let entry = "\(service.name) \(service.type) - n n - - \(line)\n"
       guard let again = try? MasterFile(parsing: Array(entry.utf8)).services.first else { continue }
