@@ -74,12 +74,22 @@ struct ServiceUnitCheck {
         guard kind == .symlink, let name = Path(name.indices.map { name[$0] }) else { return }
         let target = try File(openat: directory, name, [.pathOnly, .noFollow]).readSymlink(name)
         let path = target.first == UInt8(ascii: "/") ? target : base.bytes + Array("/".utf8) + target
-        if !targets.contains(path) { targets.append(path) }
+        let normal = normalized(path)
+        if !targets.contains(normal) { targets.append(normal) }
       }
     } catch { return [] }
     return targets.compactMap { Path($0) }.filter { path in
       do { return try stat(path).kind == .directory } catch { return false }
     }
+  }
+
+  /// Without `.` and `..`: systemd ignores a path with them.
+  private static func normalized(_ path: [UInt8]) -> [UInt8] {
+    var parts: [ArraySlice<UInt8>] = []
+    for part in path.split(separator: UInt8(ascii: "/")) where !part.elementsEqual(".".utf8) {
+      if part.elementsEqual("..".utf8) { _ = parts.popLast() } else { parts.append(part) }
+    }
+    return parts.flatMap { Array("/".utf8) + $0 }
   }
 
   private mutating func add(_ kind: FindingKind, _ text: String, reason: String, remedy: String) {
@@ -94,7 +104,7 @@ struct ServiceUnitCheck {
   private static func paths(_ value: String) -> [String] {
     value.matches(of: #/"([^"]*)"|([^" ]+)/#).map { match in
       String((match.1 ?? match.2 ?? "").drop { $0 == "-" || $0 == "+" })
-    }
+    }.filter { !$0.split(separator: "/").contains("..") }
   }
 
   /// Whether `path` is `place` or below it, symlinks followed.

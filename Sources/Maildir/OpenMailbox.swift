@@ -214,9 +214,9 @@ package struct OpenMailbox: ~Copyable {
   /// Writes a counted total in place of the file that `Ledger.takeSnapshot` found.
   ///
   /// While that is written and synced, other programs may deliver whose entries are in the old file, in one that has
-  /// replaced it meanwhile, or, if there was none, nowhere. So the directories are looked at once more. If any has grown
-  /// by more than the lines that were carried over, or that is unknown, the total may be too low; with what has grown it
-  /// would be too high after a move. So it is removed, and whoever needs a total next counts.
+  /// replaced it meanwhile, or, if there was none, nowhere. So the directories are looked at once more. If any has
+  /// grown by more than the lines that were carried over, or that is unknown, the total may be too low; with what has
+  /// grown it would be too high after a move. So it is removed, and whoever needs a total next counts.
   /// - Returns: false if it was removed.
   mutating func publish(_ count: inout MaildirCount) throws(MaildirError) -> Bool {
     guard !ledger.snapshotIsDirectory else { throw .ledgerIsDirectory }

@@ -52,7 +52,12 @@ package struct Migration {
     let start = Command.enable("ullaged-\(service).socket", "ullaged-\(service).service").line
     let socket = survey.socket(of: endpoint) ?? endpoint
     guard !socket.hasPrefix("/var/spool/postfix/") else { return ["[ ! -d /run/systemd/system ] || \(start)"] }
-    return setUnit("ullaged-\(service).socket", ["[Socket]", "ListenStream=", "ListenStream=\(socket)"])
+    let directory = socket.prefix(through: socket.lastIndex(of: "/") ?? socket.startIndex).dropLast()
+    let lines = [
+      "[Unit]", "ConditionPathIsDirectory=", "ConditionPathIsDirectory=\(directory)", "[Socket]", "ListenStream=",
+      "ListenStream=\(socket)",
+    ]
+    return setUnit("ullaged-\(service).socket", lines)
       + ["[ ! -d /run/systemd/system ] || { systemctl daemon-reload && \(start); }"]
   }
 

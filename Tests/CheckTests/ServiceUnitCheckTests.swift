@@ -52,9 +52,11 @@ struct ServiceUnitCheckTests {
     #expect(
       Set(try findings(unit, base: base)) == [
         "error lmtp-unit it may not write below \(sandbox("disk/a"))",
-        "error lmtp-unit it may not write below \(base)/../disk/b",
+        "error lmtp-unit it may not write below \(sandbox("disk/b"))",
       ])
-    #expect(try findings("\(unit)\nReadWritePaths=\(sandbox("disk/a")) \(base)/../disk/b", base: base) == [])
+    #expect(try findings("\(unit)\nReadWritePaths=\(sandbox("disk/a")) \(sandbox("disk/b"))", base: base) == [])
+    // systemd ignores it.
+    #expect(try findings("\(unit)\nReadWritePaths=\(sandbox("disk/a")) \(base)/../disk/b", base: base).count == 1)
     #expect(try findings("\(unit)\nReadWritePaths=\(sandbox("disk"))", base: base) == [])
   }
 

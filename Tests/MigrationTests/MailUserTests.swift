@@ -139,7 +139,8 @@ struct MailUserTests {
       #expect(plan.steps.contains { $0.title.contains("lmtp_socket = \(queue)/private/ullage-lmtp in ullage.cf") })
       for service in ["lmtp", "policy"] {
         let change =
-          "printf '%s\\n' '[Socket]' ListenStream= ListenStream=/q/private/ullage-\(service)"
+          "printf '%s\\n' '[Unit]' ConditionPathIsDirectory= ConditionPathIsDirectory=/q/private '[Socket]'"
+          + " ListenStream= ListenStream=/q/private/ullage-\(service)"
           + " > /etc/systemd/system/ullaged-\(service).socket.d/site.conf"
         #expect(commands.contains(change) != isUsual, "\(commands)")
       }

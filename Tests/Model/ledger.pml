@@ -44,8 +44,8 @@ inline add(new_file, its_total) { new_file = files; total[files] = its_total; fi
 
 #define GROWTH(file, seen) (file != NONE && total[file] > seen -> total[file] - seen : 0)
 
-/* Puts a count in the place of the ledger, under the lock: what arrives meanwhile in the old file, or in the
- * directories alone, is added. */
+/* Puts a count in the place of the ledger, under the lock: what arrives meanwhile in the old file is
+ * added; if more has arrived, the count is removed. */
 inline recount() {
   d_step {
     counted = messages;
@@ -63,7 +63,7 @@ inline recount() {
 #ifndef NO_THIRD_LOOK
   STEP(messages - counted);
   if
-  :: messages > counted + carried -> total[file] = total[file] + messages - counted - carried
+  :: messages > counted + carried -> named = NONE
   :: else
   fi
 #endif
