@@ -224,8 +224,7 @@ if Context.environment["ULLAGE_END_TO_END"] != nil {
   package.targets.append(
     .testTarget(
       name: "EndToEndTests",
-      dependencies: ["Aliases", "Tables", "Site", "Postgres", "Configuration", "Posix", "Quota", "Text", "TestSupport"])
-  )
+      dependencies: ["Aliases", "Tables", "Site", "Postgres", "Configuration", "Posix", "Text", "TestSupport"]))
 }
 
 for target in package.targets where target.type != .system {

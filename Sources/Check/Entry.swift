@@ -39,6 +39,27 @@ struct Entry {
     service.isChrooted(atLevel: value("compatibility_level", isOwn: false, &found))
   }
 
+  /// The database leaves us `available` connections, and whoever delivers may want more than half of them.
+  ///
+  /// - Parameters:
+  ///   - count: of connections; nil for any number.
+  ///   - text: the same as a sentence, without its end.
+  func checkConnections(
+    _ count: Int64?, _ text: String, of available: Int64, at place: String, otherwise: String = "", remedy: Remedy,
+    _ found: inout FindingList
+  ) {
+    if let count, count < available {
+      guard count * 2 > available else { return }
+      found.add(
+        .warning, .processLimit, "\(text), more than half of PostgreSQL's \(available)", at: place,
+        reason: "Postfix itself, the IMAP server and the panel need connections, too" + otherwise, remedy: remedy)
+    } else {
+      found.add(
+        .error, .processLimit, "\(text), but PostgreSQL has only \(available) in all", at: place,
+        reason: "in a burst of mail others find no connection, and mail is deferred" + otherwise, remedy: remedy)
+    }
+  }
+
   /// What is printed last: the commands for the other findings keep the entry's options.
   func checkSoftBounce(_ found: inout FindingList) {
     guard value("soft_bounce", isOwn: true, &found).lowercased() == "yes" else { return }

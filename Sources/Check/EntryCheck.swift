@@ -91,20 +91,10 @@ struct EntryCheck {
     else { return }
     let limit = entry.service.processLimit ?? Int64(entry.value("default_process_limit", isOwn: true, &found)) ?? 100
     let text = limit == 0 ? "any number of processes" : "up to \(limit) processes"
-    let other = ". The lookup service, ullaged(8), needs \(service.connections) in all"
-    if limit == 0 || limit >= available {
-      found.add(
-        .error, .processLimit,
-        "\(text) hold a connection each, but PostgreSQL has only \(available) in all", at: entry.place,
-        reason: "in a burst of mail others find no connection, and mail is deferred" + other,
-        remedy: entry.setField("process_limit", Self.processes(of: available)))
-    } else if limit * 2 > available {
-      found.add(
-        .warning, .processLimit, "\(text) hold a connection each, more than half of PostgreSQL's \(available)",
-        at: entry.place,
-        reason: "Postfix itself, the IMAP server and the panel need connections, too" + other,
-        remedy: entry.setField("process_limit", Self.processes(of: available)))
-    }
+    entry.checkConnections(
+      limit == 0 ? nil : limit, "\(text) hold a connection each", of: available, at: entry.place,
+      otherwise: ". The lookup service, ullaged(8), needs \(service.connections) in all",
+      remedy: entry.setField("process_limit", Self.processes(of: available)), &found)
   }
 
   /// At most half of the connections, and no more than the manual gives.

@@ -271,19 +271,11 @@ struct LMTPCheck {
   private mutating func checkConnections() {
     guard let available = connections, let lookup = entry.site.settings?.lookupService else { return }
     let threads = Int64(LMTPSettings.threads)
-    guard threads * 2 > available else { return }
-    let isTooMany = threads >= available
-    found.add(
-      isTooMany ? .error : .warning, .processLimit,
-      "the LMTP service may hold \(threads) connections, "
-        + (isTooMany
-          ? "but PostgreSQL has only \(available) in all" : "more than half of PostgreSQL's \(available)"),
-      at: entry.site.configurationFile,
-      reason: isTooMany
-        ? "in a burst of mail others find no connection, and mail is deferred"
-        : "Postfix itself, the IMAP server and the panel need connections, too",
+    let change = lookup.socket == nil ? "set lookup_socket" : "set lookup_fallback = no"
+    entry.checkConnections(
+      threads, "the LMTP service may hold \(threads) connections", of: available, at: entry.site.configurationFile,
       remedy: .advice(
-        "let the lookup service, ullaged(8), ask the database: \(lookup.connections) connections in all; "
-          + (lookup.socket == nil ? "set lookup_socket" : "set lookup_fallback = no")))
+        "let the lookup service, ullaged(8), ask the database: \(lookup.connections) connections in all; \(change)"),
+      &found)
   }
 }

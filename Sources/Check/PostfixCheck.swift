@@ -96,6 +96,8 @@ struct PostfixCheck {
     }
     for use in lmtp {
       let entry = Entry(site: site, postfix: postfix, service: use.service)
+      // All entries share one service, which has its connections once.
+      let connections = use == lmtp.first ? connections : nil
       found.append(LMTPCheck(entry, use, settings, connections: connections).findings())
       if !found.hasTrouble(since: count) {
         found.good("the entry \(use.service.name) in \(directory)/master.cf is right")

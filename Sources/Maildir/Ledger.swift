@@ -106,7 +106,7 @@ struct Ledger: ~Copyable {
   /// Replaces the ledger by `replacement`, a counted total.
   ///
   /// - Returns: the sum of the lines that were carried over. Nil, with nothing changed, if there was no ledger, and
-  ///   another program has made one meanwhile.
+  ///   another program has made one meanwhile; on a network file system also if one has replaced that of the snapshot.
   mutating func install(counted replacement: consuming LedgerReplacement) throws(MaildirError) -> QuotaUsage? {
     let late = maildir.isOnNetwork ? try lateLines() : []
     guard let late, try replacement.install(counted: snapshot?.status != nil) else { return nil }

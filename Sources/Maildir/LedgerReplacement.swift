@@ -72,7 +72,8 @@ struct LedgerReplacement: ~Copyable {
     }
   }
 
-  /// Exchanges the names of the old ledger and the new one; false if there is no old one.
+  /// Exchanges the names of the old ledger and the new one; false if there is no old one. Without RENAME_EXCHANGE the
+  /// new one takes the name in any case.
   private func exchange() throws(SystemError) -> Bool {
     do { try tmp.rename(to: LedgerFile.name, .exchanging) } catch {
       guard error.number == Errno.ENOENT else { throw error }

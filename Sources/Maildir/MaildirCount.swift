@@ -22,6 +22,7 @@ struct MaildirCount: ~Copyable {
   /// Folders, or parts of them, that are symlinks and do not count by the profile.
   private(set) var linked: [Path] = []
   private let checksSizes: Bool
+  /// See `lookForGain`.
   private var gain = QuotaUsage.none
   /// The number of messages whose names give a different size than the files have.
   private(set) var wrongSizes = 0

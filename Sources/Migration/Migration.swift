@@ -50,7 +50,7 @@ package struct Migration {
   /// directory, of which the unit knows the usual one only.
   func commands(toStart service: String, at endpoint: String) -> [String] {
     let start = Command.enable("ullaged-\(service).socket", "ullaged-\(service).service").line
-    let socket = survey.socket(of: endpoint) ?? endpoint
+    let socket = path(of: endpoint)
     guard !socket.hasPrefix("/var/spool/postfix/") else { return ["[ ! -d /run/systemd/system ] || \(start)"] }
     let directory = socket.prefix(through: socket.lastIndex(of: "/") ?? socket.startIndex).dropLast()
     let lines = [
@@ -60,6 +60,9 @@ package struct Migration {
     return setUnit("ullaged-\(service).socket", lines)
       + ["[ ! -d /run/systemd/system ] || { systemctl daemon-reload && \(start); }"]
   }
+
+  /// Where Postfix looks for a Unix socket.
+  func path(of endpoint: String) -> String { survey.socket(of: endpoint) ?? endpoint }
 
   /// The commands that give a unit of systemd settings of this site.
   func setUnit(_ unit: String, _ lines: [String]) -> [String] {

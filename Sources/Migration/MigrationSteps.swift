@@ -166,11 +166,10 @@ extension Migration {
   }
 
   private mutating func addServiceStep() {
-    let socket = survey.socket(of: MasterEntry.lmtpNexthop) ?? MasterEntry.lmtpNexthop
     plan.steps.append(
       .init(
         "Start the service. Without systemd, run ullaged lmtp as \(plan.user), with"
-          + " lmtp_socket = \(socket) in ullage.cf (ullaged(8)).",
+          + " lmtp_socket = \(path(of: MasterEntry.lmtpNexthop)) in ullage.cf (ullaged(8)).",
         commands(toStart: "lmtp", at: MasterEntry.lmtpNexthop)))
   }
 

@@ -46,7 +46,7 @@ package struct Mistakes: OptionSet, Hashable, Sendable {
   package static let noRecount = Mistakes(rawValue: 32)
   /// Directories that changed since they were counted are not counted again under the lock.
   package static let noConfirmation = Mistakes(rawValue: 64)
-  /// A count replaces another ledger than it found, or none, and nobody looks for messages that came meanwhile.
+  /// Nobody looks, after a count was written, for messages that have come meanwhile.
   package static let noThirdLook = Mistakes(rawValue: 256)
   /// After a failed sync the entry is cancelled although another program has moved the message.
   package static let retractsAlways = Mistakes(rawValue: 128)

@@ -42,11 +42,18 @@ package final class BootedRoot {
         "\(getpid())",
       ], input: .closed)
     let unshare = outside.process
-    process = try waitUntil("process 1") {
-      let children = try? String(contentsOfFile: "/proc/\(unshare)/task/\(unshare)/children", encoding: .utf8)
-      guard let child = children?.split(separator: " ").first.flatMap({ Int($0) }) else { return nil }
-      let name = try? String(contentsOfFile: "/proc/\(child)/comm", encoding: .utf8)
-      return name == "systemd\n" ? child : nil
+    do {
+      process = try waitUntil("process 1") {
+        let children = try? String(contentsOfFile: "/proc/\(unshare)/task/\(unshare)/children", encoding: .utf8)
+        guard let child = children?.split(separator: " ").first.flatMap({ Int($0) }) else { return nil }
+        let name = try? String(contentsOfFile: "/proc/\(child)/comm", encoding: .utf8)
+        return name == "systemd\n" ? child : nil
+      }
+    } catch {
+      // Without a process 1 there is no deinit.
+      outside.kill(SIGKILL)
+      _ = outside.wait()
+      throw error
     }
     // It says "starting" until all units have been started.
     try waitUntil("the boot", seconds: 120) {

@@ -156,16 +156,17 @@ enum Parsers {
   /// What worker processes send each other comes out as it went in.
   static func checkWire(_ bytes: [UInt8]) {
     let texts = bytes.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
+    let number = bytes.reduce(Int64(bytes.count)) { $0 &* 31 &+ Int64($1) }
     var writer = WireWriter()
     writer.write(texts)
     writer.write(bytes)
     writer.write(texts.first)
-    writer.write(Int64(truncatingIfNeeded: bytes.hashValue))
+    writer.write(number)
     writer.write(bytes.count > 3)
     var reader = WireReader(writer.bytes)
     precondition(reader.values(String.self) == texts && reader.text() == bytes)
     precondition(reader.optional(String.self) == texts.first)
-    precondition(reader.number() == Int64(truncatingIfNeeded: bytes.hashValue) && reader.flag() == (bytes.count > 3))
+    precondition(reader.number() == number && reader.flag() == (bytes.count > 3))
   }
 
   /// The state of an audit.
