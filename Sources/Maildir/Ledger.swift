@@ -80,7 +80,12 @@ struct Ledger: ~Copyable {
   func wasChanged(within seconds: Int64) throws(MaildirError) -> Bool { try file?.wasChanged(within: seconds) ?? true }
 
   /// Adds a line to the open file; does nothing if there is none.
-  func append(_ entry: [UInt8]) throws(MaildirError) { try file?.append(entry) }
+  func append(_ entry: [UInt8]) throws(MaildirError) {
+    try file?.append(entry)
+    // The client of a network file system keeps it until the file is closed. If it lost its power before, there would
+    // be a message without its entry, and another host would go beyond the limit.
+    if maildir.isOnNetwork { try file?.synchronize() }
+  }
 
   /// Repeats a positive entry if our file has been replaced: at worst counted twice, never missed.
   mutating func appendAgainIfReplaced(_ entry: [UInt8]) throws(MaildirError) {

@@ -151,4 +151,8 @@ struct LedgerFile: ~Copyable {
     } catch { throw .system(SystemError(error.call, Self.name.bytes, error.number)) }
     throw .appendedInPart
   }
+
+  func synchronize() throws(MaildirError) {
+    do { try file.fdatasync(Self.name) } catch { throw .system(error) }
+  }
 }

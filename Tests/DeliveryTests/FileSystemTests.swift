@@ -75,6 +75,22 @@ struct FileSystemTests {
     #expect(host.ledger == "1000S\n0 0\n")
   }
 
+  @Test("On a network file system nothing is published before its entry is on the server (strace injects the error)")
+  func entryOnNetwork() throws {
+    let host = try MailHost("virtual_mailbox_limit = 1000")
+    try host.setLedger("1000S\n0 0\n")
+    let ledger = host.sandbox("\(host.maildir)/maildirsize")
+    let trace = [
+      "strace", "-o", "/dev/null", "-P", ledger, "-e", "trace=fdatasync", "-e", "inject=fdatasync:error=EIO",
+    ]
+    let delivery = try host.deliver(
+      MailHost.message(100), arguments: trace + host.arguments, environment: ["ULLAGE_FILE_SYSTEM": "nfs"])
+    #expect(delivery.status == 75 && delivery.output.hasPrefix("4.3.0 "))
+    #expect(host.new == [] && host.tmp == [])
+    // Too high, which the count before a refusal corrects.
+    #expect(host.ledger == "1000S\n0 0\n100 1\n")
+  }
+
   @Test("xfs and btrfs work like ext4", .takesRoot, arguments: ["mkfs.xfs -q", "mkfs.btrfs -q"])
   func otherFileSystems(mkfs: String) throws {
     let disk = try LoopDisk(mkfs, megabytes: 320)
