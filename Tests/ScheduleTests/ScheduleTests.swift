@@ -138,6 +138,7 @@ struct ScheduleTests {
       (.entryAfterMessage, .roomy, .deliveries, [], true),
       (.noConfirmation, .missing, .deliveries, [.moves, .opensAfter], false),
       (.noCarryOver, .long, .deliveries, [.opensAfter], false),
+      (.noLateCarryOver, .long, .deliveries, [.keepsOpen], false),
       (.sumInPlaceOfOther, .long, .deliveries, [.countsAgain, .opensAfter], false),
       (.sumInPlaceOfNothing, .long, .deliveries, [.removesLedger, .opensAfter], false),
       (.noSecondLook, .roomy, .deliveries, [.countsAgain], false),

@@ -139,8 +139,7 @@ package struct Other: Process {
     if isRemoval {
       // Another program has counted without the message, and now it is subtracted once more.
       if world.counts != countsBefore, file >= 0 { world.excused += 1 }
-    } else if file != world.named {
-      // The entry is lost, unless the process that has replaced the file carries it over.
+    } else if world.loses(file) {
       world.excused += 1
     }
     if file >= 0 { world.append(isRemoval ? -1 : 1, to: file) }

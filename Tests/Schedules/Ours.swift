@@ -152,19 +152,25 @@ package struct Ours: Process {
       if world.named < 0, !mistakes.contains(.sumInPlaceOfNothing) {
         endSum(&world)
       } else {
-        (cameOut, world.named) = (world.named, replacement)
+        exchange(&world)
         at = .lookAtOld
       }
     case .lookAtOld:
       let isExpected = cameOut == file || cameOut < 0 || mistakes.contains(.sumInPlaceOfOther)
       if isExpected { adopt(&world, takesNegative: true, from: length) } else { at = .removeSum }
     case .removeSum:
-      (world.named, file, displaced) = (-1, -1, -1)
+      world.named = -1
+      if file >= 0 { world.files[Int(file)].isWatched = false }
+      close(&world)
       endSum(&world)
 
     case .lock:
       guard lock(&world) else { return false }
-      if world.named == file, file >= 0 { at = .decide } else { (file, displaced, at) = (-1, -1, .reopen) }
+      at = .decide
+      if world.named != file || file < 0 {
+        close(&world)
+        at = .reopen
+      }
     case .reopen:
       file = world.named
       if file < 0 { beginCount(&world) } else { at = .decide }
@@ -189,7 +195,8 @@ package struct Ours: Process {
       (count.cur, count.curStamp, at) = (world.cur, world.curStamp, .lockForCount)
     case .lockForCount:
       guard lock(&world) else { return false }
-      (file, displaced) = (world.named, -1)
+      close(&world)
+      file = world.named
       (snapshot, snapshotLength) = (file, file < 0 ? 0 : world.files[Int(file)].lines.count)
       rounds = 0
       at = isRepair && file >= 0 ? .readSum : .checkNew
@@ -217,12 +224,13 @@ package struct Ours: Process {
         // Another program has just made one, which stays.
         at = .openOther
       } else {
-        (cameOut, world.named) = (world.named, replacement)
+        exchange(&world)
         world.counts += 1
         at = .lookAtCounted
       }
     case .openOther:
-      (file, displaced) = (world.named, -1)
+      close(&world)
+      file = world.named
       concludeCount(&world, isRecorded: file >= 0)
     case .lookAtCounted: adopt(&world, takesNegative: false, from: snapshotLength)
     case .lookAtNew:
@@ -239,8 +247,10 @@ package struct Ours: Process {
       let lines = world.files[Int(displaced)].lines.dropFirst(taken)
       taken += lines.count
       late = Lines(mistakes.contains(.noCarryOver) ? [] : lines.filter { $0 > 0 || takesNegative })
+      if afterLate == .settle || afterLate == .end { world.files[Int(displaced)].isWatched = false }
       if late.count == 0 { proceed(&world) } else { at = .writeLate }
     case .writeLate:
+      if world.loses(file) { world.excused += late.positive }
       world.files[Int(file)].lines.append(late)
       if afterLate == .count { gain = Int8(late.sum) }
       late = Lines([])
@@ -256,7 +266,8 @@ package struct Ours: Process {
       let isReplaced = world.named != file && !mistakes.contains(.noSecondLook)
       if isReplaced { at = .openAgain } else { takeLate(&world, then: .settle) }
     case .openAgain:
-      (file, displaced) = (world.named, -1)
+      close(&world)
+      file = world.named
       if file < 0 { settle(&world) } else { at = .appendAgain }
     case .appendAgain:
       world.append(1, to: file)
@@ -332,7 +343,8 @@ package struct Ours: Process {
 
   private func excuse(_ file: Int8, _ taken: Int8, _ world: inout World) {
     guard file >= 0 else { return }
-    world.excused += Int8(world.files[Int(file)].lines.dropFirst(taken).count { $0 > 0 })
+    world.excused += world.files[Int(file)].lines.dropFirst(taken).positive
+    world.files[Int(file)].isWatched = false
   }
 
   private func excuseGrowth(_ world: inout World) {
@@ -422,6 +434,22 @@ extension Ours {
     }
   }
 
+  private mutating func exchange(_ world: inout World) {
+    (cameOut, world.named) = (world.named, replacement)
+    if file >= 0 { world.files[Int(file)].isWatched = true }
+  }
+
+  /// What arrives in the file that we have replaced belongs in no other program's file.
+  private mutating func close(_ world: inout World) {
+    abandon(&world)
+    (file, displaced) = (-1, -1)
+  }
+
+  /// Takes over no more of what arrives in the replaced file.
+  private func abandon(_ world: inout World) {
+    if displaced >= 0, world.files[Int(displaced)].isWatched { excuse(displaced, taken, &world) }
+  }
+
   private mutating func adopt(_ world: inout World, takesNegative: Bool, from start: Int8) {
     (displaced, taken, self.takesNegative) = (file, start, takesNegative)
     file = replacement
@@ -430,7 +458,8 @@ extension Ours {
 
   private mutating func takeLate(_ world: inout World, then next: AfterLate) {
     afterLate = next
-    if displaced >= 0 { at = .readLate } else { proceed(&world) }
+    let isLast = next == .settle || next == .end
+    if displaced < 0 || isLast && mistakes.contains(.noLateCarryOver) { proceed(&world) } else { at = .readLate }
   }
 
   private mutating func proceed(_ world: inout World) {
@@ -455,6 +484,8 @@ extension Ours {
     free(&world)
     if isRepair, displaced >= 0 { return takeLate(&world, then: .end) }
     freeTurn(&world)
+    // `settle` has taken over what there was.
+    if [.refused, .deferred].contains(outcome) { abandon(&world) }
     (self.outcome, at) = (outcome, .done)
   }
 }

@@ -38,6 +38,8 @@ package struct Mistakes: OptionSet, Hashable, Sendable {
   package static let noSecondLook = Mistakes(rawValue: 4)
   /// Lines that arrive in a replaced file are not carried over.
   package static let noCarryOver = Mistakes(rawValue: 8)
+  /// They are carried over when the file is replaced, but not again when the delivery ends.
+  package static let noLateCarryOver = Mistakes(rawValue: 1024)
   /// A sum stays in the place of a ledger that another program has just written.
   package static let sumInPlaceOfOther = Mistakes(rawValue: 16)
   /// A sum is put in the place of a ledger that has just been removed.

@@ -8,6 +8,8 @@ package struct Lines: Hashable, Sequence {
   package init(_ lines: some Sequence<Int>) { for line in lines { append(line) } }
 
   package var sum: Int { reduce(0, +) }
+  /// The number of positive entries.
+  var positive: Int8 { Int8(count { $0 > 0 }) }
 
   mutating func append(_ line: Int) {
     precondition(count < 16 && (-8...7).contains(line))
@@ -55,6 +57,8 @@ package struct LedgerFile: Hashable {
 
   package var lines: Lines
   package var origin: Origin
+  /// It has been replaced by a process of ours that will carry over what still arrives.
+  var isWatched = false
 
   package init(_ lines: [Int], _ origin: Origin) {
     self.lines = Lines(lines)
@@ -158,6 +162,10 @@ package struct World: Hashable {
   }
 
   mutating func append(_ line: Int, to file: Int8) { files[Int(file)].lines.append(line) }
+
+  /// Whether an entry in this file (-1 for none) is in no total, now or later.
+  func loses(_ file: Int8) -> Bool { file != named && (file < 0 || !files[Int(file)].isWatched) }
+
   mutating func addToNew(_ bit: UInt16) {
     new |= bit
     newStamp += 1
