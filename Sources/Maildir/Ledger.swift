@@ -38,6 +38,9 @@ struct Ledger: ~Copyable {
   /// Whether a directory has the ledger's name, which only an administrator can fix.
   var snapshotIsDirectory: Bool { snapshot?.status?.kind == .directory }
 
+  /// Whether there was no ledger when the snapshot was taken.
+  var snapshotIsMissing: Bool { snapshot?.status == nil }
+
   /// Reads the file that has the name now, reopening it if it was replaced.
   mutating func read() throws(MaildirError) -> Result<LedgerText, LedgerFault> {
     for _ in 0..<8 {

@@ -22,7 +22,7 @@ struct MaildirCount: ~Copyable {
   /// Folders, or parts of them, that are symlinks and do not count by the profile.
   private(set) var linked: [Path] = []
   private let checksSizes: Bool
-  /// See `lookForGain`.
+  /// See `lookAgain`.
   private var gain = QuotaUsage.none
   /// The number of messages whose names give a different size than the files have.
   private(set) var wrongSizes = 0
@@ -106,22 +106,31 @@ struct MaildirCount: ~Copyable {
   ///
   /// - Returns: whether any had to be counted.
   mutating func look(all: Bool) throws(MaildirError) -> Bool {
+    let foldersHaveChanged = rule.inboxOnly ? false : try lookForFolders(all: all)
+    return try lookAtParts(all: all) || foldersHaveChanged
+  }
+
+  /// Counts again what has changed since a look that was the last of several, so that it found no change.
+  ///
+  /// - Returns: by how much directories have grown, whatever others have lost; and whether any has changed. The
+  ///   Maildir's own does so with each new ledger.
+  mutating func lookAgain() throws(MaildirError) -> (gain: QuotaUsage, hasChanged: Bool) {
+    gain = .none
+    let known = parts.count
+    if !rule.inboxOnly { _ = try lookForFolders(all: false) }
+    // A folder that is new is counted below; one that has gone is not.
+    let hasFewer = parts.count < known
+    let hasChanged = try lookAtParts(all: false)
+    return (gain, hasChanged || hasFewer)
+  }
+
+  private mutating func lookAtParts(all: Bool) throws(MaildirError) -> Bool {
     var changed = false
-    if !rule.inboxOnly { changed = try lookForFolders(all: all) }
     for index in parts.indices {
       if deadline.hasPassed { throw .countUnfinished }
       if try lookAtPart(index, all: all) { changed = true }
     }
     return changed
-  }
-
-  /// Counts again what has changed.
-  ///
-  /// - Returns: by how much directories have grown, whatever others have lost.
-  mutating func lookForGain() throws(MaildirError) -> QuotaUsage {
-    gain = .none
-    _ = try look(all: false)
-    return gain
   }
 
   private mutating func lookForFolders(all: Bool) throws(MaildirError) -> Bool {

@@ -215,8 +215,9 @@ package struct OpenMailbox: ~Copyable {
   ///
   /// While that is written and synced, other programs may deliver whose entries are in the old file, in one that has
   /// replaced it meanwhile, or, if there was none, nowhere. So the directories are looked at once more. If any has
-  /// grown by more than the lines that were carried over, or that is unknown, the total may be too low; with what has
-  /// grown it would be too high after a move. So it is removed, and whoever needs a total next counts.
+  /// grown by more than the lines that were carried over, or, where there was no ledger, has changed at all, the total
+  /// may be too low; with what has grown it would be too high after a move. So it is removed, and whoever needs a total
+  /// next counts. The same holds if they cannot be looked at in time.
   /// - Returns: false if it was removed.
   mutating func publish(_ count: inout MaildirCount) throws(MaildirError) -> Bool {
     guard !ledger.snapshotIsDirectory else { throw .ledgerIsDirectory }
@@ -230,7 +231,12 @@ package struct OpenMailbox: ~Copyable {
     // On network file systems that would be a second count.
     guard !maildir.isOnNetwork else { return true }
     count.deadline = deadline.slice(seconds: 2)
-    do { if try count.lookForGain().minus(carried).positive == .none { return true } } catch {}
+    do {
+      let (gain, hasChanged) = try count.lookAgain()
+      // A removal may hide a message that another program has stored meanwhile.
+      let mayBeTooLow = ledger.snapshotIsMissing ? hasChanged : gain.minus(carried).positive != .none
+      if !mayBeTooLow { return true }
+    } catch {}
     maildir.directory.unlinkIfThere(LedgerFile.name)
     return false
   }

@@ -36,6 +36,31 @@ struct MaildirCountTests {
   }
 
   @Test(
+    "A last look tells what has come from what has changed; a new ledger is no change",
+    arguments: [
+      ("", "mv tmp/ledger maildirsize", 0, false), ("", "mv cur/a,S=5 cur/a,S=5:2,S", 0, true),
+      ("", "rm cur/a,S=5", 0, true), ("", "rm cur/a,S=5; echo >cur/b,S=5", 0, true), ("", "echo >new/b,S=7", 7, true),
+      ("mkdir -p .A/cur .A/new", "echo >.A/cur/b,S=7", 7, true), ("", "mkdir -p .A/cur .A/new", 0, true),
+      ("mkdir -p .A/cur .A/new", "rm -r .A", 0, true),
+    ])
+  func lookAgain(before: String, change: String, gain: Int64, hasChanged: Bool) throws {
+    let sandbox = try Sandbox()
+    try sandbox.makeMaildir("m")
+    func run(_ script: String) throws {
+      try Command.check(["sh", "-ec", "cd \(sandbox("m")); \(script)"], asMailUser: true)
+    }
+    try run("echo >cur/a,S=5; echo >tmp/ledger; \(before)")
+    let maildir = try Maildir.open(
+      base: try #require(Path(sandbox.path.utf8)), components: ["m"], owner: UInt32(MailUser.id))
+    var count = MaildirCount(of: maildir, CountingRule(), until: .never)
+    try count.lookUntilSettled()
+    while try count.look(all: false) {}
+    try run(change)
+    let last = try count.lookAgain()
+    #expect(last.gain.bytes == gain && last.hasChanged == hasChanged)
+  }
+
+  @Test(
     "With whole-second timestamps, a change in the second of the last look is noticed (ext4, 128-byte inodes)",
     .takesRoot)
   func wholeSeconds() throws {

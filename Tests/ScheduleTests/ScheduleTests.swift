@@ -143,6 +143,7 @@ struct ScheduleTests {
       (.sumInPlaceOfNothing, .long, .deliveries, [.removesLedger, .opensAfter], false),
       (.noSecondLook, .roomy, .deliveries, [.countsAgain], false),
       (.noThirdLook, .missing, .deliveries, [.opensAfter], false),
+      (.looksForGainOnly, .missing, .deliveries, [.storesInCur, .removes], false),
       (.retractsAlways, .roomy, .withFailure, [.moves], false),
     ] as [(Mistakes, Scene, Pair, [Other.Style], Bool)])
   func mistakes(mistake: Mistakes, scene: Scene, pair: Pair, others: [Other.Style], mayKill: Bool) {

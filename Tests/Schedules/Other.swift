@@ -9,6 +9,8 @@ package struct Other: Process {
     case opensAfter
     /// Opens the ledger, appends, and publishes its message then (maildrop, Exim).
     case entersFirst
+    /// Stores a message in `cur/`, and opens the ledger then (IMAP APPEND and COPY).
+    case storesInCur
     /// Removes a message, and opens the ledger then (Courier IMAP, Dovecot).
     case removes
     /// The same with a ledger that it has opened before.
@@ -47,7 +49,7 @@ package struct Other: Process {
     at =
       switch style {
       case .keepsOpen, .entersFirst, .removesAndKeepsOpen: .open
-      case .opensAfter: .publish
+      case .opensAfter, .storesInCur: .publish
       case .removes: .remove
       case .countsAndUnlinks, .countsAgain: .countNew
       case .moves: .move
@@ -70,16 +72,16 @@ package struct Other: Process {
       file = world.named
       switch style {
       case .keepsOpen: at = .publish
-      case .entersFirst, .opensAfter, .removes: at = .append
+      case .entersFirst, .opensAfter, .storesInCur, .removes: at = .append
       default: at = .remove
       }
     case .publish:
       // Whoever has counted in between has not seen the message whose entry was in the old file.
       if style == .entersFirst, world.named != file { world.excused += 1 }
-      world.addToNew(bit)
+      if style == .storesInCur { world.addToCur(bit) } else { world.addToNew(bit) }
       switch style {
       case .keepsOpen: at = .append
-      case .opensAfter: at = .open
+      case .opensAfter, .storesInCur: at = .open
       default: at = .done
       }
     case .append: append(&world)

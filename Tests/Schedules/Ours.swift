@@ -107,6 +107,7 @@ package struct Ours: Process {
     case .installSum, .installCounted: [.rename]
     case .countNew, .countCur, .recountNew, .recountCur: [.list]
     case .writeLate, .append, .appendAgain, .retract: [.append]
+    case .correct: count.usage > sum ? [.append] : []
     case .publish: [.link]
     case .look: [.look]
     case .removeSum, .removeCounted, .lockAgain: [.unlink]
@@ -235,12 +236,14 @@ package struct Ours: Process {
     case .lookAtCounted: adopt(&world, takesNegative: false, from: snapshotLength)
     case .lookAtNew:
       gain = Int8(max(0, world.new.nonzeroBitCount - count.new.nonzeroBitCount)) - gain
+      if snapshot < 0, !mistakes.contains(.looksForGainOnly) { hasChanged = world.newStamp != count.newStamp }
       at = .lookAtCur
     case .lookAtCur:
       gain += Int8(max(0, world.cur.nonzeroBitCount - count.cur.nonzeroBitCount))
-      if gain > 0 { at = .removeCounted } else { concludeCount(&world) }
+      if snapshot < 0, !mistakes.contains(.looksForGainOnly), world.curStamp != count.curStamp { hasChanged = true }
+      if gain > 0 || hasChanged { at = .removeCounted } else { concludeCount(&world) }
     case .removeCounted:
-      world.named = -1
+      (world.named, hasChanged) = (-1, false)
       if !isRepair { concludeCount(&world) } else { countAgain(&world) }
 
     case .readLate:

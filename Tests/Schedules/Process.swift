@@ -50,6 +50,8 @@ package struct Mistakes: OptionSet, Hashable, Sendable {
   package static let noConfirmation = Mistakes(rawValue: 64)
   /// Nobody looks, after a count was written, for messages that have come meanwhile.
   package static let noThirdLook = Mistakes(rawValue: 256)
+  /// That look misses what is as large as what another program has removed.
+  package static let looksForGainOnly = Mistakes(rawValue: 2048)
   /// After a failed sync the entry is cancelled although another program has moved the message.
   package static let retractsAlways = Mistakes(rawValue: 128)
 }

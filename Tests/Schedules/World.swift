@@ -170,4 +170,9 @@ package struct World: Hashable {
     new |= bit
     newStamp += 1
   }
+
+  mutating func addToCur(_ bit: UInt16) {
+    cur |= bit
+    curStamp += 1
+  }
 }
