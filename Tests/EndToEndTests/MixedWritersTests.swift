@@ -13,7 +13,7 @@ struct MixedWritersTests {
   ///
   /// A message is one line with a number and a filling that follows from it, so that its bytes can be checked.
   private static let script = """
-    import json, os, random, subprocess, sys
+    import json, os, random, re, subprocess, sys
     job, role = json.loads(sys.argv[1]), sys.argv[2]
     first, count = int(sys.argv[3]), int(sys.argv[4])
     r = random.Random(first)
@@ -25,7 +25,7 @@ struct MixedWritersTests {
                               stderr=subprocess.DEVNULL, env={**os.environ, **job['environment']})
         print('accepted' if done.returncode == 0 else 'refused', number, flush=True)
     def imap():
-      # Its own messages are stored and removed for good; those of others only get flags, or go to Trash.
+      # Its own messages are stored and removed for good; others only get flags, or go to Trash.
       for number in range(first, first + count):
         if (number - first) % 10 == 0:
           server = subprocess.Popen(job['command'], stdin=subprocess.PIPE, stdout=subprocess.PIPE,

@@ -11,7 +11,7 @@ import Testing
 struct SystemdTests {
   /// A mail server that `ullage-deliver` and the services can use, with two mailboxes.
   private static let setUp = """
-    pg_ctlcluster 15 main start
+    pg_ctlcluster $(ls /usr/lib/postgresql) main start
     runuser -u postgres -- psql -q <<'S'
     CREATE ROLE postfix LOGIN PASSWORD 'x';
     CREATE DATABASE postfix OWNER postfix;
@@ -21,7 +21,7 @@ struct SystemdTests {
     INSERT INTO mailbox VALUES ('full@example.org', 'example.org/full/', 1000);
     GRANT SELECT ON mailbox TO postfix;
     S
-    pg_ctlcluster 15 main stop
+    pg_ctlcluster $(ls /usr/lib/postgresql) main stop
     install -m 640 -g postfix /dev/stdin /etc/postfix/maps.cf <<'S'
     hosts = 127.0.0.1
     user = postfix
@@ -136,6 +136,28 @@ struct SystemdTests {
     try wait(machine, for: 602)
     try expectNothingDeferred(machine)
     #expect(try machine.run("systemctl --failed --plain --no-legend").output == "")
+
+    // A mistake in ullage.cf, while mail arrives: systemd soon closes the socket of a service that does not start. When
+    // the mistake has been corrected, a restart of the service is enough.
+    try machine.shell(
+      """
+      cp -p /etc/ullage/ullage.cf /root/ullage.cf
+      echo 'virtual_mailbox_limit = much' >>/etc/ullage/ullage.cf
+      systemctl restart ullaged-lmtp.service && exit 1
+      \(load) -s 10 -m 30 127.0.0.1:25
+      """)
+    try waitUntil("30 deferred messages", seconds: 120) {
+      try machine.run("postqueue -j | grep -c delay_reason").output == "30\n" ? () : nil
+    }
+    #expect(try machine.run("systemctl show -P Result ullaged-lmtp.socket").output == "trigger-limit-hit\n")
+    try machine.shell(
+      """
+      cp -p /root/ullage.cf /etc/ullage/ullage.cf
+      systemctl restart ullaged-lmtp.service
+      postqueue -f
+      """)
+    try wait(machine, for: 632)
+
     // The ledger holds what is there.
     #expect(
       try machine.shell("ullage recompute --dry-run you@example.org --format=jsonl").contains("\"result\":\"exact\""))

@@ -144,9 +144,11 @@ enum Peers {
 
   static var libraries: String {
     get throws {
-      try [
-        "usr/lib/x86_64-linux-gnu", "usr/lib/x86_64-linux-gnu/courier-authlib", "usr/lib/courier-authlib", "usr/lib",
-      ].map { try program($0) }.joined(separator: ":")
+      let names = try FileManager.default.contentsOfDirectory(atPath: program("usr/lib"))
+      // Such as x86_64-linux-gnu.
+      let ofArchitecture = names.filter { $0.hasSuffix("-linux-gnu") }.flatMap { [$0, "\($0)/courier-authlib"] }
+      return try (ofArchitecture.map { "usr/lib/\($0)" } + ["usr/lib/courier-authlib", "usr/lib"])
+        .map { try program($0) }.joined(separator: ":")
     }
   }
 
