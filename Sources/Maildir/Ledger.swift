@@ -19,6 +19,8 @@ struct Ledger: ~Copyable {
   /// A file that we replaced, to which other programs may still append.
   private var displaced: DisplacedLedger?
   private var snapshot: Snapshot?
+  /// Whether the counted total that was installed last has replaced exactly the file of the snapshot.
+  private(set) var hasReplacedSnapshot = false
 
   /// The file that had the name when a count began.
   struct Snapshot {
@@ -37,9 +39,6 @@ struct Ledger: ~Copyable {
 
   /// Whether a directory has the ledger's name, which only an administrator can fix.
   var snapshotIsDirectory: Bool { snapshot?.status?.kind == .directory }
-
-  /// Whether there was no ledger when the snapshot was taken.
-  var snapshotIsMissing: Bool { snapshot?.status == nil }
 
   /// Reads the file that has the name now, reopening it if it was replaced.
   mutating func read() throws(MaildirError) -> Result<LedgerText, LedgerFault> {
@@ -85,8 +84,8 @@ struct Ledger: ~Copyable {
   /// Adds a line to the open file; does nothing if there is none.
   func append(_ entry: [UInt8]) throws(MaildirError) {
     try file?.append(entry)
-    // The client of a network file system keeps it until the file is closed. If it lost its power before, there would
-    // be a message without its entry, and another host would go beyond the limit.
+    // The client of a network file system keeps the entry in memory until the file is closed. If it lost its power
+    // before, there would be a message without an entry, and another host would go beyond the limit.
     if maildir.isOnNetwork { try file?.synchronize() }
   }
 
@@ -118,6 +117,7 @@ struct Ledger: ~Copyable {
   mutating func install(counted replacement: consuming LedgerReplacement) throws(MaildirError) -> QuotaUsage? {
     let late = maildir.isOnNetwork ? try lateLines() : []
     guard let late, try replacement.install(counted: snapshot?.status != nil) else { return nil }
+    hasReplacedSnapshot = try replacement.hasReplaced(snapshot?.status?.identity)
     let carried = try adopt(replacement, carryingOver: .positive)
     if !late.isEmpty { try append(late) }
     return carried

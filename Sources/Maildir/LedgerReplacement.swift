@@ -72,6 +72,12 @@ struct LedgerReplacement: ~Copyable {
     }
   }
 
+  /// After the exchange, whether that file came out. Without RENAME_EXCHANGE nothing tells.
+  func hasReplaced(_ expected: FileIdentity?) throws(MaildirError) -> Bool {
+    guard let expected else { return false }
+    do { return try tmp.status()?.identity == expected } catch { throw .system(error) }
+  }
+
   /// Exchanges the names of the old ledger and the new one; false if there is no old one. Without RENAME_EXCHANGE the
   /// new one takes the name in any case.
   private func exchange() throws(SystemError) -> Bool {

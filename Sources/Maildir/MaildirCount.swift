@@ -110,10 +110,10 @@ struct MaildirCount: ~Copyable {
     return try lookAtParts(all: all) || foldersHaveChanged
   }
 
-  /// Counts again what has changed since a look that was the last of several, so that it found no change.
+  /// Counts again what has changed since a `look` that returned false.
   ///
-  /// - Returns: by how much directories have grown, whatever others have lost; and whether any has changed. The
-  ///   Maildir's own does so with each new ledger.
+  /// - Returns: by how much directories have grown, whatever others have lost; and whether any has changed, other than
+  ///   the Maildir itself, which a new ledger changes.
   mutating func lookAgain() throws(MaildirError) -> (gain: QuotaUsage, hasChanged: Bool) {
     gain = .none
     let known = parts.count

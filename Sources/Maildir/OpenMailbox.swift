@@ -149,6 +149,7 @@ package struct OpenMailbox: ~Copyable {
       let usage = text.contents.usage
       if limit.admits(messageOf: size, beside: usage) { return .fits(beside: usage) }
       countedTime = try ledger.countedTime(text.contents)
+      ledger.carryOver()
       unlock()
       return countedTime?.isWithin(seconds: 900) == true ? .overQuota(usage) : nil
     case .failure(let fault):
@@ -207,6 +208,7 @@ package struct OpenMailbox: ~Copyable {
     }
     if fits { return .fits(beside: usage) }
     countedTime = .now
+    ledger.carryOver()
     unlock()
     return .overQuota(usage)
   }
@@ -215,9 +217,9 @@ package struct OpenMailbox: ~Copyable {
   ///
   /// While that is written and synced, other programs may deliver whose entries are in the old file, in one that has
   /// replaced it meanwhile, or, if there was none, nowhere. So the directories are looked at once more. If any has
-  /// grown by more than the lines that were carried over, or, where there was no ledger, has changed at all, the total
-  /// may be too low; with what has grown it would be too high after a move. So it is removed, and whoever needs a total
-  /// next counts. The same holds if they cannot be looked at in time.
+  /// grown by more than the lines that were carried over, or has changed at all where the old file was missing or not
+  /// the one that was replaced, the total may be too low; with what has grown it would be too high after a move. So it
+  /// is removed, and whoever needs a total next counts. The same holds if they cannot be looked at in time.
   /// - Returns: false if it was removed.
   mutating func publish(_ count: inout MaildirCount) throws(MaildirError) -> Bool {
     guard !ledger.snapshotIsDirectory else { throw .ledgerIsDirectory }
@@ -234,7 +236,7 @@ package struct OpenMailbox: ~Copyable {
     do {
       let (gain, hasChanged) = try count.lookAgain()
       // A removal may hide a message that another program has stored meanwhile.
-      let mayBeTooLow = ledger.snapshotIsMissing ? hasChanged : gain.minus(carried).positive != .none
+      let mayBeTooLow = ledger.hasReplacedSnapshot ? gain.minus(carried).positive != .none : hasChanged
       if !mayBeTooLow { return true }
     } catch {}
     maildir.directory.unlinkIfThere(LedgerFile.name)

@@ -40,7 +40,10 @@ package struct Ours: Process {
 
   /// What follows when late lines have been taken over.
   private enum AfterLate {
-    case sum, count, settle, end
+    case sum, count, settle, refuse, end
+
+    /// Nothing is carried over after it.
+    var isLast: Bool { self != .sum && self != .count }
   }
 
   private struct Count: Hashable {
@@ -161,7 +164,6 @@ package struct Ours: Process {
       if isExpected { adopt(&world, takesNegative: true, from: length) } else { at = .removeSum }
     case .removeSum:
       world.named = -1
-      if file >= 0 { world.files[Int(file)].isWatched = false }
       close(&world)
       endSum(&world)
 
@@ -180,7 +182,7 @@ package struct Ours: Process {
       if sum < world.limit {
         admit(&world)
       } else if world.files[Int(file)].isFresh || mistakes.contains(.noRecount) {
-        end(&world, .refused)
+        takeLate(&world, then: .refuse)
       } else {
         beginCount(&world)
       }
@@ -233,7 +235,10 @@ package struct Ours: Process {
       close(&world)
       file = world.named
       concludeCount(&world, isRecorded: file >= 0)
-    case .lookAtCounted: adopt(&world, takesNegative: false, from: snapshotLength)
+    case .lookAtCounted:
+      let start = snapshotLength
+      if cameOut != snapshot { snapshot = -1 }
+      adopt(&world, takesNegative: false, from: start)
     case .lookAtNew:
       gain = Int8(max(0, world.new.nonzeroBitCount - count.new.nonzeroBitCount)) - gain
       if snapshot < 0, !mistakes.contains(.looksForGainOnly) { hasChanged = world.newStamp != count.newStamp }
@@ -250,7 +255,7 @@ package struct Ours: Process {
       let lines = world.files[Int(displaced)].lines.dropFirst(taken)
       taken += lines.count
       late = Lines(mistakes.contains(.noCarryOver) ? [] : lines.filter { $0 > 0 || takesNegative })
-      if afterLate == .settle || afterLate == .end { world.files[Int(displaced)].isWatched = false }
+      if afterLate.isLast { world.files[Int(displaced)].isWatched = false }
       if late.count == 0 { proceed(&world) } else { at = .writeLate }
     case .writeLate:
       if world.loses(file) { world.excused += late.positive }
@@ -339,6 +344,7 @@ package struct Ours: Process {
     case .lookAtNew, .lookAtCur, .removeCounted: excuseGrowth(&world)
     default: break
     }
+    abandon(&world)
     free(&world)
     freeTurn(&world)
     forget()
@@ -427,7 +433,7 @@ extension Ours {
 
   private mutating func concludeCount(_ world: inout World, isRecorded: Bool = true) {
     if count.usage >= Int(world.limit), !isRepair {
-      end(&world, .refused)
+      takeLate(&world, then: .refuse)
     } else if !isRecorded {
       end(&world, .deferred)
     } else if isRepair {
@@ -439,7 +445,7 @@ extension Ours {
 
   private mutating func exchange(_ world: inout World) {
     (cameOut, world.named) = (world.named, replacement)
-    if file >= 0 { world.files[Int(file)].isWatched = true }
+    if file >= 0, cameOut == file { world.files[Int(file)].isWatched = true }
   }
 
   /// What arrives in the file that we have replaced belongs in no other program's file.
@@ -461,8 +467,11 @@ extension Ours {
 
   private mutating func takeLate(_ world: inout World, then next: AfterLate) {
     afterLate = next
-    let isLast = next == .settle || next == .end
-    if displaced < 0 || isLast && mistakes.contains(.noLateCarryOver) { proceed(&world) } else { at = .readLate }
+    if displaced >= 0, next.isLast, mistakes.contains(.noLateCarryOver) {
+      world.files[Int(displaced)].isWatched = false
+      displaced = -1
+    }
+    if displaced < 0 { proceed(&world) } else { at = .readLate }
   }
 
   private mutating func proceed(_ world: inout World) {
@@ -471,6 +480,7 @@ extension Ours {
     case .count:
       if mistakes.contains(.noThirdLook) { concludeCount(&world) } else { at = .lookAtNew }
     case .settle: settle(&world)
+    case .refuse: end(&world, .refused)
     case .end:
       displaced = -1
       end(&world, .repaired)
@@ -487,8 +497,7 @@ extension Ours {
     free(&world)
     if isRepair, displaced >= 0 { return takeLate(&world, then: .end) }
     freeTurn(&world)
-    // `settle` has taken over what there was.
-    if [.refused, .deferred].contains(outcome) { abandon(&world) }
+    if outcome == .deferred { abandon(&world) }
     (self.outcome, at) = (outcome, .done)
   }
 }

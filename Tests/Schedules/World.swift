@@ -163,8 +163,8 @@ package struct World: Hashable {
 
   mutating func append(_ line: Int, to file: Int8) { files[Int(file)].lines.append(line) }
 
-  /// Whether an entry in this file (-1 for none) is in no total, now or later.
-  func loses(_ file: Int8) -> Bool { file != named && (file < 0 || !files[Int(file)].isWatched) }
+  /// Whether an entry in this file (-1 for none) gets into no total. Without a ledger the next count finds the message.
+  func loses(_ file: Int8) -> Bool { named >= 0 && file != named && (file < 0 || !files[Int(file)].isWatched) }
 
   mutating func addToNew(_ bit: UInt16) {
     new |= bit
