@@ -147,9 +147,15 @@ struct SystemdTests {
       \(load) -s 10 -m 30 127.0.0.1:25
       """)
     try waitUntil("30 deferred messages", seconds: 120) {
-      try machine.run("postqueue -j | grep -c delay_reason").output == "30\n" ? () : nil
+      // The audit's report to root is deferred, too.
+      try machine.run("postqueue -j | grep you@example.org | grep -c delay_reason").output == "30\n" ? () : nil
     }
-    #expect(try machine.run("systemctl show -P Result ullaged-lmtp.socket").output == "trigger-limit-hit\n")
+    try waitUntil("the end of the socket", seconds: 60) {
+      try machine.run(
+        "smtp-source -c -m 20 -t you@example.org 127.0.0.1:25; systemctl show -P Result ullaged-lmtp.socket"
+      )
+      .output.hasSuffix("trigger-limit-hit\n") ? () : nil
+    }
     try machine.shell(
       """
       cp -p /root/ullage.cf /etc/ullage/ullage.cf

@@ -20,7 +20,7 @@ struct TwoHostsTests {
     let sandbox: Sandbox
     let image: String
     let server: VirtualMachine
-    private(set) var one: VirtualMachine
+    let one: VirtualMachine
     private(set) var two: VirtualMachine
 
     init() throws {
@@ -84,11 +84,8 @@ struct TwoHostsTests {
         shift 2
         printf 'Subject: %s\\n\\n%0982d\\n' $message 0 |
           as-vmail "$@" ullage-deliver --config=/etc/ullage/ullage.cf --sender=me@example.net \\
-            --recipient=$mailbox@example.org --queue-id=$message
-        status=$?
-        # After the text for the sender.
-        echo
-        echo $message $status
+            --recipient=$mailbox@example.org --queue-id=$message >/dev/null
+        echo $message $?
         S
         chmod 755 /bin/as-vmail /bin/deliver
         """)
@@ -138,16 +135,19 @@ struct TwoHostsTests {
   struct Cut: Sendable, CustomStringConvertible {
     let call: String
     let number: Int
+    /// A part of that call, as strace(1) shows it.
+    let sign: String
     /// What has been done by then.
     let description: String
   }
 
   private static let cuts = [
-    Cut(call: "fsync", number: 1, description: "the message is in tmp/"),
-    Cut(call: "fcntl", number: 2, description: "it has the lock"),
-    Cut(call: "write", number: 2, description: "the entry is written"),
-    Cut(call: "linkat", number: 1, description: "the message is in new/"),
-    Cut(call: "fsync", number: 2, description: "the message is durable"),
+    Cut(call: "fsync", number: 1, sign: "/tmp/", description: "the message is in tmp/"),
+    Cut(call: "fcntl", number: 2, sign: "/ullage.lock>", description: "it has the lock"),
+    Cut(call: "write", number: 2, sign: "/maildirsize>", description: "the entry is written"),
+    Cut(call: "fdatasync", number: 1, sign: "/maildirsize>", description: "the entry is on the server"),
+    Cut(call: "linkat", number: 1, sign: "\"new/", description: "the message is in new/"),
+    Cut(call: "fsync", number: 2, sign: "/new>", description: "the message is durable"),
   ]
 
   @Test("One host loses its power in the middle of a delivery: nothing is lost, and the limit holds")
@@ -160,12 +160,14 @@ struct TwoHostsTests {
         in: try farm.two.shell("for i in 11 12 13; do deliver \(mailbox) $i; done"), withStatus: 0)
       #expect(before.count == 3)
       // It stops itself, and with it the delivery that holds what it holds.
-      try farm.two.shell(
+      let trace = try farm.two.shell(
         """
-        deliver \(mailbox) 14 /sbin/strace -o /tmp/trace -e trace=\(cut.call) \
+        deliver \(mailbox) 14 /sbin/strace -y -o /tmp/trace -e trace=\(cut.call) \
           -e inject=\(cut.call):signal=SIGSTOP:when=\(cut.number) >/dev/null &
         until grep -q 'stopped by SIGSTOP' /tmp/trace; do usleep 10000; done
+        grep -F '\(cut.call)(' /tmp/trace
         """)
+      #expect(trace.split(separator: "\n").last?.contains(cut.sign) == true, "\(cut): \(trace)")
       let others = try farm.one.begin("for i in 11 12 13 14 15 16 17 18 19 20; do deliver \(mailbox) $i; done")
       farm.two.powerOff()
       let start = Date()

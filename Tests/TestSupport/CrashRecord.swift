@@ -43,7 +43,9 @@ package struct CrashRecord {
     }
     namesBefore = names
     try sandbox.makeDirectory("traces")
-    let calls = "openat,write,fsync,fdatasync,linkat,renameat,renameat2,unlinkat,rename,unlink,link,pwrite64,ftruncate"
+    let calls =
+      "openat,write,fsync,fdatasync,linkat,renameat,renameat2,unlinkat,rename,unlink,link,symlinkat,"
+      + "pwrite64,writev,ftruncate,truncate,copy_file_range"
     // One file for each thread: a call is never cut in two by another one's.
     let options = ["-ff", "-ttt", "-y", "-xx", "-s", "8192", "-o", sandbox("traces/trace"), "-e", "trace=\(calls)"]
     try run(["strace"] + options)
@@ -53,23 +55,27 @@ package struct CrashRecord {
     }
   }
 
+  /// A call such as `write(5</\x2f\x61>, "\x61", 1) = 1`.
   private mutating func note(_ line: Substring) throws {
     let texts = line.matches(of: #/"((?:\\x[0-9a-f]{2})*)"/#).map { Self.bytes($0.1) }
     let descriptors = line.matches(of: #/([0-9]+|AT_FDCWD)<((?:\\x[0-9a-f]{2})*)>/#)
       .map { (number: Int($0.1) ?? -1, path: Self.bytes($0.2).text) }
-    guard let first = descriptors.first, let last = descriptors.last else { return }
+    let (first, last) = (descriptors.first?.path ?? "", descriptors.last)
     /// Nil outside of the directory.
     func inside(_ name: [UInt8], _ directory: String) -> String? {
       let path = name.first == UInt8(ascii: "/") ? name.text : "\(directory)/\(name.text)"
       return path.hasPrefix(root + "/") ? String(path.dropFirst(root.count + 1)) : nil
     }
-    let call = line.prefix { $0 != "(" }
-    switch call {
+    switch line.prefix(while: { $0 != "(" }) {
     case "openat":
-      guard let name = inside(texts[0], first.path) else { return }
+      guard let last else { return }
+      // Also of one outside, which may have a number that was free again.
+      open[last.number] = nil
+      guard let name = inside(texts[0], first), inside([], last.path) != nil else { return }
+      guard !line.contains("O_TRUNC") else { throw TestError("not expected: \(line)") }
       if line.contains("O_TMPFILE") || line.contains("O_CREAT") && names[name] == nil {
         open[last.number] = files.count
-        if line.contains("O_CREAT") {
+        if !line.contains("O_TMPFILE") {
           names[name] = files.count
           changes.append(.name(name, file: files.count))
         }
@@ -78,11 +84,12 @@ package struct CrashRecord {
         open[last.number] = names[name]
       }
     case "write":
-      guard inside([], first.path) != nil, let file = open[first.number] else { return }
+      guard inside([], first) != nil, let file = open[descriptors[0].number] else { return }
+      guard line.hasSuffix(" = \(texts[0].count)") else { throw TestError("not written whole: \(line)") }
       changes.append(.write(file: file, texts[0]))
     case "fsync", "fdatasync":
-      guard let directory = inside([], first.path)?.dropLast() else { return }
-      if let file = open[first.number] {
+      guard let directory = inside([], first)?.dropLast() else { return }
+      if let file = open[descriptors[0].number] {
         changes.append(.syncFile(file))
       } else {
         changes.append(.syncDirectory(String(directory)))
@@ -90,21 +97,24 @@ package struct CrashRecord {
     case "linkat":
       // "/proc/self/fd/9", and the directory of the new name.
       let source = texts[0].text.split(separator: "/").last.flatMap { Int($0) } ?? -1
-      guard let name = inside(texts[1], last.path) else { return }
+      guard let last, let name = inside(texts[1], last.path) else { return }
       guard let file = open[source] else { throw TestError("a link to an unknown file: \(line)") }
       names[name] = file
       changes.append(.name(name, file: file))
-    case "renameat", "renameat2":
-      guard let old = inside(texts[0], first.path), let new = inside(texts[1], last.path) else { return }
+    case "rename", "renameat", "renameat2":
+      guard let old = inside(texts[0], first), let new = inside(texts[1], last?.path ?? "") else { return }
       let exchanges = line.contains("RENAME_EXCHANGE")
       (names[old], names[new]) = (exchanges ? names[new] : nil, names[old])
       changes.append(.rename(old, new, exchanges: exchanges))
-    case "unlinkat":
-      guard let name = inside(texts[0], first.path) else { return }
+    case "unlink", "unlinkat":
+      guard let name = inside(texts[0], first) else { return }
       names[name] = nil
       changes.append(.remove(name))
-    // faketime(1) has a file elsewhere.
-    default: if inside([], first.path) != nil { throw TestError("not expected: \(line)") }
+    default:
+      // faketime(1) has a file elsewhere.
+      guard !texts.contains(where: { inside($0, first) != nil }), inside([], first) == nil else {
+        throw TestError("not expected: \(line)")
+      }
     }
   }
 

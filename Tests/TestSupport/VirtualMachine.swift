@@ -4,15 +4,19 @@ import Foundation
 /// A small virtual machine from scripts/vm-image, emulated by qemu(1), whose shell the test writes to.
 package final class VirtualMachine {
   /// A cable between two machines: a Unix socket at which one of them listens.
-  package struct Cable {
-    fileprivate let option: String
+  package enum Cable {
+    case listening(at: String)
+    case connected(to: String)
 
-    package static func listening(at socket: String) -> Cable {
-      Cable(option: "stream,server=on,addr.type=unix,addr.path=\(socket)")
+    fileprivate var option: String {
+      switch self {
+      case .listening(let socket): "stream,server=on,addr.type=unix,addr.path=\(socket)"
+      case .connected(let socket): "stream,server=off,addr.type=unix,addr.path=\(socket)"
+      }
     }
-    package static func connected(to socket: String) -> Cable {
-      Cable(option: "stream,server=off,addr.type=unix,addr.path=\(socket)")
-    }
+
+    /// Another one at each end.
+    fileprivate var addressByte: String { if case .listening = self { "01" } else { "02" } }
   }
 
   private let qemu: Command
@@ -35,7 +39,7 @@ package final class VirtualMachine {
       "-device", "virtio-serial-pci", "-chardev", "stdio,id=shell", "-device", "virtserialport,chardev=shell",
     ]
     for (number, cable) in cables.enumerated() {
-      let address = "52:54:00:00:00:\(Int.random(in: 10...99))"
+      let address = "52:54:00:00:\(cable.addressByte):0\(number)"
       arguments += ["-netdev", "\(cable.option),id=net\(number)"]
       arguments += ["-device", "virtio-net-pci,netdev=net\(number),mac=\(address)"]
     }
@@ -88,7 +92,10 @@ package final class VirtualMachine {
   ) throws -> (output: String, rest: Substring) {
     do {
       return try waitUntil(start, seconds: seconds) {
-        if qemu.hasEnded { throw TestError("it has stopped") }
+        if qemu.hasEnded {
+          isOff = true
+          throw TestError("it has stopped: \(qemu.wait().errors)")
+        }
         let lines = output(from: offset).split(separator: "\n", omittingEmptySubsequences: false).dropLast()
         guard let number = lines.firstIndex(where: { $0.hasPrefix(start) }) else { return nil }
         return (lines[..<number].map { $0 + "\n" }.joined(), lines[number].dropFirst(start.count))
