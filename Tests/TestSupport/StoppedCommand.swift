@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
 
-/// A program that stops itself after its first call of one system call, so that a test can change something meanwhile.
+/// A program that stops itself after one system call, so that a test can change something meanwhile.
 /// strace(1) sends it SIGSTOP there: no test needs a delay that could be too short.
 package final class StoppedCommand {
   private let command: Command
@@ -11,10 +11,11 @@ package final class StoppedCommand {
   ///
   /// - Parameters:
   ///   - systemCall: its name.
+  ///   - occurrence: which of its calls, from 1 on.
   ///   - failing: another system call, whose second call fails with EIO.
   package init(
-    _ arguments: [String], at systemCall: String, failing: String? = nil, input: Command.Input = .bytes([]),
-    environment: [String: String] = [:]
+    _ arguments: [String], at systemCall: String, occurrence: Int = 1, failing: String? = nil,
+    input: Command.Input = .bytes([]), environment: [String: String] = [:]
   ) throws {
     let sandbox = try Sandbox()
     let trace = sandbox("trace")
@@ -22,7 +23,7 @@ package final class StoppedCommand {
     let strace =
       [
         "strace", "-f", "-o", trace, "-e", "trace=\(calls.joined(separator: ","))", "-e",
-        "inject=\(systemCall):signal=SIGSTOP:when=1",
+        "inject=\(systemCall):signal=SIGSTOP:when=\(occurrence)",
       ] + (failing.map { ["-e", "inject=\($0):error=EIO:when=2"] } ?? [])
     command = try Command(strace + arguments, input: input, environment: environment, asMailUser: true)
     stopped = try waitUntil("\(systemCall) of \(arguments[0])") {
