@@ -134,7 +134,8 @@ struct TwoHostsTests {
   /// A delivery that is stopped behind the call with this number. After it the power is cut.
   struct Cut: Sendable, CustomStringConvertible {
     let call: String
-    let number: Int
+    /// Nil for the last of a whole delivery.
+    let number: Int?
     /// A part of that call, as strace(1) shows it.
     let sign: String
     /// What has been done by then.
@@ -143,7 +144,7 @@ struct TwoHostsTests {
 
   private static let cuts = [
     Cut(call: "fsync", number: 1, sign: "/tmp/", description: "the message is in tmp/"),
-    Cut(call: "fcntl", number: 2, sign: "/ullage.lock>", description: "it has the lock"),
+    Cut(call: "fcntl", number: nil, sign: "/ullage.lock>", description: "it has the lock"),
     Cut(call: "write", number: 2, sign: "/maildirsize>", description: "the entry is written"),
     Cut(call: "fdatasync", number: 1, sign: "/maildirsize>", description: "the entry is on the server"),
     Cut(call: "linkat", number: 1, sign: "\"new/", description: "the message is in new/"),
@@ -159,12 +160,15 @@ struct TwoHostsTests {
       let before = messages(
         in: try farm.two.shell("for i in 11 12 13; do deliver \(mailbox) $i; done"), withStatus: 0)
       #expect(before.count == 3)
+      let whole = try farm.two.shell(
+        "deliver m9 \(number + 1) /sbin/strace -o /tmp/whole -e trace=\(cut.call) >/dev/null; cat /tmp/whole")
+      let calls = whole.split(separator: "\n").count { $0.hasPrefix("\(cut.call)(") }
       // It stops itself, and with it the delivery that holds what it holds.
       let trace = try farm.two.shell(
         """
         deliver \(mailbox) 14 /sbin/strace -y -o /tmp/trace -e trace=\(cut.call) \
-          -e inject=\(cut.call):signal=SIGSTOP:when=\(cut.number) >/dev/null &
-        until grep -q 'stopped by SIGSTOP' /tmp/trace; do usleep 10000; done
+          -e inject=\(cut.call):signal=SIGSTOP:when=\(cut.number ?? calls) >/dev/null &
+        until grep -qs 'stopped by SIGSTOP' /tmp/trace; do usleep 10000; done
         grep -F '\(cut.call)(' /tmp/trace
         """)
       #expect(trace.split(separator: "\n").last?.contains(cut.sign) == true, "\(cut): \(trace)")
