@@ -117,7 +117,7 @@ struct Ledger: ~Copyable {
   mutating func install(counted replacement: consuming LedgerReplacement) throws(MaildirError) -> QuotaUsage? {
     let late = maildir.isOnNetwork ? try lateLines() : []
     guard let late, try replacement.install(counted: snapshot?.status != nil) else { return nil }
-    hasReplacedSnapshot = try replacement.hasReplaced(snapshot?.status?.identity)
+    hasReplacedSnapshot = replacement.hasReplaced(snapshot?.status?.identity)
     let carried = try adopt(replacement, carryingOver: .positive)
     if !late.isEmpty { try append(late) }
     return carried

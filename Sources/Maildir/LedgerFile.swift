@@ -152,6 +152,7 @@ struct LedgerFile: ~Copyable {
     throw .appendedInPart
   }
 
+  /// Makes the entries durable (fdatasync(2)), on a network file system on its server.
   func synchronize() throws(MaildirError) {
     do { try file.fdatasync(Self.name) } catch { throw .system(error) }
   }

@@ -72,10 +72,10 @@ struct LedgerReplacement: ~Copyable {
     }
   }
 
-  /// After the exchange, whether that file came out. Without RENAME_EXCHANGE nothing tells.
-  func hasReplaced(_ expected: FileIdentity?) throws(MaildirError) -> Bool {
+  /// After the exchange, whether that file came out; false if nothing tells, as without RENAME_EXCHANGE.
+  func hasReplaced(_ expected: FileIdentity?) -> Bool {
     guard let expected else { return false }
-    do { return try tmp.status()?.identity == expected } catch { throw .system(error) }
+    do { return try tmp.status()?.identity == expected } catch { return false }
   }
 
   /// Exchanges the names of the old ledger and the new one; false if there is no old one. Without RENAME_EXCHANGE the

@@ -63,7 +63,7 @@ struct OpenMailboxTests {
     #expect(sandbox.list("m/tmp").count == 1, "the replaced file is removed with the mailbox")
   }
 
-  @Test("So are those that arrive before a refusal, after the directories were looked at for the last time")
+  @Test("So are those that arrive before a refusal, after the replaced file was read for the first time")
   func carriedOverBeforeRefusal() throws {
     func host() throws -> MailHost {
       let host = try MailHost("virtual_mailbox_limit = 1000")
@@ -72,17 +72,18 @@ struct OpenMailboxTests {
       return host
     }
     let first = try host()
-    let strace = ["strace", "-o", first.sandbox("trace"), "-e", "trace=newfstatat,renameat2,flock"]
+    let strace = ["strace", "-o", first.sandbox("trace"), "-e", "trace=pread64,renameat2,flock"]
     #expect(try first.deliver(MailHost.message(100), arguments: strace + first.arguments).status == 75)
     let calls = try #require(first.sandbox.text("trace")).split(separator: "\n")
     let exchange = try #require(calls.firstIndex { $0.hasPrefix("renameat2") })
     let unlock = try #require(calls[exchange...].firstIndex { $0.contains("LOCK_UN") })
-    let looks = calls[..<unlock].count { $0.hasPrefix("newfstatat") }
+    let firstRead = try #require(calls[exchange..<unlock].firstIndex { $0.hasPrefix("pread64") })
+    let reads = calls[...firstRead].count { $0.hasPrefix("pread64") }
 
     let second = try host()
     let foreign = try #require(FileHandle(forWritingAtPath: second.sandbox("\(second.maildir)/maildirsize")))
     let delivery = try StoppedCommand(
-      second.arguments, at: "newfstatat", occurrence: looks, input: .bytes(MailHost.message(100)))
+      second.arguments, at: "pread64", occurrence: reads, input: .bytes(MailHost.message(100)))
     #expect(second.ledger == "1000S\n 950 1\n")
     try foreign.seekToEnd()
     foreign.write(Data("70 1\n".utf8))
