@@ -91,6 +91,11 @@ static inline int cposix_pidfd_open(int process) {
   return (int)syscall(SYS_pidfd_open, process, 0);
 }
 
+// process_mrelease(2), Linux 5.15; it has one number on every architecture.
+static inline int cposix_process_mrelease(int descriptor) {
+  return (int)syscall(448, descriptor, 0);
+}
+
 // posix_spawn(3), glibc 2.34. The argument is a posix_spawn_file_actions_t *.
 int posix_spawn_file_actions_addclosefrom_np(void *actions, int from);
 

@@ -35,7 +35,7 @@ package enum SystemCall: String, Sendable {
   case open, openat, read, pread, write, lseek, fsync, fdatasync, syncfs, fstat, fstatat, statx, fstatfs, fchmod, fchown
   case mkdirat, unlinkat, linkat, readlinkat, rename, renameat2, getdents64, flock, fcntl, poll
   case socket, setsockopt, bind, listen, connect, getaddrinfo, send, sendto, recv
-  case memfd_create, pidfd_open, posix_spawn, waitpid, pipe, setgroups, setresgid, setresuid
+  case memfd_create, pidfd_open, process_mrelease, posix_spawn, waitpid, pipe, setgroups, setresgid, setresuid
   case deadline
 }
 

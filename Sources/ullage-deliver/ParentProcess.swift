@@ -10,7 +10,7 @@ struct ParentProcess: ~Copyable, Sendable {
   /// /proc/PID/stat, opened while the PID is certainly still the parent's; nil where /proc does not show it to us
   /// (hidepid=2, which is systemd's ProtectProc=invisible).
   private let status: File?
-  /// Where there is no status. It shows the exit somewhat later: not before the process is a zombie.
+  /// Where there is no status.
   private let handle: ProcessHandle?
 
   /// To be called while the parent certainly lives, or its PID may mean another process.
@@ -29,7 +29,7 @@ struct ParentProcess: ~Copyable, Sendable {
   /// is a process outside our PID namespace.
   var isAlive: Bool {
     guard identifier > 1, CurrentProcess.parent == identifier else { return false }
-    guard status != nil else { return handle?.hasExited() != true }
+    guard status != nil else { return handle?.isGone() != true }
     // Reading the file fails once the process is gone.
     let text: [UInt8]
     do { text = try status?.pread(upTo: 1024) ?? [] } catch { return false }

@@ -5,8 +5,7 @@ import Posix
 /// The message that pipe(8) writes to our standard input, and a check that pipe(8) itself is alive.
 ///
 /// If pipe(8) dies in mid-message, that looks like the end of the message. The kernel closes a dying
-/// process's pipes before it reparents its children, so the death does not show at end of input. It does
-/// show after the message's fsync, milliseconds later.
+/// process's pipes before it reparents its children, so getppid(2) does not show the death at the end of input.
 struct PipeInput: MessageSource, ~Copyable {
   /// A regular file has a definite end, so there is no writer to watch.
   private let isRegularFile: Bool

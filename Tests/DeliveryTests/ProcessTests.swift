@@ -7,16 +7,24 @@ import Text
 
 /// How the process handles its parent, its descriptors, its signals and its time limit.
 struct ProcessTests {
-  /// A parent that writes a message into a pipe, as pipe(8) does, and is killed in the middle of it.
+  /// A parent that writes a message into a pipe, as pipe(8) does, and is killed in the middle of it. With SLOW_FILES it
+  /// has so many of them on either side of the pipe, and all that it wrote has been read.
   private static let dyingParent = """
-    import os, sys
+    import ctypes, fcntl, os, sys, termios
+    libc = ctypes.CDLL(None)
+    count = int(os.environ.get('SLOW_FILES', '0'))
+    def open_slow_files():
+        for number in range(count): libc.inotify_add_watch(libc.inotify_init1(os.O_CLOEXEC), b'/tmp', 2)
+    open_slow_files()
     r, w = os.pipe()
     if os.fork() == 0:
         os.dup2(r, 0); os.close(r); os.close(w)
         os.execvp(sys.argv[1], sys.argv[1:])
     os.close(r)
+    open_slow_files()
     os.write(w, b'x' * 30000)
     sys.stdin.buffer.read(1)
+    while count and fcntl.ioctl(w, termios.FIONREAD, bytes(4)) != bytes(4): pass
     os.kill(os.getpid(), 9)
     """
 
@@ -35,11 +43,24 @@ struct ProcessTests {
     try killParents(asMailUser: false) { Self.hiding + ["python3", "-c", Self.dyingParent] + MailUser.drop + $0 }
   }
 
-  private func killParents(asMailUser: Bool = true, _ command: ([String]) -> [String]) throws {
+  /// The kernel closes the files of a dying process one by one, inotify(7)'s some milliseconds each: here the pipe is
+  /// closed long before the end.
+  @Test("The same with a parent that takes long to die", .takesRoot)
+  func hiddenParentDiesSlowly() throws {
+    try killParents(rounds: 3, together: 1, asMailUser: false, environment: ["SLOW_FILES": "20"]) {
+      Self.hiding + ["python3", "-c", Self.dyingParent] + MailUser.drop + $0
+    }
+  }
+
+  private func killParents(
+    rounds: Int = 40, together: Int = 5, asMailUser: Bool = true, environment: [String: String] = [:],
+    _ command: ([String]) -> [String]
+  ) throws {
     let host = try MailHost("virtual_mailbox_limit = 100000000")
-    for _ in 0..<40 {
-      let parents = try (0..<5).map { _ in
-        try Command(command(host.arguments), input: .bytes([1]), asMailUser: asMailUser)
+    for _ in 0..<rounds {
+      let parents = try (0..<together).map { _ in
+        try Command(
+          command(host.arguments), input: .bytes([1]), environment: environment, asMailUser: asMailUser)
       }
       for parent in parents { #expect(parent.wait().status == -SIGKILL) }
       // Every delivery logs its end; none has delivered.
@@ -48,7 +69,7 @@ struct ProcessTests {
         let lines = host.log.lines().filter { $0.contains("status=") }
         #expect(lines.allSatisfy { $0.contains("status=deferred") })
         endings += lines.count
-        return endings == 5 ? () : nil
+        return endings == together ? () : nil
       }
     }
     #expect(host.new == [] && host.tmp == [])
