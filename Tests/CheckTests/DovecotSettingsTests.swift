@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Check
 import Foundation
+import TestSupport
 import Testing
 
 /// Output of `doveconf -n`, also from Dovecot 2.4, which is not installed here; its names differ from 2.3.
@@ -109,9 +110,7 @@ struct DovecotSettingsTests {
 
   @Test("Dovecot 2.4: the example of the package has the maildir driver, and leaves out the trash")
   func example24() throws {
-    let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-      .deletingLastPathComponent().appendingPathComponent("scripts/package.d/examples/dovecot-2.4.conf")
-    let settings = DovecotSettings(parsing: try String(contentsOf: file, encoding: .utf8))
+    let settings = DovecotSettings(parsing: try Project.text("scripts/package.d/examples/dovecot-2.4.conf"))
     #expect(settings.hasQuota && settings.quotaDrivers == ["maildir"] && settings.mailFormat == "maildir")
     #expect(settings.uncountedFolders == [".Trash"] && settings.controlDirectory == nil && settings.layout == nil)
   }

@@ -147,9 +147,7 @@ final class CureTests: CheckFixture {
     let cluster = try PostgresCluster()
     try cluster.makePostfixAdmin(quota: 3_000_000)
     try cluster.setAccess("local all postgres trust\nlocal all nobody peer\nlocal all all scram-sha-256\n")
-    let page = try String(
-      contentsOf: URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-        .deletingLastPathComponent().appendingPathComponent("man/ullage.cf.5"), encoding: .utf8)
+    let page = try Project.text("man/ullage.cf.5")
     let section = try #require(
       page.components(separatedBy: ".Sh THE LIST WITHOUT A PASSWORD").last?.components(separatedBy: "\n.Sh ").first)
     let blocks = section.matches(of: #/\.Bd -literal\n((?:.*\n)*?)\.Ed/#).map { String($0.1) }

@@ -6,9 +6,7 @@ import Testing
 /// The examples for IMAP servers that the package installs, with the real programs and PostfixAdmin's columns.
 final class ExampleTests: CheckFixture {
   private static func text(_ name: String) throws -> String {
-    try String(
-      contentsOf: URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-        .deletingLastPathComponent().appendingPathComponent("scripts/package.d/examples/\(name)"), encoding: .utf8)
+    try Project.text("scripts/package.d/examples/\(name)")
   }
 
   @Test("Dovecot 2.3: the real doveconf takes the lines, and check finds nothing")

@@ -211,9 +211,7 @@ final class FiveMinutesTests {
 
   /// The lines of a manual page's first display after `title`.
   private static func lines(_ page: String, after title: String) throws -> String {
-    let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-      .deletingLastPathComponent().appendingPathComponent("man/\(page)").path
-    let text = try String(contentsOfFile: file, encoding: .utf8)
+    let text = try Project.text("man/\(page)")
     let match = try #require(
       text.components(separatedBy: title).dropFirst().first?.firstMatch(of: #/\.Bd[^\n]*\n((?:.*\n)*?)\.Ed/#))
     return String(match.1)

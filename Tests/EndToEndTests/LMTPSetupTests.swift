@@ -127,9 +127,7 @@ final class LMTPSetupTests {
 
   /// The commands in a section of a manual page, by its blocks.
   private func documented(in page: String, _ heading: String) throws -> [[String]] {
-    let page = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-      .deletingLastPathComponent().appendingPathComponent("man/\(page)")
-    let text = try String(contentsOf: page, encoding: .utf8)
+    let text = try Project.text("man/\(page)")
     let section = try #require(text.components(separatedBy: "\n\(heading)").last).firstMatch(of: #/(.|\n)*?\n\.S[hs] /#)
     return try String(#require(section).0).components(separatedBy: ".Bd -literal\n").dropFirst()
       .map {

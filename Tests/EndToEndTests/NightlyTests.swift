@@ -7,8 +7,7 @@ import Text
 /// The files of scripts/package.d that run the audit every night.
 @Suite(.takesRoot)
 struct NightlyTests {
-  private static let files = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-    .deletingLastPathComponent().appendingPathComponent("scripts/package.d").path
+  private static let files = Project.path("scripts/package.d")
 
   private static func text(_ name: String) throws -> String {
     try String(contentsOfFile: "\(files)/\(name)", encoding: .utf8)
@@ -46,9 +45,7 @@ struct NightlyTests {
       .replacing("ullage audit", with: "ullage audit --config \(host.sandbox("ullage.cf")) --share 1")
   }
 
-  private static let mailReport = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-    .deletingLastPathComponent().deletingLastPathComponent().appendingPathComponent("scripts/package.d/mail-report")
-    .path
+  private static let mailReport = Project.path("scripts/package.d/mail-report")
 
   @Test("cron runs the audit as the mail user, and mails its report only when there are findings")
   func cron() throws {

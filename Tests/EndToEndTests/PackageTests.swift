@@ -178,9 +178,7 @@ struct PackageTests {
   }
 
   private static func linesWithoutSystemd() throws -> String {
-    let page = try String(
-      contentsOf: URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-        .deletingLastPathComponent().appendingPathComponent("man/ullaged.8"), encoding: .utf8)
+    let page = try Project.text("man/ullaged.8")
     let text = try #require(page.components(separatedBy: "Without systemd, ").dropFirst().first)
     return String(try #require(text.firstMatch(of: #/\.Bd -literal\n((?:.*\n)*?)\.Ed/#)).1)
   }

@@ -8,9 +8,7 @@ import Testing
 struct PanelTests {
   /// The query that follows `panel` in the manual.
   private static func query(_ panel: String) throws -> String {
-    let page = try String(
-      contentsOf: URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-        .deletingLastPathComponent().appendingPathComponent("man/ullage.cf.5"), encoding: .utf8)
+    let page = try Project.text("man/ullage.cf.5")
     let section = try #require(page.components(separatedBy: ".Sh LISTS OF OTHER PANELS").last)
     let text = try #require(section.components(separatedBy: "\n\(panel)").last)
     let query = try #require(text.firstMatch(of: #/mailbox_list_query = ((?:.*\n)*?)\.Ed/#)).1

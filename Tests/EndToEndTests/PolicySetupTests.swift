@@ -55,10 +55,7 @@ final class PolicySetupTests: PolicyFixture {
     "The lines in the README and the manual are what migrate prints for an empty list",
     arguments: ["README.md", "man/ullaged.8"])
   func documentedLines(file: String) throws {
-    let text = try String(
-      contentsOf: URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-        .deletingLastPathComponent().appendingPathComponent(file), encoding: .utf8
-    ).replacing("\\e\n", with: "\\\n")
+    let text = try Project.text(file).replacing("\\e\n", with: "\\\n")
     // Those that are copied are what the service takes.
     let copying = try #require(text.firstMatch(of: #/\npostconf (-x [a-z_ ]+) >>|    postconf (-x [a-z_ ]+) >>/#))
     let names = String(copying.1 ?? copying.2 ?? "").split(separator: " ").map(String.init)

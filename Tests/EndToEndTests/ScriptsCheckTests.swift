@@ -5,8 +5,7 @@ import Testing
 
 /// scripts/check on copies of the project, each with one rule broken.
 struct ScriptsCheckTests {
-  private static let project = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-    .deletingLastPathComponent().path
+  private static let project = Project.directory
 
   @Test(
     "scripts/check fails on each broken rule, and names it",

@@ -6,8 +6,7 @@ import Testing
 /// scripts/build-deliver with a toolchain that only notes how it was called.
 struct BuildDeliverTests {
   private let sandbox: Sandbox
-  private static let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-    .deletingLastPathComponent().appendingPathComponent("scripts/build-deliver").path
+  private static let script = Project.path("scripts/build-deliver")
 
   init() throws {
     sandbox = try Sandbox()

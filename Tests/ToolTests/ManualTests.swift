@@ -5,11 +5,8 @@ import Testing
 
 /// The manual pages compared with what the program prints about itself.
 struct ManualTests {
-  private static let project = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-    .deletingLastPathComponent()
-
   private func page(_ name: String) throws -> String {
-    try String(contentsOf: Self.project.appendingPathComponent("man/\(name).1"), encoding: .utf8)
+    try Project.text("man/\(name).1")
   }
 
   private func help(_ command: String) throws -> String {
