@@ -264,14 +264,24 @@ struct PostfixTests {
   @Test("After pipe(8) is killed in mid-message, no cut message remains, and the whole one arrives later")
   func pipeKilled() throws {
     try cluster.sql("UPDATE mailbox SET quota = 0")
-    // A slow lookup holds the delivery while pipe(8) has written only what fits into a pipe.
-    try host.sandbox.write("limits.cf", cluster.tableFile("SELECT 0 FROM pg_sleep(2) WHERE '%s' <> ''"), mode: 0o644)
+    // A lookup holds the delivery, until pipe(8) is gone, which has written only what fits into a pipe.
+    try cluster.sql(
+      """
+      CREATE TABLE go ();
+      GRANT SELECT ON go TO postfix;
+      CREATE FUNCTION hold() RETURNS bigint LANGUAGE plpgsql AS $$ BEGIN
+        WHILE NOT EXISTS (SELECT FROM go) LOOP PERFORM pg_sleep(0.01); END LOOP;
+        RETURN 0;
+      END $$
+      """)
+    try host.sandbox.write("limits.cf", cluster.tableFile("SELECT hold() WHERE '%s' <> ''"), mode: 0o644)
     try postfix.send(message(5_000_000))
     let pipe = try waitUntil("the start of a query") {
-      try cluster.sql("SELECT 1 FROM pg_stat_activity WHERE query LIKE 'SELECT 0 %'") == "1\n"
+      try cluster.sql("SELECT 1 FROM pg_stat_activity WHERE query LIKE 'SELECT hold() %'") == "1\n"
         ? try postfix.pipeProcess() : nil
     }
     kill(pipe, SIGKILL)
+    try cluster.sql("INSERT INTO go DEFAULT VALUES")
     #expect(try waitUntil("the end of the delivery") { host.log.lines().first }.contains("status=deferred"))
     #expect(host.new == [] && host.tmp == [])
     try waitUntil("Postfix's next try") {
