@@ -20,7 +20,7 @@ package final class Command {
     case closed
   }
 
-  package let process: pid_t
+  package let process: Int32
   private var input: Int32 = -1
   private let outputFile: String
   private let errorFile: String
@@ -32,7 +32,7 @@ package final class Command {
     let name = TestRun.folder(UUID().uuidString)
     outputFile = name + ".out"
     errorFile = name + ".err"
-    let arguments = (asMailUser ? MailUser.drop : []) + Self.planned(arguments, environment)
+    let arguments = (asMailUser ? MailUser.drop : []) + Programs.planned(arguments, environment)
     var variables = ["PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"]
     variables.merge(environment) { $1 }
     let files = (outputFile, errorFile)
@@ -41,13 +41,6 @@ package final class Command {
       try write(bytes)
       closeInput()
     }
-  }
-
-  /// With the build of `ullage-deliver` that takes the fault plan of `environment`, if there is one. Wherever the
-  /// program stands: the other build would ignore the plan, and the test would show nothing.
-  private static func planned(_ arguments: [String], _ environment: [String: String]) -> [String] {
-    guard environment["ULLAGE_FAULT"] != nil || environment["ULLAGE_FILE_SYSTEM"] != nil else { return arguments }
-    return arguments.map { $0 == MailHost.program ? MailHost.programWithFaults : $0 }
   }
 
   private static let starting = Mutex(())

@@ -18,10 +18,23 @@ package enum Programs {
     }
   }
 
-  /// The debug build beside the tests. For `ullage-deliver` two others can be given: one that is as installed, and one
-  /// that takes fault plans.
+  /// With the build that takes the fault plan of `environment`, if there is one: the other would ignore the plan, and
+  /// the test would show nothing.
+  static func planned(_ arguments: [String], _ environment: [String: String]) -> [String] {
+    guard environment["ULLAGE_FAULT"] != nil || environment["ULLAGE_FILE_SYSTEM"] != nil else { return arguments }
+    return arguments.map { argument in
+      let name = ["ullage-deliver", "ullage", "ullaged"].first { path($0) == argument }
+      return name.map { path("\($0)-faults") } ?? argument
+    }
+  }
+
+  /// The debug build beside the tests, unless another is given: the programs as they are installed, or the build of
+  /// `ullage-deliver` that takes fault plans.
   private static func built(_ name: String) throws -> String {
-    let variables = ["ullage-deliver": "ULLAGE_DELIVER", "ullage-deliver-faults": "ULLAGE_DELIVER_FAULTS"]
+    let variables = [
+      "ullage-deliver": "ULLAGE_DELIVER", "ullage-deliver-faults": "ULLAGE_DELIVER_FAULTS", "ullage": "ULLAGE_TOOL",
+      "ullaged": "ULLAGE_DAEMON",
+    ]
     if let variable = variables[name], let given = ProcessInfo.processInfo.environment[variable] { return given }
     let tests = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
     return URL(fileURLWithPath: tests).deletingLastPathComponent().path + "/"
