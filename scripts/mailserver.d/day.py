@@ -563,7 +563,7 @@ until(lambda: inside("systemctl is-active ullaged-policy.service", None) == "act
 room = status("clara@example.net")
 send("clara@example.net", room["limit_bytes"] - room["used_bytes"] - 1000)
 until(lambda: status("clara@example.net")["percent"] >= 99, "a full mailbox")
-refused(552, "5.2.2", "mailbox is full", recipients="clara@example.net", size=5000)
+refused(452, "4.2.2", "mailbox is full", recipients="clara@example.net", size=5000)
 send("bert@example.org")
 inside("sed -n '/Off again/,/^$/s/^       //p' /root/migrate.txt >/root/off.sh; bash -e /root/off.sh")
 
