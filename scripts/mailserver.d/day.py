@@ -585,9 +585,7 @@ recounted_exactly("bert@example.org")
 
 step("A recount of everything at rest finds every total exact")
 until(lambda: not queue() and not queue("postfix-mail2"), "empty queues")
-lines = [line for line in inside("ullage recompute --all").splitlines() if line.split()[0] in (
-    "anna@example.org", "bert@example.org", "clara@example.net")]
-assert len(lines) == 3 and all(line.endswith("exact") for line in lines), lines
+holds(inside("ullage recompute --all"), ": 4 exact, 1 without a Maildir")
 
 step("The check finds no error")
 holds(inside("ullage check", None), "no errors,")
