@@ -91,7 +91,7 @@ static inline int cposix_pidfd_open(int process) {
   return (int)syscall(SYS_pidfd_open, process, 0);
 }
 
-// process_mrelease(2), Linux 5.15; it has one number on every architecture.
+// process_mrelease(2), Linux 5.15; its number is the same on all architectures that Swift has.
 static inline int cposix_process_mrelease(int descriptor) {
   return (int)syscall(448, descriptor, 0);
 }

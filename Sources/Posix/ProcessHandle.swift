@@ -22,11 +22,12 @@ package struct ProcessHandle: ~Copyable, Sendable {
   }
 
   /// An exiting process gives its memory back before it closes its files, and can be waited for after that.
-  /// process_mrelease(2) says so: `EINVAL` means a process that uses its memory. What it is made for, to take the
-  /// memory of a killed process at once, does no harm. Linux before 5.15 has no such call, and a sandbox may forbid it.
+  /// process_mrelease(2) says so: `EINVAL` means a process that uses its memory, `ESRCH` one that has none, and
+  /// `EAGAIN` one that is killed and still uses it. What the call is made for, to take the memory of a killed process
+  /// at once, does no harm. Linux before 5.15 has no such call, and a sandbox may forbid it.
   private func isExiting() -> Bool {
     do { _ = try systemCall(.process_mrelease) { cposix_process_mrelease(file.descriptor) } } catch {
-      return error.number == ESRCH
+      return error.number == ESRCH || error.number == EAGAIN
     }
     return true
   }

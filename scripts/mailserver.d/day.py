@@ -2,7 +2,7 @@
 
 usage: day.py DIRECTORY SCREENSHOTS
 """
-import base64, imaplib, json, os, re, smtplib, socket, ssl, subprocess, sys, time
+import imaplib, json, os, smtplib, ssl, subprocess, sys, time
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
