@@ -47,8 +47,7 @@ struct TableCheck {
     _ table: TableReference, _ parameter: Parameter, _ connections: inout [Int64]
   ) {
     let count = found.findings.count
-    let file = TableFiles.files(of: table).first.flatMap { Path($0.utf8) }
-    if site.user == nil, let file, !isAllowed(.reading, to: file) {
+    if site.user == nil, let file = TableFiles.files(of: table).first, TableFiles.isClosed(file) {
       return found.skip(table.text, because: "you may not read it", remedy: .runAsRoot)
     }
     do { try open(table) } catch {

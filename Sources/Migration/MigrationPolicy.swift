@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Configuration
 import Findings
+import Posix
 import Site
 import Text
 
@@ -36,7 +37,8 @@ extension Migration {
       .init(
         "To refuse mail for full mailboxes while the sender is connected, instead of bouncing it (ullaged(8)):"
           + " at first only log what would be refused.",
-        commands(toStart: "policy", at: PolicyRestriction.endpoint) + others.map(\.line)
+        commandsToReadAliases.map(\.line) + commands(toStart: "policy", at: PolicyRestriction.endpoint)
+          + others.map(\.line)
           + [set(isDryRun: true).line, postfix.reload.line]),
       .init("For good, when the log looks right.", [set(isDryRun: false).line, postfix.reload.line]),
       .init(
@@ -46,6 +48,17 @@ extension Migration {
             ?? postfix.postconf("-X", name)).line, postfix.reload.line,
         ]),
     ]
+  }
+
+  /// The commands that let the policy service, which runs as the mail user, read what deliveries do not: it does not
+  /// start without its tables.
+  private var commandsToReadAliases: [Command] {
+    guard let user = User(ofEntry: plan.user) else { return [] }
+    let policy: PolicySettings
+    do { policy = try PolicySettings(ConfigurationFile(parsing: plan.configuration)) } catch { return [] }
+    return commands(toLet: user, read: TableFiles.files(of: policy)).filter { command in
+      !plan.steps.contains { $0.commands.contains(command.line) }
+    }
   }
 
   /// Other smtpd(8) services keep the list that they have: a mail program gives up the whole message if one recipient

@@ -3,6 +3,7 @@ package import Configuration
 package import Findings
 import Foundation
 package import Posix
+import Tables
 import Text
 
 /// The files of tables, and who may read them.
@@ -16,11 +17,34 @@ package enum TableFiles {
     return [plain.name.text + (endings[plain.type] ?? "")]
   }
 
+  /// The files that the policy service reads: those of its tables, and of its lists of domains. A list that cannot be
+  /// read, or is wrong, leads to no others.
+  package static func files(of policy: PolicySettings) -> [String] {
+    let aliases = policy.aliases
+    var tables = aliases.virtualAliasMaps + aliases.recipientCanonicalMaps + aliases.canonicalMaps + policy.usageMaps
+    var files: [String] = []
+    for list in [aliases.destinations, aliases.mailboxDomains] {
+      let domains = try? DomainList(list) { name throws(TableError) in
+        files.append(name.text)
+        return try TableFile.read(TableReference(type: "file", name: name), limit: 1 << 20, until: .never)
+      }
+      tables += domains?.tables ?? []
+    }
+    return (files + tables.flatMap { Self.files(of: $0) }).reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
+  }
+
   /// Whether a file is there, and can be seen by us.
   package static func exists(_ name: String) -> Bool {
     guard let path = Path(name.utf8) else { return false }
     do { _ = try stat(path) } catch { return false }
     return true
+  }
+
+  /// Whether we may not read a file, or not even see whether it is there.
+  package static func isClosed(_ name: String) -> Bool {
+    guard let path = Path(name.utf8) else { return false }
+    do { _ = try stat(path) } catch { return error.number == Errno.EACCES }
+    return !isAllowed(.reading, to: path)
   }
 
   /// The commands that let `user` read the files among `names` that are closed to it; none where there is nothing to

@@ -13,6 +13,10 @@ package struct DomainList: Sendable {
 
   private var rules: [(pattern: Pattern, included: Bool)] = []
 
+  package var tables: [TableReference] {
+    rules.compactMap { if case .table(let table) = $0.pattern { table } else { nil } }
+  }
+
   /// - Parameter contents: reads a file whose contents replace its name; `!/file` excludes them.
   package init(
     _ text: [UInt8], line: Int? = nil, contents: ([UInt8]) throws(TableError) -> [UInt8]

@@ -2,6 +2,7 @@
 import Configuration
 import Findings
 import Migration
+import Posix
 import Site
 import TestSupport
 import Testing
@@ -99,6 +100,60 @@ struct PolicyCheckTests {
   func differences(main: String, configuration: String, names: [String]) throws {
     try sandbox.write("mailname", "mail.example\n")
     #expect(try differences(try postfix(main), Array((Self.copied + configuration).utf8)) == names)
+  }
+
+  /// What is found about the policy service's tables.
+  private func tableFindings(_ lines: String, _ user: User?) throws -> [Finding] {
+    let text = "virtual_mailbox_base = /m\nvirtual_mailbox_maps = static:x/\nmyorigin = mx.example\n\(lines)\n"
+    try sandbox.write("ullage.cf", text, mode: 0o644)
+    let postfix = try postfix(lines)
+    let settings = try Settings(ConfigurationFile(parsing: Array(text.utf8)))
+    let site = Site(
+      configurationFile: sandbox("ullage.cf"), settings: settings, user: user, postfix: .success(postfix))
+    var check = PolicyCheck(site: site, postfix: postfix)
+    check.run()
+    return check.found.findings.filter { $0.kind == .badTable || $0.kind == .notChecked }
+  }
+
+  @Test("A table or list of domains that the mail user may not read is an error with the commands for it", .takesRoot)
+  func closedTables() throws {
+    let nobody = try #require(User(named: "nobody"))
+    for name in ["aliases", "domains"] { try sandbox.write("maps/\(name)", "a.example a.example\n", mode: 0o640) }
+    try TestSupport.Command.check(["chown", "-R", "root:root", sandbox("maps")])
+    try TestSupport.Command.check(["touch", "-d", "-1 hour", sandbox("maps/aliases"), sandbox("maps/domains")])
+    let lines = """
+      virtual_alias_maps = texthash:\(sandbox("maps/aliases"))
+      mydestination = texthash:\(sandbox("maps/domains"))
+      """
+    let blind = try nobody.acting { try tableFindings(lines, nil) }
+    let reason = blind.first?.reason
+    #expect(reason == "you may not read \(sandbox("maps/aliases"))" && blind.first?.remedy == .runAsRoot, "\(blind)")
+    let findings = try tableFindings(lines, nobody)
+    #expect(findings.map(\.severity) == [.error])
+    guard case .run(let commands)? = findings.first?.remedy else {
+      Issue.record("no commands: \(findings)")
+      return
+    }
+    for command in commands { try TestSupport.Command.check(command.words) }
+    #expect(try tableFindings(lines, nobody).isEmpty)
+  }
+
+  @Test(
+    "A table or list that gives the policy service no answer is an error; a lookup service is another check's",
+    arguments: [
+      ("virtual_alias_maps = texthash:DIR/none\nmydestination =", ["virtual_alias_maps"]),
+      ("virtual_alias_maps =\nmydestination = a.example DIR/none", ["mydestination"]),
+      (
+        "virtual_alias_maps =\nmydestination =\nvirtual_mailbox_domains = texthash:DIR/none",
+        ["virtual_mailbox_domains"]
+      ),
+      ("virtual_alias_maps =\nmydestination =\npolicy_usage_maps = texthash:DIR/none", ["policy_usage_maps"]),
+      ("virtual_alias_maps = static:x\nmydestination =\nlookup_socket = DIR/none", []),
+      ("virtual_alias_maps = static:a@b\nmydestination = localhost", []),
+    ])
+  func deafTables(lines: String, subjects: [String]) throws {
+    let found = try tableFindings(lines.replacing("DIR", with: sandbox.path), nil)
+    #expect(found.map(\.subject.name) == subjects && found.allSatisfy { $0.severity == .error }, "\(found)")
   }
 
   @Test("Of tables that do not rewrite recipients, the remedy makes the service leave them out")

@@ -126,6 +126,37 @@ struct MailUserTests {
     #expect(request.configurationFile.text == file && request.recipient.text == "${recipient}")
   }
 
+  @Test("The mail user is let read what the policy service needs besides a delivery's tables", .takesRoot)
+  func policyTables() throws {
+    let files = ["mailboxes", "aliases", "canonical", "list", "domains", "destinations"]
+    for name in files { try sandbox.write("maps/\(name)", "a@b x\n", mode: 0o640) }
+    try sandbox.write("maps/list", "c.example texthash:\(sandbox("maps/domains"))\n", mode: 0o640)
+    try TestSupport.Command.check(["chmod", "750", sandbox("maps")])
+    try TestSupport.Command.check(["chown", "-R", "root:root", sandbox("maps")])
+    func map(_ name: String) -> String { "texthash:\(sandbox("maps/\(name)"))" }
+    let found = try plan(
+      """
+      virtual_alias_maps = \(map("aliases"))
+      virtual_mailbox_maps = \(map("mailboxes"))
+      virtual_mailbox_domains = \(sandbox("maps/list"))
+      recipient_canonical_maps = proxy:\(map("canonical"))
+      mydestination = localhost !\(map("destinations"))
+      myorigin = mx.example
+
+      """, user: "nobody")
+    func grants(_ steps: [MigrationPlan.Step]) -> [String] {
+      steps.flatMap(\.commands).filter { $0.hasPrefix("setfacl") }
+    }
+    let commands = grants(found.steps) + grants(found.policySteps)
+    #expect(Set(commands).count == commands.count, "each once: \(commands)")
+    for command in commands { try TestSupport.Command.check(["sh", "-c", command]) }
+    let nobody = try #require(Self.nobody)
+    for name in files {
+      let path = try #require(Path(sandbox("maps/\(name)").utf8))
+      #expect(nobody.credentials.acting { isAllowed(.reading, to: path) }, "\(name): \(commands)")
+    }
+  }
+
   @Test("Where Postfix has another queue directory, the units are told to listen there")
   func otherQueue() throws {
     for (queue, isUsual) in [("/var/spool/postfix", true), ("/q", false)] {
