@@ -63,13 +63,15 @@ package struct StatusPrinter {
       .init(percent.map { Bar.text(Double($0) / 100, width: 10) } ?? "", colour),
       .init(percent.map { "\($0)" } ?? "-", colour),
       .init(report.usage.map { grouped($0.messages) } ?? "-"), .init(row.quota.source.text),
-      .init(report.ledgerModified.map { Self.age(now - $0) } ?? "-"), .init(remark(report), .yellow),
+      .init(report.ledgerModified.map { Self.age(now - $0) } ?? "-"), .init(remark(line), .yellow),
     ]
   }
 
-  /// Why the usage is unknown.
-  private func remark(_ report: MailboxReport) -> String {
+  /// Why the usage is unknown; nothing where that is as it should be: without a limit, no `maildirsize` is made.
+  private func remark(_ line: StatusLine) -> String {
+    let report = line.report
     if let problem = report.state.problem { return problem }
+    if report.fault == .missing, line.row.knownLimit == QuotaLimit.none { return "" }
     return report.fault.map { "maildirsize is \($0.phrase)" } ?? ""
   }
 
@@ -86,13 +88,14 @@ package struct StatusPrinter {
 
   private func record(_ line: StatusLine) -> Record {
     let (row, report) = (line.row, line.report)
+    let remark = remark(line)
     return Record([
       ("address", .text(row.name)), ("path", .text(row.pathText)), ("used_bytes", .init(report.usage?.bytes)),
       ("limit_bytes", .init(row.knownLimit?.bytes)), ("percent", .init(line.percent)),
       ("messages", .init(report.usage?.messages)), ("limit_messages", .init(row.knownLimit?.messages)),
       ("limit_source", .text(row.quota.source.name)), ("header_limit_bytes", .init(report.headerLimit?.bytes)),
       ("ledger_age_seconds", .init(report.ledgerModified.map { now - $0 })),
-      ("problem", .init(remark(report).isEmpty ? nil : remark(report))),
+      ("problem", .init(remark.isEmpty ? nil : remark)),
     ])
   }
 }

@@ -61,6 +61,19 @@ struct StatusPrinterTests {
         """)
   }
 
+  @Test("A missing maildirsize is remarked on where there is a limit, and not where there is none")
+  func missing() throws {
+    for (limit, isTrouble) in [(QuotaLimit(bytes: 1000), true), (.none, false)] {
+      let report = Samples.report {
+        $0.isInspected = true
+        $0.fault = .missing
+      }
+      let line = StatusLine(Samples.visit(Samples.row("new", limit: limit), report))
+      #expect(try text(.table, [line]).contains("maildirsize is missing") == isTrouble)
+      #expect(try text(.json, [line]).contains(#""problem":null"#) != isTrouble)
+    }
+  }
+
   @Test("More than the limit is over it, exactly the limit is not")
   func over() {
     #expect(Self.lines.filter { $0.isOver(100) }.map(\.row.name) == ["over@example.org"])
