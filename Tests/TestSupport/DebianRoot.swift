@@ -39,34 +39,12 @@ package final class DebianRoot {
       // It outlives every test.
       atexit { DebianRoot.removeOriginal() }
       sandbox = made
-      try Command.check(
-        [
-          "debootstrap", "--variant=minbase", "--include=systemd-standalone-sysusers", try release(), made("root"),
-          try mirror(),
-        ])
-      // No service may start (invoke-rc.d(8)).
-      try writeFile(made("root/usr/sbin/policy-rc.d"), "#!/bin/sh\nexit 101\n".utf8)
-      try Command.check(["chmod", "755", made("root/usr/sbin/policy-rc.d")])
+      try Command.check([Project.path("scripts/make-root"), made("root"), "systemd-standalone-sysusers"])
       return made("root")
     }
 
     func remove() {
       if let sandbox { try? DebianRoot.remove(sandbox.path) }
-    }
-
-    /// The code name of this machine's Debian, such as `bookworm`.
-    private func release() throws -> String {
-      try Command.check(["sh", "-c", ". /etc/os-release; printf %s $VERSION_CODENAME"])
-    }
-
-    private func mirror() throws -> String {
-      let targets = try Command.check(
-        ["apt-get", "indextargets", "--format", "$(REPO_URI) $(CODENAME) $(COMPONENT)", "Created-By: Packages"])
-      let release = try release()
-      guard let line = targets.split(separator: "\n").first(where: { $0.hasSuffix(" \(release) main") }) else {
-        throw TestError("apt knows no mirror of \(release) main")
-      }
-      return String(line.prefix { $0 != " " })
     }
   }
 
@@ -74,15 +52,7 @@ package final class DebianRoot {
 
   /// Runs a command in the root, with /proc and /dev.
   package func run(_ arguments: [String], input: Command.Input = .bytes([])) throws -> Command.Ending {
-    let script = """
-      mount --make-rprivate /
-      mount -t proc proc \(path)/proc
-      mount --rbind /dev \(path)/dev
-      exec chroot \(path) "$@"
-      """
-    return try Command.run(
-      ["unshare", "--mount", "sh", "-ec", script, "sh"] + arguments, input: input,
-      environment: ["DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8"])
+    try Command.run([Project.path("scripts/run-in-root"), path] + arguments, input: input)
   }
 
   /// Runs lines of bash(1).
