@@ -132,10 +132,10 @@ struct Exim {
 }
 
 /// What scripts/peers has unpacked.
-enum Peers {
+package enum Peers {
   static var directory: String? { ProcessInfo.processInfo.environment["ULLAGE_PEERS"] }
 
-  static func program(_ path: String) throws -> String {
+  package static func program(_ path: String) throws -> String {
     guard let directory else {
       throw TestError("ULLAGE_PEERS is not set; run scripts/test")
     }

@@ -232,7 +232,7 @@ def change(address, **values):
 
 is_courier = "imapd" in inside("ls /etc/courier", None)
 trash = "INBOX.Trash" if is_courier else "Trash"
-quota_root = "ROOT" if is_courier else "User quota"
+inbox, quota_root = ('"INBOX"', "ROOT") if is_courier else ("INBOX", "User quota")
 browser = Browser()
 
 step("In PostfixAdmin's pages, the administrator creates a domain")
@@ -434,7 +434,7 @@ step("GETQUOTAROOT, which Thunderbird asks, answers with these figures in KiB")
 client = imap("anna@example.org")
 used = kibibytes(status("anna@example.org")["used_bytes"])
 equal(client.getquotaroot("INBOX")[1],
-      [[f'INBOX "{quota_root}"'.encode()], [f'"{quota_root}" (STORAGE {used} 2048)'.encode()]])
+      [[f'{inbox} "{quota_root}"'.encode()], [f'"{quota_root}" (STORAGE {used} 2048)'.encode()]])
 
 step("Flagging, deleting and expunging by IMAP keep the total exact")
 client.select("INBOX")
@@ -534,6 +534,10 @@ inside("systemctl start postgresql")
 # Postfix asks a database that has failed again after a minute.
 until(lambda: inside("postfix flush") == "" and len(files("bert@example.org")) > before, "the message", 120)
 delivered("bert@example.org", before + 1)
+if is_courier:
+    # Each process of authdaemond keeps a connection, and refuses one login before it notices that it is broken.
+    inside("systemctl restart courier-authdaemon")
+    until(lambda: "succeeded" in inside("authtest anna@example.org 2>&1", None), "an answer of authdaemond")
 
 step("A mailbox that is switched off in PostfixAdmin receives nothing, and status says why")
 change("anna@example.org", active=False)
