@@ -59,7 +59,9 @@ struct PolicyCheck {
         reason: "the policy service does not start, so nothing is refused at RCPT", remedy: .advice("correct that line")
       )
     }
-    checkTables(settings)
+    var tables = PolicyTableCheck(site: site, policy: settings)
+    tables.run()
+    found.append(tables.found.findings)
     for use in uses {
       checkPlace(use)
       checkOptions(use)
@@ -193,67 +195,6 @@ struct PolicyCheck {
         at: site.configurationFile, reason: "the policy service follows other aliases than Postfix",
         remedy: .set(parameter.rawValue, theirs.replacing(UInt8(ascii: "$"), with: "$$")))
     }
-  }
-
-  /// Seconds for each table.
-  private static let tableTimeLimit: Int64 = 20
-  private static let sample = Array("you@example.org".utf8)
-
-  /// Asks every table and list as the service does, and as its user: it starts only if it can open them.
-  private mutating func checkTables(_ policy: PolicySettings) {
-    guard let settings = site.settings else { return }
-    let way = PolicyTables.Way(settings.lookupService)
-    if way == .directly, !mayReadFiles(of: policy) { return }
-    let tables = PolicyTables(policy, TableSet(), way)
-    func ask(_ parameter: Parameter, _ question: (Deadline) throws(TableError) -> Void) {
-      guard tables.isSet(parameter) else { return }
-      do {
-        try site.actingAsUser { () throws(TableError) in
-          try question(Deadline(secondsFromNow: Self.tableTimeLimit))
-        }
-      } catch {
-        // A lookup service that does not answer is `TableCheck`'s to report.
-        guard way == .directly || error.isAnswer else { return }
-        found.add(
-          .error, .badTable, error.shown, at: parameter.rawValue,
-          reason: "the policy service refuses nothing without it",
-          remedy: .advice("correct it, or start its server, as the message says"))
-      }
-    }
-    for parameter in [Parameter.recipient_canonical_maps, .canonical_maps, .virtual_alias_maps] {
-      ask(parameter) { deadline throws(TableError) in
-        _ = try tables.row(of: parameter, for: Self.sample, isPartial: false, until: deadline)
-      }
-    }
-    for parameter in [Parameter.mydestination, .virtual_mailbox_domains] {
-      ask(parameter) { deadline throws(TableError) in
-        _ = try tables.contains(Array("example.org".utf8), in: parameter, until: deadline)
-      }
-    }
-    ask(.policy_usage_maps) { deadline throws(TableError) in
-      _ = try tables.usage(of: AddressQuery(Self.sample, until: deadline))
-    }
-  }
-
-  /// Whether the mail user may read the files of the tables and lists; whether we may, if it is unknown.
-  private mutating func mayReadFiles(of policy: PolicySettings) -> Bool {
-    let files = TableFiles.files(of: policy)
-    guard let user = site.user else {
-      let closed = files.first { TableFiles.isClosed($0) }
-      if let closed {
-        found.skip(
-          "whether the policy service gets answers from its tables", because: "you may not read \(closed)",
-          remedy: .runAsRoot)
-      }
-      return closed == nil
-    }
-    let commands = TableFiles.commands(toLet: user, read: files.filter { TableFiles.exists($0) })
-    if !commands.isEmpty {
-      found.add(
-        .error, .badTable, "\(user.name) may not read all tables of the policy service", at: site.configurationFile,
-        reason: "the policy service does not start, so nothing is refused at RCPT", remedy: .run(commands))
-    }
-    return commands.isEmpty
   }
 
   /// In their order, without `proxy:`.

@@ -53,7 +53,8 @@ struct TableCheck {
     do { try open(table) } catch {
       return found.add(
         .error, .badTable, error.shown, at: parameter.rawValue, reason: "mail is deferred until it is corrected",
-        remedy: accessRemedy(table) ?? .advice("correct it; see ullage.cf(5) and pgsql_table(5)"))
+        remedy: TableRemedy.access(to: table, for: reader) ?? .advice("correct it; see ullage.cf(5) and pgsql_table(5)")
+      )
     }
     checkRights(table)
     if table.type == "pgsql", !parameter.mayBeConstant { checkKey(table) }
@@ -82,33 +83,8 @@ struct TableCheck {
     if isAskedByService { try open() } else { try site.actingAsUser(open) }
   }
 
-  /// The commands that let the mail user read the files of a table, nil where they would not help.
-  private func accessRemedy(_ table: TableReference) -> Remedy? {
-    guard let user = site.user, !isAskedByService else { return nil }
-    let files = TableFiles.files(of: table).filter { TableFiles.exists($0) }
-    let commands = TableFiles.commands(toLet: user, read: files)
-    return commands.isEmpty ? nil : .run(commands)
-  }
-
-  private func remedy(_ table: TableReference, _ error: TableError) -> Remedy {
-    let missing = TableFiles.files(of: table).filter { !TableFiles.exists($0) }
-    if error.isUnsupportedType {
-      return Self.packagedTypes.contains(table.type)
-        ? .run(Command("apt-get", "install", "postfix-\(table.type)"))
-        : .advice("Postfix has no tables of the type \(table.type); postconf -m lists those that it has")
-    }
-    if let name = missing.first {
-      return TableFiles.exists(table.name.text)
-        ? .run(Command("postmap", table.text))
-        : .advice("create the file \(name == table.name.text ? name : table.name.text)")
-    }
-    return accessRemedy(table) ?? .advice("correct the table, or start its server, as the message says")
-  }
-
-  /// Types of table that Debian packages by themselves.
-  private static let packagedTypes: Set<String> = [
-    "cdb", "ldap", "lmdb", "mongodb", "mysql", "pcre", "pgsql", "sqlite",
-  ]
+  /// Whom the table must let read its files; nil where the lookup service does that.
+  private var reader: User? { isAskedByService ? nil : site.user }
 
   private mutating func checkRights(_ table: TableReference) {
     guard !TableFiles.files(of: table).isEmpty, let path = Path(table.name) else { return }
@@ -173,7 +149,7 @@ struct TableCheck {
     } catch {
       found.add(
         .error, .badTable, error.shown, at: parameter.rawValue, reason: "mail is deferred while it does not answer",
-        remedy: remedy(table, error))
+        remedy: TableRemedy.remedy(for: error, of: table, for: reader))
     }
   }
 

@@ -33,11 +33,18 @@ extension Migration {
       postfix.postconf("-e", "\(name)=\(PolicyRestriction.inserted(into: list, isDryRun: isDryRun))")
     }
     let others = otherSmtpd(list)
-    plan.policySteps = [
+    let grants = commandsToReadPolicyTables.map(\.line)
+    if !grants.isEmpty {
+      plan.policySteps.append(
+        .init(
+          "For the policy service below, let \(plan.user) read the tables of aliases and domains, too"
+            + " (unless the lookup service reads them).", grants))
+    }
+    plan.policySteps += [
       .init(
         "To refuse mail for full mailboxes while the sender is connected, instead of bouncing it (ullaged(8)):"
           + " at first only log what would be refused.",
-        commandsToReadAliases.map(\.line) + commands(toStart: "policy", at: PolicyRestriction.endpoint)
+        commands(toStart: "policy", at: PolicyRestriction.endpoint)
           + others.map(\.line)
           + [set(isDryRun: true).line, postfix.reload.line]),
       .init("For good, when the log looks right.", [set(isDryRun: false).line, postfix.reload.line]),
@@ -50,13 +57,13 @@ extension Migration {
     ]
   }
 
-  /// The commands that let the policy service, which runs as the mail user, read what deliveries do not: it does not
-  /// start without its tables.
-  private var commandsToReadAliases: [Command] {
+  /// The commands that let the policy service, which runs as the mail user, read what deliveries do not: without its
+  /// tables it refuses nothing.
+  private var commandsToReadPolicyTables: [Command] {
     guard let user = User(ofEntry: plan.user) else { return [] }
     let policy: PolicySettings
     do { policy = try PolicySettings(ConfigurationFile(parsing: plan.configuration)) } catch { return [] }
-    return commands(toLet: user, read: TableFiles.files(of: policy)).filter { command in
+    return TableFiles.commands(toLet: user, read: TableFiles.files(of: policy)).filter { command in
       !plan.steps.contains { $0.commands.contains(command.line) }
     }
   }

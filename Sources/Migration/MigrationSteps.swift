@@ -219,16 +219,11 @@ extension Migration {
     guard CurrentProcess.effectiveUser == 0 else {
       return difference("tables", "whether \(user.name) may read them was not checked: that takes root")
     }
-    let commands = commands(toLet: user, read: tables.flatMap { TableFiles.files(of: $0) })
+    let commands = TableFiles.commands(toLet: user, read: tables.flatMap { TableFiles.files(of: $0) })
     guard !commands.isEmpty else { return }
     add(
       "Let \(user.name), and nobody else, read the tables"
         + " (or run the lookup service, ullaged(8), which reads them instead).", commands)
-  }
-
-  /// The commands that let `user` read those among `files` that are there.
-  func commands(toLet user: User, read files: [String]) -> [Command] {
-    TableFiles.commands(toLet: user, read: files.filter { TableFiles.exists($0) })
   }
 
   /// The package's units assume the default user, group and path.

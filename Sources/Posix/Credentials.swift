@@ -23,15 +23,17 @@ package struct Credentials: Hashable, Sendable {
     _ = try systemCall(.setresuid) { setresuid(user, user, user) }
   }
 
-  /// Runs `body` with these rights and `group` as the only group, so that root sees what that user would see.
-  /// A process that does not run as root just runs `body`.
+  /// Runs `body` with these rights, and with `group` and `others` as the only groups, so that root sees what that user
+  /// would see. A process that does not run as root just runs `body`.
   ///
   /// Only the calling thread changes its rights. Only if `canAct`.
-  package func acting<R, Failure>(_ body: () throws(Failure) -> R) throws(Failure) -> R {
+  package func acting<R, Failure>(
+    others: [UInt32] = [], _ body: () throws(Failure) -> R
+  ) throws(Failure) -> R {
     guard geteuid() == 0, user != 0 else { return try body() }
     let groups = Self.supplementaryGroups
     defer { Self.restore(groups) }
-    precondition(assume(), "canAct was not checked")
+    precondition(assume(others), "canAct was not checked")
     return try body()
   }
 
@@ -43,8 +45,9 @@ package struct Credentials: Hashable, Sendable {
     return assume()
   }
 
-  private func assume() -> Bool {
-    cposix_thread_setgroups(0, nil) == 0 && cposix_thread_setegid(group) == 0 && cposix_thread_seteuid(user) == 0
+  private func assume(_ others: [UInt32] = []) -> Bool {
+    unsafe cposix_thread_setgroups(others.count, others) == 0 && cposix_thread_setegid(group) == 0
+      && cposix_thread_seteuid(user) == 0
   }
 
   private static func restore(_ groups: [gid_t]) {

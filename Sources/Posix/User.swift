@@ -29,6 +29,16 @@ package struct User: Sendable, Equatable {
     credentials = Credentials(user: user.id, group: group)
   }
 
+  /// The groups of which the user is a member, its own among them, as a service of systemd has them (initgroups(3)).
+  package var groups: [UInt32] {
+    var count: Int32 = 64
+    while true {
+      var groups = [gid_t](repeating: 0, count: Int(count))
+      let needed = unsafe getgrouplist(name, group, &groups, &count)
+      if needed >= 0 { return Array(groups.prefix(Int(needed))) }
+    }
+  }
+
   /// Says that `init(ofEntry:)` found none.
   package static func unknown(_ text: String) -> String {
     text.contains(":") ? "there is no such user or group: \(text)" : "there is no user \(text)"

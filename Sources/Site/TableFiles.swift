@@ -24,11 +24,12 @@ package enum TableFiles {
     var tables = aliases.virtualAliasMaps + aliases.recipientCanonicalMaps + aliases.canonicalMaps + policy.usageMaps
     var files: [String] = []
     for list in [aliases.destinations, aliases.mailboxDomains] {
-      let domains = try? DomainList(list) { name throws(TableError) in
-        files.append(name.text)
-        return try TableFile.read(TableReference(type: "file", name: name), limit: 1 << 20, until: .never)
-      }
-      tables += domains?.tables ?? []
+      do {
+        tables += try DomainList(list) { name throws(TableError) in
+          files.append(name.text)
+          return try TableFile.read(TableReference(type: "file", name: name), limit: 1 << 20, until: .never)
+        }.tables
+      } catch { continue }
     }
     return (files + tables.flatMap { Self.files(of: $0) }).reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
   }
@@ -47,10 +48,10 @@ package enum TableFiles {
     return !isAllowed(.reading, to: path)
   }
 
-  /// The commands that let `user` read the files among `names` that are closed to it; none where there is nothing to
-  /// do, or where we cannot act as that user.
+  /// The commands that let `user` read the files among `names` that are there and closed to it; none where there is
+  /// nothing to do, or where we cannot act as that user.
   package static func commands(toLet user: User, read names: [String]) -> [Command] {
-    let closed = closed(names, to: user)
+    let closed = closed(names.filter { exists($0) }, to: user)
     return Command.grant(user.name, files: closed.files, directories: closed.directories)
   }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
 import Posix
+import TestSupport
 import Testing
 
 /// Looking at files with another user's rights.
@@ -39,5 +40,27 @@ struct CredentialsTests {
     let nobody = try #require(User(named: "nobody")).credentials
     #expect(isAllowed(.reading, to: "/etc/shadow") == (Credentials.current.user == 0))
     #expect(!nobody.acting { isAllowed(.reading, to: "/etc/shadow") })
+  }
+
+  @Test("Further groups give their rights while they are acted with, and no longer", .takesRoot)
+  func furtherGroups() throws {
+    let nobody = try #require(User(named: "nobody")).credentials
+    let shadow = try #require(Group.id(of: "shadow"))
+    #expect(nobody.acting(others: [shadow]) { isAllowed(.reading, to: "/etc/shadow") })
+    #expect(!nobody.acting { isAllowed(.reading, to: "/etc/shadow") })
+  }
+
+  @Test("A user's groups are its own and those that have it as a member")
+  func groups() throws {
+    let nobody = try #require(User(named: "nobody"))
+    #expect(nobody.groups == [nobody.group])
+    let members = try String(contentsOfFile: "/etc/group", encoding: .utf8).split(separator: "\n")
+      .map { $0.split(separator: ":", omittingEmptySubsequences: false) }
+    for fields in members where fields.count == 4 {
+      for name in fields[3].split(separator: ",") {
+        let id = try #require(UInt32(fields[2]))
+        #expect(try #require(User(named: String(name))).groups.contains(id))
+      }
+    }
   }
 }
