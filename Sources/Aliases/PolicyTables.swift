@@ -17,17 +17,6 @@ package struct PolicyTables: AliasSource, Sendable {
     case serviceThenDirectly([UInt8])
     /// The process itself, and the service for what that may not read.
     case directlyThenService([UInt8])
-
-    package init(_ service: LookupServiceSettings, prefersTables: Bool = false) {
-      guard let socket = service.socket else {
-        self = .directly
-        return
-      }
-      self =
-        if prefersTables { .directlyThenService(socket) } else {
-          service.fallsBack ? .serviceThenDirectly(socket) : .service(socket)
-        }
-    }
   }
 
   private let settings: AliasSettings

@@ -44,8 +44,7 @@ extension Migration {
       .init(
         "To refuse mail for full mailboxes while the sender is connected, instead of bouncing it (ullaged(8)):"
           + " at first only log what would be refused.",
-        commands(toStart: "policy", at: PolicyRestriction.endpoint)
-          + others.map(\.line)
+        commands(toStart: "policy", at: PolicyRestriction.endpoint) + others.map(\.line)
           + [set(isDryRun: true).line, postfix.reload.line]),
       .init("For good, when the log looks right.", [set(isDryRun: false).line, postfix.reload.line]),
       .init(

@@ -44,9 +44,15 @@ package final class RecipientJudge: Sendable {
     self.credentials = credentials
     self.prefersTables = prefersTables
     tables = TableSet(pool: ConnectionPool(limit: threads, spreadsHosts: true), isForService: true)
-    policyTables = PolicyTables(policy, tables, .init(settings.lookupService, prefersTables: prefersTables))
+    policyTables = PolicyTables(policy, tables, Self.way(settings.lookupService, prefersTables: prefersTables))
     gauge = MailboxGauge(settings, policy, policyTables, as: credentials, records: records, noteCount: noteCount)
     rule = PolicyRule(refusesForAny: policy.refusesForAny, bounces: settings.overquotaBounces)
+  }
+
+  private static func way(_ service: LookupServiceSettings, prefersTables: Bool) -> PolicyTables.Way {
+    guard let socket = service.socket else { return .directly }
+    if prefersTables { return .directlyThenService(socket) }
+    return service.fallsBack ? .serviceThenDirectly(socket) : .service(socket)
   }
 
   /// Opens the tables that this process queries itself.

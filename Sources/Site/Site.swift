@@ -32,9 +32,9 @@ package struct Site: Sendable {
 }
 
 extension User {
-  /// Runs `body` as this user, if we are root and can switch users.
-  package func acting<R, Failure>(_ body: () throws(Failure) -> R) throws(Failure) -> R {
+  /// Runs `body` as this user, also with the groups `others`, if we are root and can switch users.
+  package func acting<R, Failure>(others: [UInt32] = [], _ body: () throws(Failure) -> R) throws(Failure) -> R {
     guard credentials.canAct else { return try body() }
-    return try credentials.acting(body)
+    return try credentials.acting(others: others, body)
   }
 }
