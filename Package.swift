@@ -50,8 +50,8 @@ let package = Package(
     .executableTarget(
       name: "ullage",
       dependencies: [
-        "Presentation", "Audit", "Check", "Migration", "PolicyServer", "Policy", "Sweep", "Site", "Findings",
-        "Mailboxes", "Maildir", "Tables", "Postgres", "Configuration", "Quota", "Posix", "Text",
+        "Presentation", "Audit", "Publication", "Check", "Migration", "PolicyServer", "Policy", "Sweep", "Site",
+        "Findings", "Mailboxes", "Maildir", "Tables", "Postgres", "Configuration", "Quota", "Posix", "Text",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       linkerSettings: staticRuntime + staticFoundation),
@@ -74,6 +74,8 @@ let package = Package(
         "Postgres",
         "Configuration", "Quota", "Posix", "Text",
       ]),
+    .target(
+      name: "Publication", dependencies: ["Tables", "Database", "Postgres", "Configuration", "Quota", "Posix"]),
     .target(name: "Migration", dependencies: ["Site", "Findings", "Configuration", "Quota", "Posix", "Text"]),
     .target(
       name: "Delivery", dependencies: ["Mailboxes", "Maildir", "Tables", "Configuration", "Quota", "Posix", "Text"]),

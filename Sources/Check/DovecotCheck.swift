@@ -18,9 +18,6 @@ struct DovecotCheck {
     self.file = file
   }
 
-  private static let usual = "/etc/dovecot/dovecot.conf"
-  private static let programs: [Path] = ["/usr/bin/doveconf", "/usr/local/bin/doveconf"]
-
   private static let servers: [Path] = [
     "/usr/lib/dovecot/imap", "/usr/lib/dovecot/pop3", "/usr/libexec/dovecot/imap", "/usr/libexec/dovecot/pop3",
   ]
@@ -32,7 +29,7 @@ struct DovecotCheck {
   }
 
   private mutating func run() {
-    let name = file ?? Self.usual
+    let name = file ?? Doveconf.usualFile
     guard let path = Path(name.utf8) else { return }
     if file == nil, !TableFiles.exists(name) || !Self.servers.contains(where: { isAllowed(.execution, to: $0) }) {
       return
@@ -72,18 +69,15 @@ struct DovecotCheck {
   }
 
   private mutating func output(_ arguments: [Path], _ name: String) -> String? {
-    for program in Self.programs where isAllowed(.execution, to: program) {
-      let complaint: String
-      do {
-        let ending = try ChildProcess.run(program, arguments, limit: 1 << 20, until: Deadline(secondsFromNow: 20))
-        if ending.status == 0 { return ending.output.text }
-        complaint = ending.errors.text.split(separator: "\n").first.map(String.init) ?? "it failed without a message"
-      } catch { complaint = error.shown }
-      found.skip("Dovecot", because: "doveconf -n: \(complaint)", remedy: .run(Command("doveconf", "-n", "-c", name)))
+    do { return try Doveconf.output(arguments) } catch {
+      switch error {
+      case .noProgram: found.skip("Dovecot", because: "there is \(name), but no doveconf")
+      case .failed(let complaint):
+        found.skip(
+          "Dovecot", because: "doveconf -n: \(complaint)", remedy: .run(Command("doveconf", "-n", "-c", name)))
+      }
       return nil
     }
-    found.skip("Dovecot", because: "there is \(name), but no doveconf")
-    return nil
   }
 
   /// Whether a protocol's processes load the quota plugin. In 2.3 a block `protocol imap { }` that sets mail_plugins is

@@ -26,21 +26,26 @@ package struct DovecotSettings {
   private subscript(name: String) -> String? { values.last { $0.name == name }?.value }
 
   /// The settings whose names meet a condition.
-  private func values(where condition: (String) -> Bool) -> [(name: String, value: String)] {
+  func values(where condition: (String) -> Bool) -> [(name: String, value: String)] {
     values.filter { condition($0.name) }
   }
 
   /// Whether Dovecot's quota plugin is loaded.
-  package var hasQuota: Bool {
+  package var hasQuota: Bool { loads("quota") }
+
+  func loads(_ plugin: String) -> Bool {
     values.contains { name, value in
-      name.split(separator: "/").last == "mail_plugins"
-        && Self.loadsQuota(value)
-        || name.hasSuffix("mail_plugins/quota") && value == "yes"
+      name.split(separator: "/").last == "mail_plugins" && Self.has(plugin, value)
+        || name.hasSuffix("mail_plugins/\(plugin)") && value == "yes"
     }
   }
 
   /// Whether the quota plugin is among the words of a value of 2.3's mail_plugins.
-  static func loadsQuota(_ value: String) -> Bool { value.split { " \"\n".contains($0) }.contains("quota") }
+  static func loadsQuota(_ value: String) -> Bool { has("quota", value) }
+
+  private static func has(_ plugin: String, _ value: String) -> Bool {
+    value.split { " \"\n".contains($0) }.contains(plugin[...])
+  }
 
   /// Lines that make 2.3 load the quota plugin for protocols: for all, and in blocks that have plugins of their own,
   /// such as `protocol imap { }` and `protocol !lda { }`.

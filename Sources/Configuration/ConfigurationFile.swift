@@ -56,29 +56,49 @@ package struct ConfigurationFile: Sendable {
     return try expand(entry, parameter.rawValue, seen: [])
   }
 
+  func value(of parameter: ToolParameter) throws(ConfigurationError) -> [UInt8] {
+    guard let entry = entries[parameter.rawValue] else { return Array(parameter.definition.defaultText.utf8) }
+    return try expand(entry, parameter.rawValue, seen: [])
+  }
+
   func line(of parameter: Parameter) -> Int? { entries[parameter.rawValue]?.line }
+
+  func line(of parameter: ToolParameter) -> Int? { entries[parameter.rawValue]?.line }
 
   /// Throws for a line that is no assignment, and for an unknown name: probably a typo, which would silently
   /// disable a setting.
   package func check() throws(ConfigurationError) {
     if let syntaxError { throw syntaxError }
-    if let unknown = unknownNames.first {
+    try check(unknownNames)
+  }
+
+  func check(_ unknown: [Name]) throws(ConfigurationError) {
+    if let unknown = unknown.first {
       throw ConfigurationError(line: unknown.line, "unknown parameter \(unknown.text); see ullage.cf(5) for the names")
     }
   }
 
-  /// Names that are neither known here nor used as `$name`.
+  /// Names that are neither known here, left to `ullage`, nor used as `$name`.
   package var unknownNames: [Name] {
     let used = usedNames
     return names { name, _ in
       Parameter(rawValue: name) == nil && !Parameter.ignored.contains(name) && !used.contains(name)
+        && !ToolParameter.has(name)
     }
+  }
+
+  /// Names that are left to `ullage`, and that it does not know either.
+  package var unknownToolNames: [Name] {
+    let used = usedNames
+    return names { name, _ in ToolParameter.has(name) && ToolParameter(rawValue: name) == nil && !used.contains(name) }
   }
 
   /// User-defined names: those that the file refers to as `$name`.
   package var ownNames: [Name] {
     let used = usedNames
-    return names { name, _ in Parameter(rawValue: name) == nil && used.contains(name) }
+    return names { name, _ in
+      Parameter(rawValue: name) == nil && ToolParameter(rawValue: name) == nil && used.contains(name)
+    }
   }
 
   /// Known Postfix names that have no effect here.

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import Quota
 
-/// Every parameter of ullage.cf: the single table behind the parser, the manual page and `Settings`.
+/// Every parameter of ullage.cf, except those of `ToolParameter`: the single table behind the parser, the manual page
+/// and `Settings`.
 ///
 /// `message_size_limit`, `recipient_delimiter` and all names with `virtual_` are Postfix's and VDA's.
 package enum Parameter: String, CaseIterable, Sendable {

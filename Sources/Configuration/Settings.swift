@@ -130,10 +130,12 @@ package struct Settings: Sendable {
     let value = try file.value(of: .mailbox_list_database)
     guard !value.isEmpty else { return mailboxTables.lazy.compactMap({ $0.inPostgres }).first }
     guard let table = TableReference(value)?.inPostgres else {
-      throw file.bad(.mailbox_list_database, value, "be a pgsql: table, such as pgsql:/etc/file.cf")
+      throw file.bad(.mailbox_list_database, value, Self.databaseRule)
     }
     return table
   }
+
+  static let databaseRule = "be a pgsql: table, such as pgsql:/etc/file.cf"
 
   /// What has no default must be set.
   private func checkRequired(_ file: ConfigurationFile) throws(ConfigurationError) {
@@ -240,6 +242,10 @@ extension ConfigurationFile {
   }
 
   func bad(_ parameter: Parameter, _ value: [UInt8], _ rule: String) -> ConfigurationError {
+    ConfigurationError(line: line(of: parameter), "\(parameter.rawValue) must \(rule), not \"\(value.text)\"")
+  }
+
+  func bad(_ parameter: ToolParameter, _ value: [UInt8], _ rule: String) -> ConfigurationError {
     ConfigurationError(line: line(of: parameter), "\(parameter.rawValue) must \(rule), not \"\(value.text)\"")
   }
 }

@@ -45,11 +45,17 @@ package struct ConnectionSettings: Hashable, Sendable {
   package static let answerTimeout: Int64 = 5
 
   /// A connection to the first of the hosts that answers.
-  package func connect(until deadline: Deadline) throws(PostgresError) -> PostgresConnection {
+  ///
+  /// - Parameter writes: only a host that is no standby will do.
+  package func connect(until deadline: Deadline, writes: Bool = false) throws(PostgresError) -> PostgresConnection {
     var failure = PostgresError.timedOut
     for host in hosts {
       let share = deadline.slice(seconds: Self.answerTimeout)
-      do { return try PostgresConnection(host.map { ($0.name, $0.value) }, until: share) } catch { failure = error }
+      do {
+        let connection = try PostgresConnection(host.map { ($0.name, $0.value) }, until: share)
+        guard writes, try connection.isStandby(until: share) else { return connection }
+        failure = .notConnected("only a standby answers, and it cannot be written to")
+      } catch { failure = error }
     }
     throw failure
   }

@@ -5,6 +5,7 @@ package import Postgres
 /// One connection that is opened again, after a pause, while the database is unavailable.
 package final class RetryingConnection {
   private let settings: ConnectionSettings
+  private let writes: Bool
   private let waiting: ((PostgresError) -> Void)?
   private var connection: PostgresConnection?
   /// How many connections have been lost: whatever was open on them is gone.
@@ -13,9 +14,12 @@ package final class RetryingConnection {
   /// Seconds before each new attempt, half a minute in all.
   private static let pauses: [Int64] = [1, 2, 4, 8, 15]
 
-  /// - Parameter waiting: called when the database does not answer, before the retries; nil not to retry.
-  package init(_ settings: ConnectionSettings, waiting: ((PostgresError) -> Void)?) {
+  /// - Parameters:
+  ///   - writes: whether a standby will not do.
+  ///   - waiting: called when the database does not answer, before the retries; nil not to retry.
+  package init(_ settings: ConnectionSettings, writes: Bool = false, waiting: ((PostgresError) -> Void)?) {
     self.settings = settings
+    self.writes = writes
     self.waiting = waiting
   }
 
@@ -27,7 +31,7 @@ package final class RetryingConnection {
     while true {
       do throws(PostgresError) {
         if let connection { return try body(connection) }
-        let opened = try settings.connect(until: Deadline(secondsFromNow: 20))
+        let opened = try settings.connect(until: Deadline(secondsFromNow: 20), writes: writes)
         connection = opened
         return try body(opened)
       } catch {

@@ -33,6 +33,8 @@ package struct SettingsFile: Sendable {
   /// The same for the LMTP service.
   package let lmtp: Result<LMTPSettings, SettingsError>
   package let metrics: Result<MetricsPlaces, SettingsError>
+  /// What only `ullage` needs.
+  package let usage: Result<UsageSettings, SettingsError>
   /// Where to log, even if the rest of the file is invalid.
   package let logSocket: [UInt8]
 
@@ -40,7 +42,8 @@ package struct SettingsFile: Sendable {
     let file: ConfigurationFile
     do { file = try Self.read(name) } catch {
       (contents, settings) = (.failure(error), .failure(error))
-      (policy, lmtp, metrics) = (.failure(error), .failure(error), .failure(error))
+      (policy, lmtp) = (.failure(error), .failure(error))
+      (metrics, usage) = (.failure(error), .failure(error))
       logSocket = Array(Parameter.log_socket.definition.defaultText.utf8)
       return
     }
@@ -50,6 +53,7 @@ package struct SettingsFile: Sendable {
     policy = Self.parse(name) { () throws(ConfigurationError) in try PolicySettings(file) }
     lmtp = Self.parse(name) { () throws(ConfigurationError) in try LMTPSettings(file) }
     metrics = Self.parse(name) { () throws(ConfigurationError) in try MetricsPlaces(file) }
+    usage = Self.parse(name) { () throws(ConfigurationError) in try UsageSettings(file) }
   }
 
   private static func read(_ name: String) throws(SettingsError) -> ConfigurationFile {

@@ -32,6 +32,9 @@ struct Libpq {
   let length: @convention(c) (Result?, CInt, CInt) -> CInt
   let isNull: @convention(c) (Result?, CInt, CInt) -> CInt
   let clear: @convention(c) (Result?) -> Void
+  #if !hasFeature(Embedded)
+    let affectedRows: @convention(c) (Result?) -> Text?
+  #endif
   let backendPID: @convention(c) (Connection?) -> CInt
   let finish: @convention(c) (Connection?) -> Void
   let escapeString: @convention(c) (Connection?, Text?, UnsafePointer<CChar>?, Int, UnsafeMutablePointer<CInt>?) -> Int
@@ -60,6 +63,9 @@ struct Libpq {
     unsafe length = try library.function("PQgetlength")
     unsafe isNull = try library.function("PQgetisnull")
     unsafe clear = try library.function("PQclear")
+    #if !hasFeature(Embedded)
+      unsafe affectedRows = try library.function("PQcmdTuples")
+    #endif
     unsafe backendPID = try library.function("PQbackendPID")
     unsafe finish = try library.function("PQfinish")
     unsafe escapeString = try library.function("PQescapeStringConn")

@@ -88,6 +88,22 @@ package final class PostgresConnection: @unchecked Sendable {
     }
   }
 
+  #if !hasFeature(Embedded)
+    /// Runs statements that change rows, in one transaction.
+    ///
+    /// - Returns: how many rows the last of them that changes rows has changed.
+    package func change(_ sql: [UInt8], until deadline: Deadline) throws(PostgresError) -> Int {
+      var count = 0
+      _ = try unsafe run(sql, until: deadline) { result throws(PostgresError) in
+        guard unsafe libpq.resultStatus(result) == PGRES_COMMAND_OK else { return try unsafe rows(of: result) }
+        // Empty for BEGIN and the like.
+        if let number = unsafe Int(text(libpq.affectedRows(result))) { count = number }
+        return []
+      }
+      return count
+    }
+  #endif
+
   /// Runs one statement by the simple query protocol and returns its last result. A statement that is not a
   /// query is an error: for a table, no rows would mean "not found".
   package func query(_ sql: [UInt8], until deadline: Deadline) throws(PostgresError) -> Rows {

@@ -164,10 +164,8 @@ package final class MailboxList {
   private static func statement(
     _ select: SQLText, from query: [UInt8], _ columns: SQLText, where conditions: [SQLText], _ rest: SQLText
   ) -> SQLText {
-    var query = query
-    while let last = query.last, last == UInt8(ascii: ";") || last == UInt8(ascii: " ") { query.removeLast() }
     let condition = conditions.reduce(SQLText("")) { $0.bytes.isEmpty ? "WHERE \($1)" : "\($0) AND \($1)" }
-    return "\(select) FROM (\(SQLText(query))) AS list \(columns) \(condition) \(rest)"
+    return "\(select) FROM (\(SQLText(statement: query))) AS list \(columns) \(condition) \(rest)"
   }
 
   private func conditions(_ connection: PostgresConnection) throws(PostgresError) -> [SQLText] {

@@ -14,8 +14,9 @@ struct PgsqlFile: Sendable {
   /// The largest number of results; zero means any.
   let expansionLimit: Int64
 
+  /// - Parameter needsQuery: false where only the database is meant.
   /// - Throws: `ConfigurationError`, with the line if a single line is at fault.
-  init(parsing text: [UInt8]) throws(ConfigurationError) {
+  init(parsing text: [UInt8], needsQuery: Bool = true) throws(ConfigurationError) {
     var values: [String: (value: [UInt8], line: Int)] = [:]
     for line in LogicalLine.split(text) {
       guard line.text.first?.isWhiteSpace == false else {
@@ -38,8 +39,11 @@ struct PgsqlFile: Sendable {
     connection = try ConnectionSettings(
       hosts: values["hosts"]?.value ?? [], user: values["user"]?.value ?? [], password: values["password"]?.value ?? [],
       database: values["dbname"]?.value ?? [], encoding: values["encoding"]?.value ?? Array("UTF8".utf8))
-    let template = try Self.query(values)
-    query = try QueryTemplate(template.value, line: template.line)
+    let template = Self.query(values)
+    guard template != nil || !needsQuery else {
+      throw ConfigurationError("query is missing (or select_function, or table with select_field and where_field)")
+    }
+    query = try QueryTemplate(template?.value ?? [], line: template?.line)
     let format = values["result_format"]
     resultFormat = try ResultTemplate(format?.value ?? Array("%s".utf8), line: format?.line)
     domains = values["domain"].flatMap { $0.value.isEmpty ? nil : ($0.value, $0.line) }
@@ -74,14 +78,14 @@ struct PgsqlFile: Sendable {
   }
 
   /// `query`, or what Postfix builds from the parameters used before 2.2, in the same order of precedence.
-  private static func query(_ values: [String: Value]) throws(ConfigurationError) -> (value: [UInt8], line: Int?) {
+  private static func query(_ values: [String: Value]) -> (value: [UInt8], line: Int?)? {
     func given(_ name: String) -> Value? { values[name].flatMap { $0.value.isEmpty ? nil : $0 } }
     if let query = given("query") { return query }
     if let function = given("select_function") {
       return (Array("SELECT ".utf8) + function.value + Array("('%s')".utf8), function.line)
     }
     guard let table = given("table"), let field = given("select_field"), let key = given("where_field") else {
-      throw ConfigurationError("query is missing (or select_function, or table with select_field and where_field)")
+      return nil
     }
     let sql = [Array("SELECT ".utf8), field.value, Array(" FROM ".utf8), table.value, Array(" WHERE ".utf8), key.value]
     let rest = given("additional_conditions")?.value ?? []

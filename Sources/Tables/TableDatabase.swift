@@ -10,11 +10,13 @@ package struct TableDatabase: Sendable {
   private let name: String
   private let file: PgsqlFile
 
-  /// Reads the table's file.
+  /// Reads the table's file, which need not contain a query.
   package init(_ reference: TableReference, until deadline: Deadline) throws(TableError) {
     name = reference.text
     let text = try TableFile.read(reference, limit: 1 << 20, until: deadline)
-    do { file = try PgsqlFile(parsing: text) } catch { throw PgsqlTable.mistake(error, in: reference) }
+    do { file = try PgsqlFile(parsing: text, needsQuery: false) } catch {
+      throw PgsqlTable.mistake(error, in: reference)
+    }
   }
 
   /// The table's SQL for `key`, escaped for `connection`; nil if the key lacks a part that the query needs.

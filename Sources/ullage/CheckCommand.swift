@@ -85,10 +85,10 @@ struct CheckCommand: ParsableCommand {
 
   private func writeDefaults() throws {
     let output = Output.standard()
-    for parameter in Parameter.allCases {
-      let line = Array("\(parameter.rawValue) = \(parameter.definition.defaultText)".utf8)
-      try output.write(line.trimmingEnd.text + "\n")
-    }
+    let all =
+      Parameter.allCases.map { ($0.rawValue, $0.definition.defaultText) }
+      + ToolParameter.allCases.map { ($0.rawValue, $0.definition.defaultText) }
+    for (name, text) in all { try output.write(Array("\(name) = \(text)".utf8).trimmingEnd.text + "\n") }
     try output.flush()
   }
 }

@@ -30,6 +30,56 @@ struct DovecotSettingsTests {
     }
     """
 
+  @Test("Dovecot 2.4 writes the usage to the tables of its dictionaries if quota_clone is loaded")
+  func clone() {
+    let lines = """
+      dict_server {
+        dict usage {
+          driver = sql
+          sql_driver = pgsql
+          dict_map priv/quota/storage {
+            sql_table = quota2
+            username_field = username
+          }
+          dict_map shared/last-login/$service {
+            sql_table = last_login
+          }
+        }
+      }
+      quota_clone {
+        dict proxy {
+          name = usage
+        }
+      }
+      """
+    func dictionaries(_ text: String) -> [UsageDictionary] { DovecotSettings(parsing: text).usageDictionaries }
+    #expect(dictionaries(Self.new + lines) == [])
+    let loaded = Self.new.replacing("  quota = yes\n", with: "  quota = yes\n  quota_clone = yes\n") + "\n" + lines
+    let expected = dictionaries(loaded)
+    #expect(expected.map(\.setting) == ["quota_clone"] && expected.map(\.tables) == [.named(["quota2"])])
+  }
+
+  @Test("Dovecot 2.3 writes it by the quota driver dict, and by quota_clone to a dictionary in SQL")
+  func dictionaries() {
+    let rest = """
+      mail_plugins = quota quota_clone
+      dict {
+        sql = pgsql:/etc/dovecot/map.conf
+      }
+      """
+    func files(_ setting: String) -> [UsageDictionary.Tables] {
+      DovecotSettings(parsing: "plugin {\n  \(setting)\n}\n" + rest).usageDictionaries.map(\.tables)
+    }
+    for setting in [
+      "quota_clone_dict = proxy::sql", "quota = dict:User quota::proxy::sql", "quota2 = dict:x::noenforcing:proxy::sql",
+    ] {
+      #expect(files(setting) == [.inFile("/etc/dovecot/map.conf")], "\(setting)")
+    }
+    for setting in ["quota_clone_dict = redis:host=127.0.0.1", "quota = dict:x::file:/x", "quota = count:User"] {
+      #expect(files(setting) == [], "\(setting)")
+    }
+  }
+
   @Test(
     "Dovecot 2.3 reads its rules in order, and stops at the first that is missing",
     arguments: [

@@ -176,35 +176,13 @@ final class CheckPostfixTests: CheckFixture {
 
     try files.set("master.cf", master.replacing(" 20 pipe", with: " 90 pipe"))
     #expect(try kinds() == ["warning process-limit"])
-    let port = try freePort()
-    try host.sandbox.write(
-      "pgbouncer.ini",
-      """
-      [databases]
-      postgres = host=\(site.cluster.sandbox.path) port=\(site.cluster.port)
-      [pgbouncer]
-      listen_addr = 127.0.0.1
-      listen_port = \(port)
-      unix_socket_dir =
-      auth_type = any
-      pool_mode = transaction
-      """)
-    // All its clients are the same user on the server.
-    let pool = try Command(
-      MailUser.drop + [
-        "sh", "-c", "sed -i 's/^postgres = .*/& user=postgres/' $0; exec pgbouncer -q $0",
-        host.sandbox("pgbouncer.ini"),
-      ],
-      input: .file("/dev/null"))
-    defer {
-      pool.kill(SIGTERM)
-      _ = pool.wait()
-    }
+    let pool = try PgBouncer(site.cluster, in: host.sandbox)
+    defer { withExtendedLifetime(pool) {} }
     for name in ["list.cf", "limits.cf"] {
       let text = try #require(host.sandbox.text(name))
       let hosts = text.split(separator: "\n").map { line in
         line.hasPrefix("hosts =")
-          ? "hosts = 127.0.0.1:\(port)" : line.hasPrefix("dbname =") ? "dbname = postgres" : String(line)
+          ? "hosts = 127.0.0.1:\(pool.port)" : line.hasPrefix("dbname =") ? "dbname = postgres" : String(line)
       }
       try host.sandbox.write(name, hosts.joined(separator: "\n") + "\n")
     }

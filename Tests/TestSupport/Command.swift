@@ -73,11 +73,19 @@ package final class Command {
     unsafe posix_spawn_file_actions_addopen(&actions, 2, files.errors, flags, 0o600)
     // Foundation opens files without close-on-exec.
     unsafe posix_spawn_file_actions_addclosefrom_np(&actions, 3)
+    // The threads of a test block most signals, and a program would inherit that.
+    var attributes = posix_spawnattr_t()
+    unsafe posix_spawnattr_init(&attributes)
+    defer { unsafe posix_spawnattr_destroy(&attributes) }
+    var noSignals = sigset_t()
+    unsafe sigemptyset(&noSignals)
+    unsafe posix_spawnattr_setsigmask(&attributes, &noSignals)
+    unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
     let argv = unsafe arguments.map { unsafe strdup($0) } + [nil]
     let envp = unsafe variables.map { unsafe strdup("\($0)=\($1)") } + [nil]
     defer { unsafe (argv + envp).forEach { unsafe free($0) } }
     var started: pid_t = 0
-    let result = unsafe posix_spawnp(&started, arguments[0], &actions, nil, argv, envp)
+    let result = unsafe posix_spawnp(&started, arguments[0], &actions, &attributes, argv, envp)
     if pipeEnds[0] >= 0 { close(pipeEnds[0]) }
     guard result == 0 else { throw TestError("cannot start \(arguments[0]): \(errorText(result))") }
     return (started, pipeEnds[1])
