@@ -5,7 +5,7 @@ import Mailboxes
 import Maildir
 import Posix
 import Quota
-import Sweep
+package import Sweep
 package import Tables
 import Text
 
@@ -53,25 +53,32 @@ package final class AuditRun {
     let finding: (Finding) throws -> Void
     /// A mailbox that could not be audited, and why.
     let problem: (String) throws -> Void
+    /// An address that is listed several times, before all visits.
+    let repeated: ([UInt8], Int64) -> Void
+    let visit: (Visit) throws -> Void
     /// Called at least once a second, with a state from which a run can continue.
     let idle: (AuditState) throws -> Void
 
     package init(
       finding: @escaping (Finding) throws -> Void, problem: @escaping (String) throws -> Void,
+      repeated: @escaping ([UInt8], Int64) -> Void = { _, _ in }, visit: @escaping (Visit) throws -> Void = { _ in },
       idle: @escaping (AuditState) throws -> Void
     ) {
       self.finding = finding
       self.problem = problem
+      self.repeated = repeated
+      self.visit = visit
       self.idle = idle
     }
   }
 
   package func run(_ listener: Listener) throws {
     if !state.directory.isEmpty { walk?.advance(to: state.directory, searches: false) { _ in } }
-    if !state.hasAskedForRepeated {
-      for (address, count) in try sweep.repeatedAddresses() { try note(.repeated(address, count), listener) }
-      state.hasAskedForRepeated = true
+    for (address, count) in try sweep.repeatedAddresses() {
+      listener.repeated(address, count)
+      if !state.hasAskedForRepeated { try note(.repeated(address, count), listener) }
     }
+    state.hasAskedForRepeated = true
     if walk != nil {
       repeatsBase = try sweep.repeatsBase()
       if sweep.inactive.contains(path: []) == nil, let failure = sweep.inactive.failure {
@@ -83,6 +90,7 @@ package final class AuditRun {
       { options.work(for: $0, night: night) }, suspectTime: state.suspectTime, idle: { try listener.idle(self.state) }
     ) { visit in
       try self.examine(visit, listener)
+      try listener.visit(visit)
       self.state.path = visit.position?.path
       self.state.address = visit.position?.address
     }

@@ -13,10 +13,12 @@ package final class UsagePublisher {
   private let database: TableDatabase
   private let connection: RetryingConnection
   private let isDry: Bool
-  private let rejected: ([UInt8], String) throws -> Void
+  private let sayRejected: ([UInt8], String) -> Void
   private var waiting: [MailboxUsage] = []
   /// Rows that have changed, or would have in a dry run.
   package private(set) var changed = 0
+  /// Mailboxes whose rows PostgreSQL refuses.
+  package private(set) var rejected = 0
 
   private static let batchSize = 1000
   private static let rollback: SQLText = "ROLLBACK"
@@ -31,7 +33,7 @@ package final class UsagePublisher {
   /// - Throws: `TableError`, also if the statements cannot be run at all; nothing has been written then.
   package init?(
     _ settings: UsageSettings, list: TableReference?, isDry: Bool, waiting: @escaping (TableError) -> Void,
-    rejected: @escaping ([UInt8], String) throws -> Void
+    rejected: @escaping ([UInt8], String) -> Void
   ) throws {
     guard let statements = UsageStatements(settings.target) else { return nil }
     guard let table = settings.database ?? list else {
@@ -41,7 +43,7 @@ package final class UsagePublisher {
     self.statements = statements
     self.database = database
     self.isDry = isDry
-    self.rejected = rejected
+    sayRejected = rejected
     connection = RetryingConnection(
       database.connection, writes: true, waiting: { waiting(database.failure($0, query: statements.parameter)) })
     // A batch that fails after this is refused for one of its rows.
@@ -68,7 +70,10 @@ package final class UsagePublisher {
     do throws(PostgresError) { changed += try write(Array(batch)) } catch {
       switch error {
       case .query, .notEncodable:
-        guard batch.count > 1 else { return try rejected(first.address, Self.reason(error)) }
+        guard batch.count > 1 else {
+          rejected += 1
+          return sayRejected(first.address, Self.reason(error))
+        }
         let middle = batch.startIndex + batch.count / 2
         try write(batch[..<middle])
         try write(batch[middle...])

@@ -3,6 +3,7 @@ import ArgumentParser
 import Audit
 import Configuration
 import Findings
+import Mailboxes
 import Posix
 import Presentation
 
@@ -25,8 +26,8 @@ struct AuditCommand: ParsableCommand {
         ullage audit --level 1 --quiet --state /var/lib/ullage/audit.state
         ullage audit --level 0 --nagios
 
-      EXIT STATUS: 0 nothing found, 1 findings, 2 some mailboxes not audited, 64 usage error, 67 no mailbox in \
-      the domain, 75 try again, \
+      EXIT STATUS: 0 nothing found, 1 findings, 2 some mailboxes not audited or not published, 64 usage error, \
+      67 no mailbox in the domain, 75 try again, \
       78 something must be corrected first. With --nagios: 0 OK, 1 warning, 2 critical, 3 unknown.
       """)
 
@@ -75,6 +76,9 @@ struct AuditCommand: ParsableCommand {
       "Keep the progress in a file, to resume an interrupted run. Removed at the end.",
       valueName: "file"))
   var state: String?
+
+  @Flag(help: "Also write the usage to usage_table, as \"ullage publish\" does.")
+  var publish = false
 
   @Flag(name: .shortAndLong, help: "Write nothing if nothing was found.")
   var quiet = false
@@ -203,6 +207,7 @@ struct AuditCommand: ParsableCommand {
     Interruption.listen()
     // Fail early if the state cannot be written.
     try file?.save(state)
+    let publication = try publish ? makePublication(settings) : nil
     let run = try AuditRun(settings, options, state, waiting: sayThatItWaits)
     let auditFormat = nagios ? AuditFormat.nagios : format.makeWriter.map { .records($0) } ?? .text(quiet: quiet)
     var printer = auditFormat.printer(
@@ -220,6 +225,8 @@ struct AuditCommand: ParsableCommand {
         meter.clear()
         say("not audited: \(problem)")
       },
+      repeated: { publication?.note(repeated: $0, $1) },
+      visit: { try publication?.take($0) },
       idle: { state in
         meter.done = state.mailboxes
         meter.show()
@@ -227,6 +234,7 @@ struct AuditCommand: ParsableCommand {
       })
     do {
       try run.run(listener)
+      try publication?.finish()
     } catch {
       meter.clear()
       try file?.save(run.state)
@@ -242,7 +250,14 @@ struct AuditCommand: ParsableCommand {
     if !wasInterrupted, let domain, run.state.mailboxes == 0 { throw CommandError.noMailboxes(in: domain) }
     try printer.finish(run.state, seconds: meter.elapsed, isComplete: !wasInterrupted)
     hasReported = true
-    return wasInterrupted ? interrupted(run.state, isKept: file != nil) : status(run.state)
+    if wasInterrupted { return interrupted(run.state, isKept: file != nil) }
+    return (publication?.refused ?? 0) > 0 && !nagios ? ExitStatus.incomplete : status(run.state)
+  }
+
+  private func makePublication(_ settings: Settings) throws -> UsagePublication {
+    try UsagePublication(
+      settings, try SettingsFile(configurationOption.file).usage.get(), dovecot: nil, isDry: false,
+      waiting: sayThatItWaits, say: say)
   }
 
   private func complete(_ state: AuditState, _ file: AuditStateFile?) throws {

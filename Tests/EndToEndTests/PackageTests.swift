@@ -102,7 +102,8 @@ struct PackageTests {
       "/usr/share/man/man8/ullage-deliver.8.gz",
       "/usr/share/bash-completion/completions/ullage", "/usr/share/zsh/vendor-completions/_ullage",
       "/usr/share/fish/vendor_completions.d/ullage.fish", "/usr/share/doc/ullage/examples/postfixadmin.cf",
-      "/lib/systemd/system/ullage-audit.timer", "/lib/systemd/system/ullaged-lookup.socket",
+      "/lib/systemd/system/ullage-audit.timer", "/lib/systemd/system/ullage-publish.timer",
+      "/lib/systemd/system/ullaged-lookup.socket",
       "/lib/systemd/system/ullaged-policy.socket", "/lib/systemd/system/ullaged-lmtp.socket",
       "/usr/lib/sysusers.d/ullage.conf", "/usr/lib/tmpfiles.d/ullage.conf", "/etc/cron.d/ullage",
     ] { #expect(try root.run(["test", "-s", file]).status == 0, "\(file)") }

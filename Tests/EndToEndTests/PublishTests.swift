@@ -226,6 +226,24 @@ struct PublishTests {
     #expect(try site.publish("--quiet").output.isEmpty)
   }
 
+  @Test("An audit publishes what it has counted, and what it has repaired")
+  func audit() throws {
+    let site = try Self.site(.postfixAdmin)
+    try site.add("ann", ledger: "1000000S\n700 1\n")
+    try site.add("bob", ledger: "")
+    try site.add("eve", ledger: "1000000S\n300 1\n")
+    for name in ["ann", "bob", "eve"] {
+      try site.host.sandbox.write("base/example.org/\(name)/cur/a,S=900:2,S", MailHost.message(900))
+    }
+    let ending = try site.host.ullage("audit", "--share=1", "--repair", "--publish")
+    #expect(ending.status == 1, "\(ending)")
+    #expect(
+      try site.rows() == ["ann@example.org 900 1", "bob@example.org 900 1", "eve@example.org 900 1"], "\(ending)")
+    try site.list("bob")
+    try site.configure("usage_table = quota2")
+    #expect(try site.host.ullage("audit", "--level=0", "--publish").status == 2)
+  }
+
   @Test("Through pgbouncer in transaction mode; 2,500 mailboxes in three batches, with a quote in one")
   func pooled() throws {
     let site = try Self.site(.postfixAdmin)

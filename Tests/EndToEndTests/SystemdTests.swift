@@ -126,6 +126,17 @@ struct SystemdTests {
     #expect(try machine.shell("systemctl show -P Result ullage-audit.service") == "success\n")
     #expect(try machine.shell("journalctl -q -u ullage-audit.service").contains("full@example.org"))
 
+    // The usage for panels; without a table, the unit skips it.
+    try machine.shell("systemctl enable --now ullage-publish.timer; systemctl start ullage-publish.service")
+    try machine.shell(
+      """
+      runuser -u postgres -- psql -q postfix -c 'CREATE TABLE quota2 (username varchar(100) PRIMARY KEY,
+        bytes bigint NOT NULL, messages integer NOT NULL); GRANT SELECT, INSERT, UPDATE ON quota2 TO postfix'
+      echo 'usage_table = quota2' >>/etc/ullage/ullage.cf
+      systemctl start ullage-publish.service
+      """)
+    #expect(try machine.shell("runuser -u postgres -- psql -Atc 'TABLE quota2' postfix").contains("full@example.org|"))
+
     // An upgrade under load.
     try machine.shell(
       """
