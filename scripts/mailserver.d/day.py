@@ -458,13 +458,15 @@ send("clara@example.net", 1_500_000, sender="bert@example.org", subject="Too lar
 delivered("bert@example.org", before + 1)
 holds(inside("cat $(ls -t /var/vmail/example.org/bert/new/* | head -n 1)"), "5.2.2", "clara@example.net")
 
-step("A quota raised in PostfixAdmin holds at once, and the message that waits for it is delivered")
+step("A quota raised in PostfixAdmin holds at once, a message that waits is delivered, and the usage follows there")
 holds(mailbox("anna@example.org").text, "/ 2")
 change("anna@example.org", quota="4")
 until(lambda: not queue(), "an empty queue")
 equal(ledger("anna@example.org").splitlines()[0], "4194304S")
+# As the timer does it.
+inside("systemctl start ullage-publish.service")
 row = mailbox("anna@example.org")
-holds(row.text, "/ 4")
+holds(row.text, f"{round(status('anna@example.org')['used_bytes'] / 2**20, 2):g} / 4")
 browser.keep("postfixadmin", row)
 equal(browser.quota()[0], percent("anna@example.org"))
 
