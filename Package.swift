@@ -50,8 +50,9 @@ let package = Package(
     .executableTarget(
       name: "ullage",
       dependencies: [
-        "Presentation", "Audit", "Publication", "Check", "Migration", "PolicyServer", "Policy", "Sweep", "Site",
-        "Findings", "Mailboxes", "Maildir", "Tables", "Postgres", "Configuration", "Quota", "Posix", "Text",
+        "Presentation", "Audit", "Publication", "History", "Check", "Migration", "PolicyServer", "Policy", "Sweep",
+        "Site", "Findings", "Mailboxes", "Maildir", "Tables", "Database", "Postgres", "Configuration", "Quota", "Posix",
+        "Text",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       linkerSettings: staticRuntime + staticFoundation),
@@ -76,6 +77,7 @@ let package = Package(
       ]),
     .target(
       name: "Publication", dependencies: ["Tables", "Database", "Postgres", "Configuration", "Quota", "Posix"]),
+    .target(name: "History", dependencies: ["Database", "Postgres", "Posix"]),
     .target(name: "Migration", dependencies: ["Site", "Findings", "Configuration", "Quota", "Posix", "Text"]),
     .target(
       name: "Delivery", dependencies: ["Mailboxes", "Maildir", "Tables", "Configuration", "Quota", "Posix", "Text"]),

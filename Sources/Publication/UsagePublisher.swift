@@ -64,6 +64,27 @@ package final class UsagePublisher {
     try write(batch[...])
   }
 
+  /// Notes in the schema `ullage` that the usage of all mailboxes has been written, for whoever reads it.
+  ///
+  /// - Returns: why the time is not kept, most likely because the schema is not installed; nil if it is.
+  package func noteCompletion(mailboxes: Int) throws -> String? {
+    do throws(PostgresError) {
+      try connection.run { connection throws(PostgresError) in
+        let target = try SQLText.quoted(statements.target, for: connection)
+        let note: SQLText = """
+          INSERT INTO ullage.publication (target, finished, mailboxes)
+          VALUES (\(target), now(), \(SQLText(String(mailboxes))))
+          ON CONFLICT (target) DO UPDATE SET finished = excluded.finished, mailboxes = excluded.mailboxes
+          """
+        _ = try connection.change(note.bytes, until: Deadline(secondsFromNow: Self.answerTimeout))
+      }
+      return nil
+    } catch {
+      guard case .query(let text) = error else { throw failure(error) }
+      return text
+    }
+  }
+
   /// Halves a batch that PostgreSQL refuses until it knows which rows are to blame.
   private func write(_ batch: ArraySlice<MailboxUsage>) throws {
     guard let first = batch.first else { return }

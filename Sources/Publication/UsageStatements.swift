@@ -11,6 +11,8 @@ import Quota
 package struct UsageStatements: Sendable {
   /// The parameter of ullage.cf that gives them.
   let parameter: String
+  /// The name under which a completed publication is noted: the table, or the parameter where there are statements.
+  let target: [UInt8]
   /// Each of them reads the relation `usage (address, bytes, messages)`.
   private let queries: [SQLText]
 
@@ -20,6 +22,7 @@ package struct UsageStatements: Sendable {
     case .nothing: return nil
     case .table(let name):
       parameter = "usage_table"
+      self.target = name
       let table = SQLText(name)
       queries = [
         """
@@ -34,6 +37,7 @@ package struct UsageStatements: Sendable {
       ]
     case .queries(let insert, let update):
       parameter = "usage_update_query"
+      self.target = Array(parameter.utf8)
       queries = [insert, update].filter { !$0.isEmpty }.map { SQLText(statement: $0) }
     }
   }

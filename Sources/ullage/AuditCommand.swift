@@ -234,7 +234,7 @@ struct AuditCommand: ParsableCommand {
       })
     do {
       try run.run(listener)
-      try publication?.finish()
+      try publication?.finish(isWhole: domain == nil && Interruption.received == 0 && state.mailboxes == 0)
     } catch {
       meter.clear()
       try file?.save(run.state)

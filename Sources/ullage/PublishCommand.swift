@@ -71,7 +71,7 @@ struct PublishCommand: ParsableCommand {
       meter.done += 1
       try publication.take(visit)
     }
-    try publication.finish()
+    try publication.finish(isWhole: domain == nil && Interruption.received == 0)
     return meter.elapsed
   }
 
@@ -88,6 +88,9 @@ struct PublishCommand: ParsableCommand {
     }
     if publication.unknown > 0 {
       lines.append("  \(grouped(publication.unknown)) without a usable maildirsize: ullage audit names them")
+    }
+    if let reason = publication.timeIsNotKept {
+      lines.append("  the time of this run is not kept (\(reason)): ullage database install makes the table for it")
     }
     let output = Output.standard()
     try output.write(lines.joined(separator: "\n") + "\n")

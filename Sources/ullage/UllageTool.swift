@@ -24,7 +24,7 @@ struct UllageTool: ParsableCommand {
     discussion: "See ullage(1).",
     version: "ullage \(Ullage.version)",
     subcommands: [
-      RecomputeCommand.self, StatusCommand.self, AuditCommand.self, PublishCommand.self, CheckCommand.self,
-      MigrateCommand.self, MapCommand.self, ExplainCommand.self,
+      RecomputeCommand.self, StatusCommand.self, AuditCommand.self, PublishCommand.self, DatabaseCommand.self,
+      CheckCommand.self, MigrateCommand.self, MapCommand.self, ExplainCommand.self,
     ])
 }

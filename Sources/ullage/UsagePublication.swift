@@ -23,6 +23,10 @@ final class UsagePublication {
   /// Those that are listed several times.
   private var ambiguous = 0
 
+  /// Why the time of this run is not kept for whoever reads the figures; nil if it is.
+  private(set) var timeIsNotKept: String?
+  private let isDry: Bool
+
   /// Those that were not written although their usage is known.
   var refused: Int { ambiguous + publisher.rejected }
   var published: Int { seen - absent - unknown - refused }
@@ -39,6 +43,7 @@ final class UsagePublication {
     waiting: @escaping (TableError) -> Void, say: @escaping (String) -> Void
   ) throws {
     self.say = say
+    self.isDry = isDry
     do { try Self.refuseSecondWriter(usage.target, dovecot) } catch let error as DovecotUnreadable {
       say("whether Dovecot writes the usage itself is unknown: \(error.text)")
     }
@@ -81,5 +86,9 @@ final class UsagePublication {
     }
   }
 
-  func finish() throws { try publisher.flush() }
+  /// - Parameter isWhole: these were all mailboxes.
+  func finish(isWhole: Bool) throws {
+    try publisher.flush()
+    if isWhole, !isDry { timeIsNotKept = try publisher.noteCompletion(mailboxes: published) }
+  }
 }
