@@ -56,7 +56,7 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       linkerSettings: staticRuntime + staticFoundation),
-    .target(name: "Prometheus", dependencies: [.product(name: "CoreMetrics", package: "swift-metrics")]),
+    .target(name: "Prometheus", dependencies: ["Text", .product(name: "CoreMetrics", package: "swift-metrics")]),
     .target(
       name: "Presentation",
       dependencies: [

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package import CoreMetrics
 import Synchronization
+import Text
 
 /// Counters behind swift-metrics' API, shown in Prometheus' text format (prometheus.io, "Exposition formats", 0.0.4).
 ///
@@ -42,30 +43,13 @@ package final class MetricsRegistry: MetricsFactory, Sendable {
   package func destroyRecorder(_ handler: any RecorderHandler) {}
 
   private func find<M: Metric>(_ name: String, _ labels: [(String, String)], _ make: () -> M) -> M {
-    let key = Key(name: name, labels: Self.text(labels))
+    let key = Key(name: name, labels: metricLabels(labels.map { ($0.0, $0.1) }))
     return metrics.withLock { metrics in
       if let metric = metrics[key] as? M { return metric }
       let metric = make()
       metrics[key] = metric
       return metric
     }
-  }
-
-  /// Backslash, quote and line feed are escaped in values.
-  private static func text(_ labels: [(String, String)]) -> String {
-    guard !labels.isEmpty else { return "" }
-    let pairs = labels.map { name, value in
-      let escaped = value.unicodeScalars.map { scalar -> String in
-        switch scalar {
-        case "\\": "\\\\"
-        case "\"": "\\\""
-        case "\n": "\\n"
-        default: String(scalar)
-        }
-      }
-      return "\(name)=\"\(escaped.joined())\""
-    }
-    return "{\(pairs.joined(separator: ","))}"
   }
 
   /// All metrics, families together, in the order of their names.

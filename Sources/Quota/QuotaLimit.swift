@@ -35,6 +35,12 @@ package struct QuotaLimit: Equatable, Sendable {
     return shares.map { Self.product(max(0, $0.0), 100).dividedSaturating(by: $0.1) }.max()
   }
 
+  /// How full a mailbox is, by bytes or messages, whichever is more; 1 is the limit. Nil without one.
+  package func share(of usage: QuotaUsage) -> Double? {
+    let shares = [(usage.bytes, bytes), (usage.messages, messages)].filter { $0.1 > 0 }
+    return shares.map { Double(max(0, $0.0)) / Double($0.1) }.max()
+  }
+
   /// Whether a mailbox holds more than `percent` of its limit of bytes or messages; exactly that is not more.
   package func isExceeded(by usage: QuotaUsage, percent: Int64 = 100) -> Bool {
     [(usage.bytes, bytes), (usage.messages, messages)].contains {

@@ -86,6 +86,15 @@ struct AuditCommand: ParsableCommand {
   @Flag(help: "One line for a check plugin.")
   var nagios = false
 
+  @Option(
+    help: ArgumentHelp(
+      "Also write figures for Prometheus' textfile collector, once the audit is complete.", valueName: "file"))
+  var prometheus: String?
+
+  @Option(
+    help: ArgumentHelp("With --prometheus: also the largest mailboxes, by their addresses.", valueName: "number"))
+  var top: Int?
+
   @Option(help: "table (the worst 50 findings of each kind), json, jsonl or csv (all of them).")
   var format = OutputFormat.table
 
@@ -111,6 +120,10 @@ struct AuditCommand: ParsableCommand {
     if let rate, !(1...1_000_000).contains(rate) { throw ValidationError("--max-rate must be from 1 to 1000000") }
     if let jobs, !(1...256).contains(jobs) { throw ValidationError("--jobs must be from 1 to 256") }
     if let night, night < 0 { throw ValidationError("--night must not be negative") }
+    if let top {
+      guard prometheus != nil else { throw ValidationError("--top needs --prometheus") }
+      guard (1...1000).contains(top) else { throw ValidationError("--top must be from 1 to 1000") }
+    }
     if nagios, format != .table { throw ValidationError("give either --nagios or --format") }
   }
 
@@ -214,6 +227,8 @@ struct AuditCommand: ParsableCommand {
       RemedyText(configurationFile: configurationOption.path), to: .standard(), style: .standardOutput)
     let meter = try ProgressMeter("mailboxes") { try run.count() }
     meter.done = run.state.mailboxes
+    // A run that continues another has not seen all mailboxes.
+    var statistics = prometheus != nil && state.mailboxes == 0 ? AuditStatistics(top: top ?? 0) : nil
     let listener = AuditRun.Listener(
       finding: { finding in
         if printer.writesAtOnce { meter.clear() }
@@ -226,7 +241,10 @@ struct AuditCommand: ParsableCommand {
         say("not audited: \(problem)")
       },
       repeated: { publication?.note(repeated: $0, $1) },
-      visit: { try publication?.take($0) },
+      visit: {
+        try publication?.take($0)
+        statistics?.note($0)
+      },
       idle: { state in
         meter.done = state.mailboxes
         meter.show()
@@ -250,6 +268,7 @@ struct AuditCommand: ParsableCommand {
     if !wasInterrupted, let domain, run.state.mailboxes == 0 { throw CommandError.noMailboxes(in: domain) }
     try printer.finish(run.state, seconds: meter.elapsed, isComplete: !wasInterrupted)
     hasReported = true
+    if !wasInterrupted { try writeMetrics(run.state, statistics, seconds: meter.elapsed) }
     if wasInterrupted { return interrupted(run.state, isKept: file != nil) }
     return (publication?.refused ?? 0) > 0 && !nagios ? ExitStatus.incomplete : status(run.state)
   }
@@ -258,6 +277,17 @@ struct AuditCommand: ParsableCommand {
     try UsagePublication(
       settings, try SettingsFile(configurationOption.file).usage.get(), dovecot: nil, isDry: false,
       waiting: sayThatItWaits, say: say)
+  }
+
+  private func writeMetrics(_ state: AuditState, _ statistics: AuditStatistics?, seconds: Double) throws {
+    guard let prometheus else { return }
+    guard let statistics else { return say("\(prometheus) stays as it is: this run has seen only a part of the list") }
+    guard let path = Path(prometheus.utf8) else {
+      throw CommandError(ExitStatus.usage, "--prometheus: the name contains NUL")
+    }
+    let text = AuditMetrics.text(state, statistics, seconds: seconds, now: Timestamp.now.seconds)
+    // The collector runs as another user.
+    try File.replace(path, with: Array(text.utf8), mode: 0o644)
   }
 
   private func complete(_ state: AuditState, _ file: AuditStateFile?) throws {
