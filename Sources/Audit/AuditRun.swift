@@ -53,15 +53,16 @@ package final class AuditRun {
     let finding: (Finding) throws -> Void
     /// A mailbox that could not be audited, and why.
     let problem: (String) throws -> Void
-    /// An address that is listed several times, before all visits.
-    let repeated: ([UInt8], Int64) -> Void
+    /// Called with the addresses that are listed several times, before all visits; nil if they do not matter.
+    let repeated: (([(address: [UInt8], count: Int64)]) -> Void)?
     let visit: (Visit) throws -> Void
     /// Called at least once a second, with a state from which a run can continue.
     let idle: (AuditState) throws -> Void
 
     package init(
       finding: @escaping (Finding) throws -> Void, problem: @escaping (String) throws -> Void,
-      repeated: @escaping ([UInt8], Int64) -> Void = { _, _ in }, visit: @escaping (Visit) throws -> Void = { _ in },
+      repeated: (([(address: [UInt8], count: Int64)]) -> Void)? = nil,
+      visit: @escaping (Visit) throws -> Void = { _ in },
       idle: @escaping (AuditState) throws -> Void
     ) {
       self.finding = finding
@@ -74,11 +75,14 @@ package final class AuditRun {
 
   package func run(_ listener: Listener) throws {
     if !state.directory.isEmpty { walk?.advance(to: state.directory, searches: false) { _ in } }
-    for (address, count) in try sweep.repeatedAddresses() {
-      listener.repeated(address, count)
-      if !state.hasAskedForRepeated { try note(.repeated(address, count), listener) }
+    if !state.hasAskedForRepeated || listener.repeated != nil {
+      let repeated = try sweep.repeatedAddresses()
+      listener.repeated?(repeated)
+      if !state.hasAskedForRepeated {
+        for (address, count) in repeated { try note(.repeated(address, count), listener) }
+      }
+      state.hasAskedForRepeated = true
     }
-    state.hasAskedForRepeated = true
     if walk != nil {
       repeatsBase = try sweep.repeatsBase()
       if sweep.inactive.contains(path: []) == nil, let failure = sweep.inactive.failure {

@@ -58,7 +58,7 @@ package struct AuditStatistics: Sendable {
     if limit == .none { sums.unlimited += 1 }
     sums.limits += QuotaUsage(bytes: limit.bytes, messages: limit.messages)
     // Nothing has been delivered to a mailbox without a Maildir.
-    guard let usage = visit.report.figure ?? (visit.report.state == .absent ? QuotaUsage.none : nil) else {
+    guard let usage = visit.report.knownUsage ?? (visit.report.state == .absent ? QuotaUsage.none : nil) else {
       return sums.unknown += 1
     }
     sums.usage += usage

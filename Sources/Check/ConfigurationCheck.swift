@@ -36,6 +36,7 @@ struct ConfigurationCheck {
     checkRights(path)
     let file = ConfigurationFile(parsing: text)
     reportNames(file)
+    reportUsage(file)
     do {
       let settings = try Settings(file)
       found.good("\(name) is valid")
@@ -89,6 +90,16 @@ struct ConfigurationCheck {
     add(
       .ignoredParameter, file.ignoredNames, "names with no meaning here",
       reason: "they are Postfix's, or were never VDA's; they are ignored")
+  }
+
+  /// What only `ullage` reads.
+  private mutating func reportUsage(_ file: ConfigurationFile) {
+    do { _ = try UsageSettings(file) } catch {
+      found.add(
+        .warning, .badConfiguration, error.message, at: place(error.line),
+        reason: "no usage is published until it is corrected; deliveries ignore it",
+        remedy: .advice("correct it; see ullage.cf(5)"))
+    }
   }
 
   private mutating func add(

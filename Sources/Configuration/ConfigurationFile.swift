@@ -83,14 +83,16 @@ package struct ConfigurationFile: Sendable {
     let used = usedNames
     return names { name, _ in
       Parameter(rawValue: name) == nil && !Parameter.ignored.contains(name) && !used.contains(name)
-        && !ToolParameter.has(name)
+        && !ToolParameter.isReserved(name)
     }
   }
 
   /// Names that are left to `ullage`, and that it does not know either.
   package var unknownToolNames: [Name] {
     let used = usedNames
-    return names { name, _ in ToolParameter.has(name) && ToolParameter(rawValue: name) == nil && !used.contains(name) }
+    return names { name, _ in
+      ToolParameter.isReserved(name) && ToolParameter(rawValue: name) == nil && !used.contains(name)
+    }
   }
 
   /// User-defined names: those that the file refers to as `$name`.

@@ -13,6 +13,8 @@ package enum ToolParameter: String, CaseIterable, Sendable {
   case usage_insert_query
   /// The statement that changes rows of a table with other columns.
   case usage_update_query
+  /// The configuration of the Dovecot on this host; empty if it writes no usage to that table.
+  case usage_dovecot_file
 
   package typealias Definition = Parameter.Definition
 
@@ -22,9 +24,10 @@ package enum ToolParameter: String, CaseIterable, Sendable {
     case .usage_table: Definition(.text, "")
     case .usage_insert_query: Definition(.text, "")
     case .usage_update_query: Definition(.text, "")
+    case .usage_dovecot_file: Definition(.text, "/etc/dovecot/dovecot.conf")
     }
   }
 
   /// Whether a name is left to `ullage`.
-  static func has(_ name: String) -> Bool { name.utf8.starts(with: "usage_".utf8) }
+  static func isReserved(_ name: String) -> Bool { name.utf8.starts(with: "usage_".utf8) }
 }

@@ -16,6 +16,10 @@ package struct UsageSettings: Sendable {
   package let target: Target
   /// Nil for that of the list.
   package let database: TableReference?
+  /// The configuration of a Dovecot that may write to the same table; nil for none.
+  package let dovecotFile: String?
+  /// ullage.cf names that file. The usual one need not exist.
+  package let namesDovecotFile: Bool
 
   /// - Throws: `ConfigurationError` for a misspelt name and for the first invalid value.
   package init(_ file: ConfigurationFile) throws(ConfigurationError) {
@@ -38,6 +42,12 @@ package struct UsageSettings: Sendable {
     }
     target = table.isEmpty ? update.isEmpty ? .nothing : .queries(insert: insert, update: update) : .table(table)
     database = try Self.database(file)
+    let dovecotFile = try file.value(of: .usage_dovecot_file)
+    guard dovecotFile.isEmpty || dovecotFile.first == UInt8(ascii: "/") else {
+      throw file.bad(.usage_dovecot_file, dovecotFile, "begin with /")
+    }
+    self.dovecotFile = dovecotFile.isEmpty ? nil : dovecotFile.text
+    namesDovecotFile = file.line(of: .usage_dovecot_file) != nil
   }
 
   private static func database(_ file: ConfigurationFile) throws(ConfigurationError) -> TableReference? {

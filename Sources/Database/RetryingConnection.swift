@@ -15,7 +15,7 @@ package final class RetryingConnection {
   private static let pauses: [Int64] = [1, 2, 4, 8, 15]
 
   /// - Parameters:
-  ///   - writes: whether a standby will not do.
+  ///   - writes: whether the connection must accept writes, as one to a standby does not.
   ///   - waiting: called when the database does not answer, before the retries; nil not to retry.
   package init(_ settings: ConnectionSettings, writes: Bool = false, waiting: ((PostgresError) -> Void)?) {
     self.settings = settings

@@ -249,6 +249,9 @@ extension Migration {
       settings("ullage-audit.service", lines)
       settings("ullaged-policy.service", lines)
       settings("ullaged-lmtp.service", lines)
+      // It only reads Maildirs.
+      let identity = lines.filter { $0.hasPrefix("User=") || $0.hasPrefix("Group=") }
+      if !identity.isEmpty { settings("ullage-publish.service", ["[Service]"] + identity) }
     }
     if user != "vmail" {
       commands += [

@@ -14,14 +14,19 @@ package final class UsagePublisher {
   private let connection: RetryingConnection
   private let isDry: Bool
   private let sayRejected: ([UInt8], String) -> Void
-  private var waiting: [MailboxUsage] = []
+  /// Rows that are not written yet, and since when.
+  private var batch: [MailboxUsage] = []
+  private var batchStart = ContinuousClock.now
+  /// Rows that PostgreSQL has accepted, whether or not they differed.
+  private var accepted = 0
   /// Rows that have changed, or would have in a dry run.
   package private(set) var changed = 0
   /// Mailboxes whose rows PostgreSQL refuses.
   package private(set) var rejected = 0
 
   private static let batchSize = 1000
-  private static let rollback: SQLText = "ROLLBACK"
+  /// So many refused rows and none accepted: the rows are not to blame.
+  private static let maxRejected = 20
   /// Seconds that PostgreSQL has for a batch.
   private static let answerTimeout: Int64 = 120
 
@@ -47,21 +52,24 @@ package final class UsagePublisher {
     connection = RetryingConnection(
       database.connection, writes: true, waiting: { waiting(database.failure($0, query: statements.parameter)) })
     // A batch that fails after this is refused for one of its rows.
-    do { _ = try write([]) } catch { throw failure(error) }
+    do { _ = try send([]) } catch { throw failure(error) }
   }
 
   private func failure(_ error: PostgresError) -> TableError { database.failure(error, query: statements.parameter) }
 
   package func publish(_ mailbox: MailboxUsage) throws {
-    waiting.append(mailbox)
-    if waiting.count >= Self.batchSize { try flush() }
+    if batch.isEmpty { batchStart = .now }
+    batch.append(mailbox)
+    if batch.count >= Self.batchSize { try flush() }
   }
 
-  /// Writes what has been collected.
-  package func flush() throws {
-    let batch = waiting
-    waiting = []
-    try write(batch[...])
+  /// Writes what has been collected, if the first of it is at least so many seconds old: older figures must not
+  /// overwrite what another run has read later.
+  package func flush(olderThan seconds: Int = 0) throws {
+    guard !batch.isEmpty, ContinuousClock.now - batchStart >= .seconds(seconds) else { return }
+    let rows = batch
+    batch = []
+    try write(rows[...])
   }
 
   /// Notes in the schema `ullage` that the usage of all mailboxes has been written, for whoever reads it.
@@ -86,18 +94,23 @@ package final class UsagePublisher {
   }
 
   /// Halves a batch that PostgreSQL refuses until it knows which rows are to blame.
-  private func write(_ batch: ArraySlice<MailboxUsage>) throws {
-    guard let first = batch.first else { return }
-    do throws(PostgresError) { changed += try write(Array(batch)) } catch {
+  private func write(_ rows: ArraySlice<MailboxUsage>) throws {
+    guard let first = rows.first else { return }
+    do throws(PostgresError) {
+      changed += try send(Array(rows))
+      accepted += rows.count
+    } catch {
       switch error {
       case .query, .notEncodable:
-        guard batch.count > 1 else {
+        guard rows.count > 1 else {
           rejected += 1
-          return sayRejected(first.address, Self.reason(error))
+          sayRejected(first.address, Self.reason(error))
+          if accepted == 0, rejected >= Self.maxRejected { throw failure(error) }
+          return
         }
-        let middle = batch.startIndex + batch.count / 2
-        try write(batch[..<middle])
-        try write(batch[middle...])
+        let middle = rows.startIndex + rows.count / 2
+        try write(rows[..<middle])
+        try write(rows[middle...])
       default: throw failure(error)
       }
     }
@@ -109,17 +122,11 @@ package final class UsagePublisher {
   }
 
   /// - Returns: how many rows changed.
-  private func write(_ batch: [MailboxUsage]) throws(PostgresError) -> Int {
+  private func send(_ rows: [MailboxUsage]) throws(PostgresError) -> Int {
     try connection.run { connection throws(PostgresError) in
-      let text = try statements.text(for: batch, on: connection)
-      let deadline = Deadline(secondsFromNow: Self.answerTimeout)
-      guard isDry else { return try connection.change(text.bytes, until: deadline) }
-      let whole: SQLText = "BEGIN; \(text)ROLLBACK"
-      do throws(PostgresError) { return try connection.change(whole.bytes, until: deadline) } catch {
-        // Otherwise the transaction would stay open.
-        if case .query = error { _ = try connection.change(Self.rollback.bytes, until: deadline) }
-        throw error
-      }
+      let text = try statements.text(for: rows, on: connection)
+      let whole: SQLText = isDry ? "BEGIN; \(text)ROLLBACK" : text
+      return try connection.change(whole.bytes, until: Deadline(secondsFromNow: Self.answerTimeout))
     }
   }
 }

@@ -80,12 +80,15 @@ package final class MailboxList {
     return rows.first?.first.flatMap { $0 }.flatMap { Int64(wholeNumber: $0) }.map { Int($0) } ?? 0
   }
 
-  /// The addresses that are listed more than once, at most a thousand.
+  /// The largest number of repeated addresses that is told.
+  package static let maxRepeated = 1000
+
+  /// The addresses that are listed more than once, at most `maxRepeated`.
   package func repeatedAddresses() throws(TableError) -> [(address: [UInt8], count: Int64)] {
     let rows = try ask { connection throws(PostgresError) in
       statement(
         "SELECT address, count(*)", where: ["address IS NOT NULL"] + (try conditions(connection)),
-        "GROUP BY 1 HAVING count(*) > 1 ORDER BY 1 LIMIT 1000")
+        "GROUP BY 1 HAVING count(*) > 1 ORDER BY 1 LIMIT \(SQLText(String(Self.maxRepeated)))")
     }
     return rows.map { ($0[0] ?? [], $0[1].flatMap { Int64(wholeNumber: $0) } ?? 0) }
   }

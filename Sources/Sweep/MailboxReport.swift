@@ -58,7 +58,7 @@ package struct MailboxReport: Sendable, Equatable {
   }
 
   /// What the ledger says after the work, or what was counted where it is unusable; nil if neither is known.
-  package var figure: QuotaUsage? { repair?.after ?? usage ?? repair?.counted }
+  package var knownUsage: QuotaUsage? { repair?.after ?? usage ?? repair?.counted }
 
   /// Something was left out: a folder that could not be read, or whatever an error prevented.
   package var isIncomplete: Bool { !unreadable.isEmpty || repair != nil && state != .examined }

@@ -3,7 +3,6 @@ import ArgumentParser
 import Audit
 import Configuration
 import Findings
-import Mailboxes
 import Posix
 import Presentation
 
@@ -220,7 +219,7 @@ struct AuditCommand: ParsableCommand {
     Interruption.listen()
     // Fail early if the state cannot be written.
     try file?.save(state)
-    let publication = try publish ? makePublication(settings) : nil
+    let publication = publish ? AuditPublication(settings, configurationOption.file, waiting: sayThatItWaits) : nil
     let run = try AuditRun(settings, options, state, waiting: sayThatItWaits)
     let auditFormat = nagios ? AuditFormat.nagios : format.makeWriter.map { .records($0) } ?? .text(quiet: quiet)
     var printer = auditFormat.printer(
@@ -240,19 +239,20 @@ struct AuditCommand: ParsableCommand {
         meter.clear()
         say("not audited: \(problem)")
       },
-      repeated: { publication?.note(repeated: $0, $1) },
+      repeated: publication.map { publication in { publication.note(repeated: $0) } },
       visit: {
-        try publication?.take($0)
+        publication?.take($0)
         statistics?.note($0)
       },
       idle: { state in
         meter.done = state.mailboxes
         meter.show()
+        publication?.idle()
         try file?.save(state, atMostEvery: 5)
       })
     do {
       try run.run(listener)
-      try publication?.finish(isWhole: domain == nil && Interruption.received == 0 && state.mailboxes == 0)
+      publication?.finish(isWhole: domain == nil && Interruption.received == 0 && state.mailboxes == 0)
     } catch {
       meter.clear()
       try file?.save(run.state)
@@ -270,13 +270,8 @@ struct AuditCommand: ParsableCommand {
     hasReported = true
     if !wasInterrupted { try writeMetrics(run.state, statistics, seconds: meter.elapsed) }
     if wasInterrupted { return interrupted(run.state, isKept: file != nil) }
-    return (publication?.refused ?? 0) > 0 && !nagios ? ExitStatus.incomplete : status(run.state)
-  }
-
-  private func makePublication(_ settings: Settings) throws -> UsagePublication {
-    try UsagePublication(
-      settings, try SettingsFile(configurationOption.file).usage.get(), dovecot: nil, isDry: false,
-      waiting: sayThatItWaits, say: say)
+    let status = status(run.state)
+    return nagios ? status : publication?.status(beside: status) ?? status
   }
 
   private func writeMetrics(_ state: AuditState, _ statistics: AuditStatistics?, seconds: Double) throws {

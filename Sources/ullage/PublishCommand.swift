@@ -25,54 +25,52 @@ struct PublishCommand: ParsableCommand {
         ullage publish --dry-run
         ullage publish --domain example.org
 
-      EXIT STATUS: 0 done, 2 the database refused some rows, 64 usage error, 67 no mailbox in the domain, \
+      EXIT STATUS: 0 done, 2 some mailboxes not published, 64 usage error, 67 no mailbox in the domain, \
       75 try again, 78 something must be corrected first.
       """)
 
   @Option(help: ArgumentHelp("Only a domain's mailboxes.", valueName: "domain"))
   var domain: String?
 
-  @Flag(name: .customLong("dry-run"), help: "Only say how many rows would change.")
+  @Flag(name: .customLong("dry-run"), help: "Only say how many rows would be updated.")
   var isDryRun = false
 
   @Flag(name: .shortAndLong, help: "Write nothing but what went wrong.")
   var quiet = false
-
-  @Option(help: ArgumentHelp("Dovecot's configuration; /etc/dovecot/dovecot.conf if there is one.", valueName: "file"))
-  var dovecot: String?
 
   @OptionGroup var configurationOption: ConfigurationOption
 
   func run() throws {
     try perform {
       let settings = try configurationOption.settingsWithLedger()
+      var meter: ProgressMeter?
       let publication = try UsagePublication(
-        settings, try SettingsFile(configurationOption.file).usage.get(), dovecot: dovecot, isDry: isDryRun,
-        waiting: sayThatItWaits, say: say)
-      let seconds = try publish(settings, publication)
-      if Interruption.received != 0 {
-        say("interrupted; what was read until then is published")
+        settings, configurationOption.file, isDry: isDryRun, waiting: sayThatItWaits
+      ) { text in
+        meter?.clear()
+        say(text)
+      }
+      let sweep = try Sweep(
+        settings, .listed(domain: domain), Sweep.Workload(batchSize: 256), waiting: sayThatItWaits)
+      let progress = try ProgressMeter("mailboxes") { try sweep.count() }
+      meter = progress
+      defer { progress.clear() }
+      try publication.note(repeated: sweep.repeatedAddresses())
+      try sweep.run({ _ in [] }, idle: progress.show) { visit in
+        progress.done += 1
+        try publication.take(visit)
+      }
+      let wasInterrupted = Interruption.received != 0
+      try publication.finish(isWhole: domain == nil && !wasInterrupted)
+      progress.clear()
+      if wasInterrupted {
+        say(isDryRun ? "interrupted" : "interrupted; what was read until then is published")
         return ExitStatus.signal(Interruption.received)
       }
       if publication.seen == 0, let domain { throw CommandError.noMailboxes(in: domain) }
-      if !quiet { try write(publication, seconds) }
+      if !quiet { try write(publication, progress.elapsed) }
       return publication.refused > 0 ? ExitStatus.incomplete : ExitStatus.done
     }
-  }
-
-  /// - Returns: how many seconds it took.
-  private func publish(_ settings: Settings, _ publication: UsagePublication) throws -> Double {
-    let sweep = try Sweep(
-      settings, .listed(domain: domain), Sweep.Workload(batchSize: 256), waiting: sayThatItWaits)
-    let meter = try ProgressMeter("mailboxes") { try sweep.count() }
-    defer { meter.clear() }
-    for (address, count) in try sweep.repeatedAddresses() { publication.note(repeated: address, count) }
-    try sweep.run({ _ in [] }, idle: meter.show) { visit in
-      meter.done += 1
-      try publication.take(visit)
-    }
-    try publication.finish(isWhole: domain == nil && Interruption.received == 0)
-    return meter.elapsed
   }
 
   private func write(_ publication: UsagePublication, _ seconds: Double) throws {
@@ -81,13 +79,13 @@ struct PublishCommand: ParsableCommand {
     let time = "(\(tenths(ofSeconds: seconds)) s)"
     var lines =
       isDryRun
-      ? ["Dry run: the usage of \(mailboxes) would change \(rows) \(time)"]
-      : ["The usage of \(mailboxes) is published; \(rows) changed \(time)"]
+      ? ["Dry run: the usage of \(mailboxes) would update \(rows) \(time)"]
+      : ["The usage of \(mailboxes) is published; \(rows) updated \(time)"]
     if publication.absent > 0 {
       lines.append("  \(grouped(publication.absent)) without a Maildir: no mail has been delivered yet")
     }
     if publication.unknown > 0 {
-      lines.append("  \(grouped(publication.unknown)) without a usable maildirsize: ullage audit names them")
+      lines.append("  \(grouped(publication.unknown)) without a usable maildirsize: ullage recompute --all makes one")
     }
     if let reason = publication.timeIsNotKept {
       lines.append("  the time of this run is not kept (\(reason)): ullage database install makes the table for it")

@@ -46,6 +46,7 @@ struct ConfigurationCheckTests {
       ("root = /m\nvirtual_maildir_suffix = $root/\n", ["notice own-name names of your own: root"], true),
       ("mailbox_size_limit = 0\n", ["notice ignored-parameter names with no meaning here: mailbox_size_limit"], true),
       ("virtual_mailbox_limit = many\n", ["error bad-configuration virtual_mailbox_limit"], false),
+      ("usage_tabel = quota2\n", ["warning bad-configuration unknown parameter usage_tabel"], true),
       ("nonsense\n", ["error bad-configuration expected name = value"], false),
     ])
   func lines(line: String, lines: [String], isValid: Bool) throws {

@@ -37,6 +37,7 @@ struct UsageSettingsTests {
       ("usage_table = .quota2", "usage_table must be the name of a table"),
       ("usage_table = quota2\nusage_update_query = UPDATE", "set either usage_table or usage_update_query"),
       ("usage_insert_query = INSERT", "usage_insert_query needs usage_update_query: it only adds rows"),
+      ("usage_dovecot_file = dovecot.conf", "usage_dovecot_file must begin with /, not \"dovecot.conf\""),
       ("usage_database = mysql:/etc/x", "usage_database must be a pgsql: table, such as pgsql:/etc/file.cf"),
     ])
   func errors(lines: String, message: String) {

@@ -14,6 +14,7 @@ struct PublishTests {
     /// The query for address, bytes and messages, in the order of addresses.
     private let figures: String
     private let usage: String
+    let table: String
     private var mailboxes: [String] = []
 
     init(
@@ -23,6 +24,7 @@ struct PublishTests {
       cluster = try Shared.cluster()
       host = try MailHost()
       self.usage = usage
+      self.table = table
       self.figures = figures ?? "SELECT username, bytes, messages FROM \(table) ORDER BY username"
       try cluster.sql("CREATE DATABASE \(database)")
       try cluster.sql("CREATE TABLE list (address text, path text, bytes bigint)", database: database)
@@ -45,6 +47,7 @@ struct PublishTests {
         """
         mailbox_list_query = SELECT * FROM list
         usage_database = pgsql:\(host.sandbox("usage.cf"))
+        usage_dovecot_file =
         \(usage)
         \(settings)
         """, maps: "pgsql:\(host.sandbox("list.cf"))")
@@ -67,12 +70,7 @@ struct PublishTests {
       try host.sandbox.write("base/example.org/\(name)/maildirsize", ledger)
     }
 
-    func publish(_ options: String...) throws -> Command.Ending {
-      // Not this machine's Dovecot.
-      try host.sandbox.write("dovecot.conf", "protocols = imap\n")
-      let given = options.contains { $0.hasPrefix("--dovecot") }
-      return try host.ullage(["publish"] + options + (given ? [] : ["--dovecot=\(host.sandbox("dovecot.conf"))"]))
-    }
+    func publish(_ options: String...) throws -> Command.Ending { try host.ullage(["publish"] + options) }
 
     func install(_ options: String...) throws -> Command.Ending {
       var words = host.toolArguments(["database"] + options)
@@ -188,26 +186,26 @@ struct PublishTests {
     try site.add("bob", ledger: "1000000S\n 500 1\n-100 0\n")
     try site.list("new")
     // A row that nobody lists, with a figure that is not ours.
-    let old = panel == .vmm ? "INSERT INTO userquota VALUES (70004, 99, NULL)" : nil
-    let table = ["quota2", "quota2", "used_quota", "admin_quota"]
-    let index = try #require(Panel.allCases.firstIndex(of: panel))
-    _ = try site.sql(old ?? "INSERT INTO \(table[index]) (username, bytes, messages) VALUES ('example.org', 99, 7)")
+    _ = try site.sql(
+      panel == .vmm
+        ? "INSERT INTO userquota VALUES (70004, 99, NULL)"
+        : "INSERT INTO \(site.table) (username, bytes, messages) VALUES ('example.org', 99, 7)")
     let foreign = panel == .vmm ? "old@example.org 99 0" : "example.org 99 7"
 
     let dry = try site.publish("--dry-run")
     #expect(
-      dry.status == 0 && dry.output.hasPrefix("Dry run: the usage of 2 mailboxes would change 2 rows ("), "\(dry)")
+      dry.status == 0 && dry.output.hasPrefix("Dry run: the usage of 2 mailboxes would update 2 rows ("), "\(dry)")
     #expect(try site.rows() == [foreign])
     let first = try site.publish()
     #expect(first.status == 0 && first.errors.isEmpty, "\(first)")
-    #expect(first.output.hasPrefix("The usage of 2 mailboxes is published; 2 rows changed ("), "\(first)")
+    #expect(first.output.hasPrefix("The usage of 2 mailboxes is published; 2 rows updated ("), "\(first)")
     #expect(first.output.contains("\n  1 without a Maildir: no mail has been delivered yet\n"), "\(first)")
     let expected = ["ann@example.org 700 2", "bob@example.org 400 1", foreign].sorted()
     #expect(try site.rows().sorted() == expected)
 
-    #expect(try site.publish().output.contains("; 0 rows changed ("))
+    #expect(try site.publish().output.contains("; 0 rows updated ("))
     try site.write("1000000S\n900 3\n", to: "ann")
-    #expect(try site.publish().output.contains("; 1 row changed ("))
+    #expect(try site.publish().output.contains("; 1 row updated ("))
     #expect(try site.rows().sorted() == ["ann@example.org 900 3", "bob@example.org 400 1", foreign].sorted())
   }
 
@@ -225,9 +223,10 @@ struct PublishTests {
     #expect(ending.status == 2, "\(ending)")
     let reason = "ERROR:  value too long for type character varying(100)"
     #expect(ending.errors.contains("ullage: publish: \(long)@example.org: not published: \(reason)\n"), "\(ending)")
-    #expect(ending.errors.contains("ullage: publish: bob@example.org: not published: it is listed 2 times;"))
-    #expect(ending.output.contains("\n  1 without a usable maildirsize: ullage audit names them\n"), "\(ending)")
-    #expect(ending.output.hasPrefix("The usage of 1 mailbox is published; 1 row changed ("), "\(ending)")
+    #expect(ending.errors.contains("ullage: publish: bob@example.org: not published: it is listed several times;"))
+    #expect(
+      ending.output.contains("\n  1 without a usable maildirsize: ullage recompute --all makes one\n"), "\(ending)")
+    #expect(ending.output.hasPrefix("The usage of 1 mailbox is published; 1 row updated ("), "\(ending)")
     #expect(try site.rows() == ["ann@example.org 700 2", "bob@example.org 700 2", "eve@example.org 900 2"])
     #expect(try site.publish("--quiet").output.isEmpty)
   }
@@ -315,7 +314,7 @@ struct PublishTests {
     arguments: [
       ("usage_table =", "usage_table is not set; see ullage.cf(5)"),
       ("usage_table = quota3", "usage_table: ERROR:  relation \"quota3\" does not exist"),
-      ("usage_tabel = quota2", "ullage.cf, line 9: unknown parameter usage_tabel"),
+      ("usage_tabel = quota2", "ullage.cf, line 10: unknown parameter usage_tabel"),
       ("usage_table = list", "usage_table: ERROR:  column \"username\""),
     ])
   func mistakes(line: String, message: String) throws {
@@ -337,7 +336,7 @@ struct PublishTests {
     #expect(ending.status == 78 && ending.errors.contains("permission denied for table quota2"), "\(ending)")
   }
 
-  @Test("A standby is passed over; only a standby is no place to write to")
+  @Test("A standby is passed over")
   func standby() throws {
     let primary = try PostgresCluster()
     try primary.makePostfixAdmin(quota: 0)
@@ -354,13 +353,13 @@ struct PublishTests {
     func publish(_ hosts: [PostgresCluster]) throws -> Command.Ending {
       let places = hosts.map { "127.0.0.1:\($0.port)" }.joined(separator: " ")
       try host.sandbox.write("usage.cf", primary.tableFile("SELECT 1", hosts: places))
-      try host.sandbox.write("dovecot.conf", "protocols = imap\n")
       try host.configure(
-        "mailbox_list_query = SELECT * FROM list\nusage_table = quota2", maps: "pgsql:\(host.sandbox("usage.cf"))")
-      return try host.ullage("publish", "--dovecot=\(host.sandbox("dovecot.conf"))")
+        "mailbox_list_query = SELECT * FROM list\nusage_table = quota2\nusage_dovecot_file =",
+        maps: "pgsql:\(host.sandbox("usage.cf"))")
+      return try host.ullage("publish")
     }
     let both = try publish([standby, primary])
-    #expect(both.status == 0 && both.output.contains("; 1 row changed"), "\(both)")
+    #expect(both.status == 0 && both.output.contains("; 1 row updated"), "\(both)")
     #expect(try primary.sql("SELECT * FROM quota2") == "ann@example.org|700|2\n")
   }
 
@@ -399,19 +398,66 @@ struct PublishTests {
         usage = pgsql:\(site.host.sandbox("map.conf"))
       }
       """)
-    let ending = try site.publish("--dovecot=\(site.host.sandbox("clone.conf"))")
+    try site.configure("usage_dovecot_file = \(site.host.sandbox("clone.conf"))")
+    let ending = try site.publish()
     #expect(ending.status == status, "\(ending)")
     guard status != 0 else { return }
     let name = String(setting.prefix { $0 != " " })
+    let place = "\(name) in \(site.host.sandbox("clone.conf")), by \(site.host.sandbox("map.conf"))"
     #expect(
-      ending.errors.hasPrefix(
-        "ullage: publish: Dovecot writes there itself (\(name) in \(site.host.sandbox("clone.conf")), by"),
-      "\(ending)")
+      ending.errors.hasPrefix("ullage: publish: Dovecot writes to that table itself (\(place)), and each"), "\(ending)")
     #expect(try site.rows().isEmpty)
+    let audit = try site.host.ullage("audit", "--level=0", "--publish")
+    #expect(audit.status == 78 && audit.output.hasPrefix("Audit of 1 mailbox"), "\(audit)")
 
-    // In doubt, too.
+    // In doubt, too, until the file can be read or is said not to matter.
     try Command.check(["chmod", "0", site.host.sandbox("map.conf")])
-    let doubtful = try site.publish("--dovecot=\(site.host.sandbox("clone.conf"))")
-    #expect(doubtful.status == 78 && doubtful.errors.contains("Dovecot may write there itself"), "\(doubtful)")
+    let doubtful = try site.publish()
+    #expect(doubtful.status == 78 && doubtful.errors.contains("Dovecot may write to that table itself"), "\(doubtful)")
+    try Command.check(["chmod", "0", site.host.sandbox("clone.conf")])
+    #expect(try site.publish().status == 78)
+    #expect(try site.rows().isEmpty)
+    try site.configure()
+    #expect(try site.publish().status == 0)
+  }
+
+  @Test("A configuration of Dovecot that is named must be there")
+  func missingDovecot() throws {
+    let site = try Self.site(.modoboa)
+    try site.configure("usage_dovecot_file = \(site.host.sandbox("nowhere.conf"))")
+    let ending = try site.publish()
+    #expect(ending.status == 78 && ending.errors.contains("doveconf -n -c"), "\(ending)")
+  }
+
+  @Test("A mailbox that cannot be read is named, in a dry run, too; one that is empty gets a row with zeros")
+  func unreadable() throws {
+    let site = try Self.site(.postfixAdmin)
+    try site.add("ann", ledger: "1000000S\n0 0\n")
+    try site.add("bob", ledger: "1000000S\n700 2\n")
+    try Command.check(["chmod", "0", site.host.sandbox("base/example.org/bob")])
+    for options in [["--dry-run"], ["--quiet"]] {
+      let ending = try site.host.ullage(["publish"] + options)
+      #expect(ending.status == 2 && ending.errors.contains("bob@example.org: not published: "), "\(ending)")
+    }
+    #expect(try site.rows() == ["ann@example.org 0 0"])
+  }
+
+  @Test("A database that refuses every row is to blame itself")
+  func refusesAll() throws {
+    let site = try Self.site(.modoboa)
+    _ = try site.sql("ALTER TABLE admin_quota ADD CHECK (bytes < 0 OR username = '')")
+    for number in 10..<40 { try site.add("u\(number)", ledger: "1000000S\n700 2\n") }
+    let ending = try site.publish()
+    #expect(ending.status == 78 && ending.errors.contains("usage_table: ERROR:  new row for relation"), "\(ending)")
+    #expect(ending.errors.split(separator: "\n").count == 21, "\(ending)")
+  }
+
+  @Test("A dry run finds what the database would refuse, and leaves nothing behind")
+  func dryRefusal() throws {
+    let site = try Self.site(.postfixAdmin)
+    for name in ["ann", String(repeating: "x", count: 100)] { try site.add(name, ledger: "1000000S\n700 2\n") }
+    let ending = try site.publish("--dry-run")
+    #expect(ending.status == 2 && ending.output.contains("usage of 1 mailbox would update 1 row"), "\(ending)")
+    #expect(try site.rows().isEmpty)
   }
 }

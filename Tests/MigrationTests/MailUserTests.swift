@@ -37,6 +37,9 @@ struct MailUserTests {
     let commands: [String] = found.steps.flatMap(\.commands)
     let lines = commands.filter { $0.contains("> /etc/systemd/system/ullaged-lmtp.service.d/") }
     #expect(lines.count == 1 && lines[0].contains("User=nobody") && !lines[0].contains("ReadWritePaths"), "\(lines)")
+    let all: [String] = try plan(base: "/srv/mail", master: master("nobody")).steps.flatMap(\.commands)
+    let publish = all.filter { $0.contains("> /etc/systemd/system/ullage-publish.service.d/") }
+    #expect(publish.count == 1 && publish[0].contains("User=nobody") && !publish[0].contains("ReadWritePaths"))
     let unknown = try plan(master: master("no-such-user"))
     #expect(obstacles(unknown).contains { $0.contains("there is no user no-such-user") })
   }
