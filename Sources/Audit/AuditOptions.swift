@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+package import Configuration
 package import Findings
 package import Sweep
 
@@ -29,6 +30,11 @@ package struct AuditOptions: Sendable {
   /// Mailboxes at a time, nil for the number of processors.
   package var workers: Int?
   package var ignored: Set<FindingKind> = []
+  /// Whether sums are wanted, and of how many of the largest mailboxes the names.
+  package var keepsStatistics = false
+  package var top = 0
+  /// Tables of the limits of domains.
+  package var domainLimits: [TableReference] = []
 
   package init() {}
 

@@ -21,6 +21,8 @@ package final class AuditRun {
   /// The list has paths that begin with the base: the Maildirs that they mean seem to have no mailbox.
   private var repeatsBase = false
   package private(set) var state: AuditState
+  /// Nil if nobody asks for them, or if this run continues another and sees only a part of the mailboxes.
+  package private(set) var statistics: AuditStatistics?
 
   /// - Parameter state: a new one, or that of an interrupted run.
   package init(
@@ -28,6 +30,9 @@ package final class AuditRun {
   ) throws {
     self.options = options
     self.state = state
+    if options.keepsStatistics || !options.domainLimits.isEmpty, state.mailboxes == 0 {
+      statistics = AuditStatistics(top: options.top)
+    }
     rules = AuditRules(repairs: options.repairs)
     let position = state.address.map { MailboxList.Position(path: state.path, address: $0) }
     // Counting takes time, and smaller batches report progress sooner.
@@ -94,6 +99,7 @@ package final class AuditRun {
       { options.work(for: $0, night: night) }, suspectTime: state.suspectTime, idle: { try listener.idle(self.state) }
     ) { visit in
       try self.examine(visit, listener)
+      self.statistics?.note(visit)
       try listener.visit(visit)
       self.state.path = visit.position?.path
       self.state.address = visit.position?.address
@@ -101,6 +107,23 @@ package final class AuditRun {
     guard Interruption.received == 0 else { return }
     try walk?.advance(to: nil) { try self.note(orphan: $0, listener) }
     for problem in walk?.problems ?? [] { try note(notAudited: problem, listener) }
+    try compareDomains(listener)
+  }
+
+  private func compareDomains(_ listener: Listener) throws {
+    guard !options.domainLimits.isEmpty else { return }
+    guard let statistics else {
+      return try note(notAudited: "the limits of domains: this run has seen only a part of the list", listener)
+    }
+    let limits = DomainLimits(options.domainLimits)
+    for (domain, sums) in statistics.domains.sorted(by: { $0.key < $1.key }) {
+      let limit: Int64?
+      do { limit = try limits.limit(of: domain) } catch {
+        try note(notAudited: "the limit of \(domain): \(error.shown)", listener)
+        continue
+      }
+      if let limit, sums.usage.bytes > limit { try note(.domainOverLimit(domain, sums, limit), listener) }
+    }
   }
 
   private func examine(_ visit: Visit, _ listener: Listener) throws {
@@ -189,6 +212,18 @@ extension Finding {
       .warning, .duplicatePath, in: .mailboxes, .init(row.name, path: row.pathText), "\(other) has the same Maildir",
       reason: "both limits are compared with the same total",
       remedy: .advice("correct one of the rows, unless this is intended"))
+  }
+
+  fileprivate static func domainOverLimit(
+    _ domain: String, _ sums: AuditStatistics.Sums, _ limit: Int64
+  ) -> Finding {
+    let excess = sums.usage.bytes - limit
+    return Finding(
+      .warning, .domainOverLimit, in: .mailboxes, .init(domain),
+      "\(quantity(sums.mailboxes, "mailbox", plural: "mailboxes")) hold \(ByteSize.text(sums.usage.bytes)) of"
+        + " \(ByteSize.text(limit)) together",
+      reason: "virtual_domain_limit_maps gives less than they hold",
+      remedy: .advice("ask the domain's owner to make room, or raise its limit"), bytes: excess)
   }
 
   fileprivate static func repeated(_ address: [UInt8], _ count: Int64) -> Finding {

@@ -31,7 +31,8 @@ package struct AuditStatistics: Sendable {
   /// The shares of the limit up to which mailboxes are counted together.
   package static let fillBounds = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1]
 
-  private static let maxDomains = 10_000
+  /// How many domains an audit tells apart.
+  package static let maxDomains = 10_000
   /// Stands for the domains beyond `maxDomains`.
   package static let otherDomains = "(others)"
 
@@ -43,10 +44,14 @@ package struct AuditStatistics: Sendable {
   package private(set) var fillSum = 0.0
   private var largest: [Mailbox] = []
   private let top: Int
+  private let maxDomains: Int
 
-  /// - Parameter top: how many of the largest mailboxes are kept.
-  package init(top: Int = 0) {
+  /// - Parameters:
+  ///   - top: how many of the largest mailboxes are kept.
+  ///   - maxDomains: all others are counted as one.
+  package init(top: Int = 0, maxDomains: Int = maxDomains) {
     self.top = top
+    self.maxDomains = maxDomains
   }
 
   package mutating func note(_ visit: Visit) {
@@ -81,6 +86,6 @@ package struct AuditStatistics: Sendable {
   private func domain(of row: MailboxRow) -> String {
     guard let at = row.address.lastIndex(of: UInt8(ascii: "@")) else { return "" }
     let name = displayText(foldCase(Array(row.address[(at + 1)...])))
-    return domains.count < Self.maxDomains || domains[name] != nil ? name : Self.otherDomains
+    return domains.count < maxDomains || domains[name] != nil ? name : Self.otherDomains
   }
 }

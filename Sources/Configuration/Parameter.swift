@@ -106,6 +106,8 @@ package enum Parameter: String, CaseIterable, Sendable {
   case mydestination
   /// The domains of the mailboxes.
   case virtual_mailbox_domains
+  /// Maps a domain to the bytes that its mailboxes may hold together.
+  case virtual_domain_limit_maps
   /// The socket of the policy service.
   case policy_socket
   /// Where the policy service listens beside that: host:port.
@@ -227,6 +229,7 @@ package enum Parameter: String, CaseIterable, Sendable {
     case .swap_bangpath: Definition(.yesNo, "yes")
     case .mydestination: Definition(.text, "")
     case .virtual_mailbox_domains: Definition(.text, "")
+    case .virtual_domain_limit_maps: Definition(.tables, "")
     case .policy_socket: Definition(.path, "")
     case .policy_listen: Definition(.text, "")
     case .policy_clients: Definition(.text, "")
@@ -257,13 +260,14 @@ package enum Parameter: String, CaseIterable, Sendable {
     .virtual_alias_maps, .recipient_canonical_maps, .canonical_maps, .policy_usage_maps,
   ]
 
-  /// Whether only the policy service uses it: a mistake in it must not defer mail.
+  /// Whether no delivery uses it, only the policy service or `ullage`: a mistake in it must not defer mail.
   package var isForPolicy: Bool {
     switch self {
     case .virtual_alias_maps, .virtual_alias_expansion_limit, .virtual_alias_recursion_limit,
       .virtual_alias_address_length_limit, .recipient_canonical_maps, .canonical_maps,
       .propagate_unmatched_extensions, .owner_request_special, .myorigin, .mydomain, .append_dot_mydomain,
-      .allow_percent_hack, .swap_bangpath, .mydestination, .virtual_mailbox_domains, .policy_socket, .policy_listen,
+      .allow_percent_hack, .swap_bangpath, .mydestination, .virtual_mailbox_domains, .virtual_domain_limit_maps,
+      .policy_socket, .policy_listen,
       .policy_clients, .policy_rule, .policy_recount_time, .policy_size_slack, .policy_uncounted_domains,
       .policy_exempt_clients, .policy_exempt_senders, .policy_usage_maps, .policy_usage_is_live, .metrics_socket:
       true

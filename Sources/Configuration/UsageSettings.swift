@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Text
 
-/// Where `ullage` writes the usage of mailboxes.
+/// Where `ullage` writes the usage of mailboxes, and how much a domain's may hold together.
 package struct UsageSettings: Sendable {
   /// How the rows of a batch are written.
   package enum Target: Sendable, Equatable {
@@ -14,6 +14,8 @@ package struct UsageSettings: Sendable {
   }
 
   package let target: Target
+  /// Queried for a domain.
+  package let domainLimits: [TableReference]
   /// Nil for that of the list.
   package let database: TableReference?
   /// The configuration of a Dovecot that may write to the same table; nil for none.
@@ -42,6 +44,7 @@ package struct UsageSettings: Sendable {
     }
     target = table.isEmpty ? update.isEmpty ? .nothing : .queries(insert: insert, update: update) : .table(table)
     database = try Self.database(file)
+    domainLimits = try file.tables(.virtual_domain_limit_maps)
     let dovecotFile = try file.value(of: .usage_dovecot_file)
     guard dovecotFile.isEmpty || dovecotFile.first == UInt8(ascii: "/") else {
       throw file.bad(.usage_dovecot_file, dovecotFile, "begin with /")

@@ -14,6 +14,7 @@ package enum FindingKind: String, Sendable, Codable, CaseIterable {
   case badLimit = "bad-limit"
   case drift
   case overQuota = "over-quota"
+  case domainOverLimit = "domain-over-limit"
   case limitNotEnforced = "limit-not-enforced"
   case headerLimit = "header-limit"
   case sizeInName = "size-in-name"
@@ -104,7 +105,8 @@ package enum FindingKind: String, Sendable, Codable, CaseIterable {
   private var command: Command {
     switch self {
     case .brokenLedger, .strayFolderMark, .brokenMaildir, .wrongRights, .duplicateAddress, .duplicatePath, .badPath,
-      .repeatedBase, .badLimit, .drift, .overQuota, .limitNotEnforced, .headerLimit, .sizeInName, .nullInList,
+      .repeatedBase, .badLimit, .drift, .overQuota, .domainOverLimit, .limitNotEnforced, .headerLimit, .sizeInName,
+      .nullInList,
       .negativeLimit, .orphan, .capitals, .absent, .staleFiles, .linkedFolder:
       .audit
     case .badConfiguration, .unknownParameter, .quotedValue, .ownName, .ignoredParameter, .configurationRights,

@@ -3,8 +3,10 @@ import ArgumentParser
 import Audit
 import Configuration
 import Findings
+import Mailboxes
 import Posix
 import Presentation
+import Text
 
 /// `ullage audit`
 struct AuditCommand: ParsableCommand {
@@ -155,6 +157,9 @@ struct AuditCommand: ParsableCommand {
     let fresh = AuditState(options: options.fingerprint, night: today)
     // One audit at a time, and one report: the share that was due on the night of an interrupted one is counted first.
     var begun = try file.flatMap { try interruptedState(in: $0, options) } ?? fresh
+    do { options.domainLimits = try SettingsFile(configurationOption.file).usage.get().domainLimits } catch {
+      say("the limits of domains are not compared: \(CommandError(error).shown)")
+    }
     options.makesCleanPoint = file != nil && domain == nil
     try compare(&begun, withCleanPointIn: file, options, settings)
     return try audit(settings, options, begun, file, &hasReported)
@@ -184,6 +189,8 @@ struct AuditCommand: ParsableCommand {
     options.rate = rate
     options.workers = jobs
     options.ignored = Set(ignore.map(\.kind))
+    options.keepsStatistics = prometheus != nil
+    options.top = top ?? 0
     return options
   }
 
@@ -226,8 +233,6 @@ struct AuditCommand: ParsableCommand {
       RemedyText(configurationFile: configurationOption.path), to: .standard(), style: .standardOutput)
     let meter = try ProgressMeter("mailboxes") { try run.count() }
     meter.done = run.state.mailboxes
-    // A run that continues another has not seen all mailboxes.
-    var statistics = prometheus != nil && state.mailboxes == 0 ? AuditStatistics(top: top ?? 0) : nil
     let listener = AuditRun.Listener(
       finding: { finding in
         if printer.writesAtOnce { meter.clear() }
@@ -240,10 +245,7 @@ struct AuditCommand: ParsableCommand {
         say("not audited: \(problem)")
       },
       repeated: publication.map { publication in { publication.note(repeated: $0) } },
-      visit: {
-        publication?.take($0)
-        statistics?.note($0)
-      },
+      visit: { publication?.take($0) },
       idle: { state in
         meter.done = state.mailboxes
         meter.show()
@@ -268,7 +270,7 @@ struct AuditCommand: ParsableCommand {
     if !wasInterrupted, let domain, run.state.mailboxes == 0 { throw CommandError.noMailboxes(in: domain) }
     try printer.finish(run.state, seconds: meter.elapsed, isComplete: !wasInterrupted)
     hasReported = true
-    if !wasInterrupted { try writeMetrics(run.state, statistics, seconds: meter.elapsed) }
+    if !wasInterrupted { try writeMetrics(run.state, run.statistics, seconds: meter.elapsed) }
     if wasInterrupted { return interrupted(run.state, isKept: file != nil) }
     let status = status(run.state)
     return nagios ? status : publication?.status(beside: status) ?? status

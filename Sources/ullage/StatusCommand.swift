@@ -17,9 +17,12 @@ struct StatusCommand: ParsableCommand {
     usage: """
       ullage status [ADDRESS...] [OPTIONS]
       ullage status --domain DOMAIN | --all [--over PERCENT] [--top NUMBER] [OPTIONS]
+      ullage status --domains [--over PERCENT] [--top NUMBER] [OPTIONS]
       """,
     discussion: """
       The usage is what maildirsize says; nothing is counted and nothing is written. "ullage recompute" counts.
+
+      With --domains, the mailboxes of each domain are added up, and compared with virtual_domain_limit_maps.
 
       Without a selection, the fullest twenty are shown, or the first twenty in the order of --sort.
 
@@ -35,13 +38,16 @@ struct StatusCommand: ParsableCommand {
 
   @OptionGroup var selection: SelectionOption
 
+  @Flag(help: "Whole domains: their sums, and the limits of virtual_domain_limit_maps.")
+  var domains = false
+
   @Option(help: ArgumentHelp("Only those that hold more than this share of their limit.", valueName: "percent"))
   var over: Int64?
 
   @Option(help: ArgumentHelp("At most this many, in the order of --sort.", valueName: "number"))
   var top: Int?
 
-  @Option(help: "The order: percent, used, messages or address.")
+  @Option(help: "The order: percent, used, messages or address (with --domains, the domain).")
   var sort = Order.percent
 
   @Option(help: "table, json, jsonl or csv.")
@@ -55,12 +61,16 @@ struct StatusCommand: ParsableCommand {
 
   func validate() throws {
     if let over, !(0...1000).contains(over) { throw ValidationError("--over must be from 0 to 1000") }
+    guard !domains || selection.isEmpty else {
+      throw ValidationError("give either --domains or addresses, --domain or --all")
+    }
     if let top, top < 1 { throw ValidationError("--top must be at least 1") }
   }
 
   func run() throws {
     try perform {
       let settings = try configurationOption.settingsWithLedger()
+      if domains { return try showDomains(settings) }
       let isUnselected = selection.isEmpty && over == nil && top == nil
       let sweep = try Sweep(settings, selection.selection, Sweep.Workload(batchSize: 128), waiting: sayThatItWaits)
       reportLookups(of: sweep)
@@ -73,6 +83,35 @@ struct StatusCommand: ParsableCommand {
       if !sweep.unknownAddresses.isEmpty { return ExitStatus.noUser }
       return unknown > 0 ? ExitStatus.incomplete : ExitStatus.done
     }
+  }
+
+  private func showDomains(_ settings: Settings) throws -> Int32 {
+    let limits = DomainLimits(try SettingsFile(configurationOption.file).usage.get().domainLimits)
+    let sweep = try Sweep(settings, .listed(domain: nil), Sweep.Workload(batchSize: 128), waiting: sayThatItWaits)
+    let meter = try ProgressMeter("mailboxes") { try sweep.count() }
+    var statistics = AuditStatistics(maxDomains: .max)
+    try sweep.run({ _ in [] }, idle: meter.show) { visit in
+      meter.done += 1
+      statistics.note(visit)
+    }
+    meter.clear()
+    if Interruption.received != 0 { return ExitStatus.signal(Interruption.received) }
+    var lines: [DomainLine] = []
+    for (domain, sums) in statistics.domains {
+      lines.append(DomainLine(domain, sums, limit: try limits.limit(of: domain)))
+    }
+    if let over { lines.removeAll { !$0.isOver(over) } }
+    func key(_ line: DomainLine) -> (Int64, Int64) {
+      switch sort {
+      case .percent: (line.percent ?? -1, line.sums.usage.bytes)
+      case .used: (line.sums.usage.bytes, 0)
+      case .messages: (line.sums.usage.messages, 0)
+      case .address: (0, 0)
+      }
+    }
+    lines.sort { key($0) != key($1) ? key($0) > key($1) : $0.domain < $1.domain }
+    try DomainPrinter(to: .standard(), style: .standardOutput).write(Array(lines.prefix(top ?? .max)), as: format)
+    return statistics.domains.values.contains { $0.unknown > 0 } ? ExitStatus.incomplete : ExitStatus.done
   }
 
   /// - Returns: the lines to show, how many mailboxes there were, and how many of them could not be examined.
