@@ -76,7 +76,8 @@ let package = Package(
         "Configuration", "Quota", "Posix", "Text",
       ]),
     .target(
-      name: "Publication", dependencies: ["Tables", "Database", "Postgres", "Configuration", "Quota", "Posix"]),
+      name: "Publication",
+      dependencies: ["Tables", "Database", "Postgres", "Configuration", "Quota", "Posix", "Text"]),
     .target(name: "History", dependencies: ["Database", "Postgres", "Posix"]),
     .target(name: "Migration", dependencies: ["Site", "Findings", "Configuration", "Quota", "Posix", "Text"]),
     .target(

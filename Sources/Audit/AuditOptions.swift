@@ -35,6 +35,8 @@ package struct AuditOptions: Sendable {
   package var top = 0
   /// Tables of the limits of domains.
   package var domainLimits: [TableReference] = []
+  /// Why they are unknown; nil if they are not.
+  package var domainLimitsProblem: String?
 
   package init() {}
 

@@ -99,7 +99,7 @@ package final class AuditRun {
       { options.work(for: $0, night: night) }, suspectTime: state.suspectTime, idle: { try listener.idle(self.state) }
     ) { visit in
       try self.examine(visit, listener)
-      self.statistics?.note(visit)
+      self.statistics?.note(visit.row, visit.report, directory: visit.task.directory)
       try listener.visit(visit)
       self.state.path = visit.position?.path
       self.state.address = visit.position?.address
@@ -111,15 +111,22 @@ package final class AuditRun {
   }
 
   private func compareDomains(_ listener: Listener) throws {
+    if let problem = options.domainLimitsProblem { try note(notAudited: "the limits of domains: \(problem)", listener) }
     guard !options.domainLimits.isEmpty else { return }
     guard let statistics else {
       return try note(notAudited: "the limits of domains: this run has seen only a part of the list", listener)
     }
     let limits = DomainLimits(options.domainLimits)
-    for (domain, sums) in statistics.domains.sorted(by: { $0.key < $1.key }) {
+    for (domain, sums) in statistics.domains.sorted(by: { $0.key < $1.key }) where Interruption.received == 0 {
+      guard domain != AuditStatistics.otherDomains else {
+        try note(notAudited: "the limits of the domains beyond \(grouped(AuditStatistics.maxDomains))", listener)
+        continue
+      }
       let limit: Int64?
       do { limit = try limits.limit(of: domain) } catch {
         try note(notAudited: "the limit of \(domain): \(error.shown)", listener)
+        // Whatever keeps a table from answering would do so for each domain.
+        if error.kind == .temporary { return }
         continue
       }
       if let limit, sums.usage.bytes > limit { try note(.domainOverLimit(domain, sums, limit), listener) }

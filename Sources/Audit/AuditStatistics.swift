@@ -12,12 +12,12 @@ package struct AuditStatistics: Sendable {
     package var mailboxes = 0
     /// Those whose usage is unknown; they hold nothing in the other sums.
     package var unknown = 0
-    /// Those without a limit.
+    /// Those without a limit in bytes.
     package var unlimited = 0
     /// Those that hold more than their limit.
     package var overQuota = 0
     package var usage = QuotaUsage.none
-    /// Those that have no limit of a kind count nothing.
+    /// A mailbox without a limit of a kind adds nothing to that kind.
     package var limits = QuotaUsage.none
   }
 
@@ -43,6 +43,7 @@ package struct AuditStatistics: Sendable {
   /// The sum of the shares of the limit.
   package private(set) var fillSum = 0.0
   private var largest: [Mailbox] = []
+  private var lastDirectory: [UInt8] = []
   private let top: Int
   private let maxDomains: Int
 
@@ -54,33 +55,39 @@ package struct AuditStatistics: Sendable {
     self.maxDomains = maxDomains
   }
 
-  package mutating func note(_ visit: Visit) {
-    let name = domain(of: visit.row)
+  /// - Parameter directory: of the Maildir. Several rows may lead to one, next to each other; it counts once.
+  package mutating func note(_ row: MailboxRow, _ report: MailboxReport, directory: [UInt8]) {
+    let name = domain(of: row)
     var sums = domains[name] ?? Sums()
     defer { domains[name] = sums }
     sums.mailboxes += 1
-    let limit = visit.row.limit
-    if limit == .none { sums.unlimited += 1 }
-    sums.limits += QuotaUsage(bytes: limit.bytes, messages: limit.messages)
+    if let limit = row.knownLimit {
+      if limit.bytes == 0 { sums.unlimited += 1 }
+      sums.limits += QuotaUsage(bytes: limit.bytes, messages: limit.messages)
+    }
     // Nothing has been delivered to a mailbox without a Maildir.
-    guard let usage = visit.report.knownUsage ?? (visit.report.state == .absent ? QuotaUsage.none : nil) else {
+    guard let usage = report.knownUsage ?? (report.state == .absent ? QuotaUsage.none : nil) else {
       return sums.unknown += 1
     }
-    sums.usage += usage
-    if limit.isExceeded(by: usage) { sums.overQuota += 1 }
-    if let share = limit.share(of: usage) {
+    if row.limit.isExceeded(by: usage) { sums.overQuota += 1 }
+    if let share = row.limit.share(of: usage) {
       fill[Self.fillBounds.firstIndex { share <= $0 } ?? Self.fillBounds.count] += 1
       fillSum += share
     }
+    guard directory.isEmpty || directory != lastDirectory else { return }
+    lastDirectory = directory
+    sums.usage += usage
     guard top > 0 else { return }
-    largest.append(Mailbox(name: visit.row.name, usage: usage, limit: limit))
+    largest.append(Mailbox(name: row.name, usage: usage, limit: row.limit))
     // Sorted only now and then.
     if largest.count >= 2 * top + 1000 { largest = largestMailboxes }
   }
 
-  /// The largest mailboxes, the largest first.
+  /// The largest mailboxes, the largest first; an address that is listed several times is one of them at most.
   package var largestMailboxes: [Mailbox] {
-    Array(largest.sorted { ($0.usage.bytes, $1.name) > ($1.usage.bytes, $0.name) }.prefix(top))
+    var names: Set<String> = []
+    let sorted = largest.sorted { ($0.usage.bytes, $1.name) > ($1.usage.bytes, $0.name) }
+    return Array(sorted.filter { names.insert($0.name).inserted }.prefix(top))
   }
 
   private func domain(of row: MailboxRow) -> String {

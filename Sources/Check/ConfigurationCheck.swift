@@ -94,12 +94,14 @@ struct ConfigurationCheck {
 
   /// What only `ullage` reads.
   private mutating func reportUsage(_ file: ConfigurationFile) {
-    do { _ = try UsageSettings(file) } catch {
+    func report(_ error: ConfigurationError, _ consequence: String) {
       found.add(
         .warning, .badConfiguration, error.message, at: place(error.line),
-        reason: "no usage is published until it is corrected; deliveries ignore it",
+        reason: "\(consequence) until it is corrected; deliveries ignore it",
         remedy: .advice("correct it; see ullage.cf(5)"))
     }
+    do { _ = try UsageSettings(file) } catch { report(error, "no usage is published") }
+    do { _ = try file.domainLimits() } catch { report(error, "domains are not compared with their limits") }
   }
 
   private mutating func add(

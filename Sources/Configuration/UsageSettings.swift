@@ -1,7 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 import Text
 
-/// Where `ullage` writes the usage of mailboxes, and how much a domain's may hold together.
+extension ConfigurationFile {
+  /// The tables of `virtual_domain_limit_maps`, which only `ullage` reads.
+  package func domainLimits() throws(ConfigurationError) -> [TableReference] {
+    try tables(.virtual_domain_limit_maps)
+  }
+}
+
+/// Where `ullage` writes the usage of mailboxes.
 package struct UsageSettings: Sendable {
   /// How the rows of a batch are written.
   package enum Target: Sendable, Equatable {
@@ -14,8 +21,6 @@ package struct UsageSettings: Sendable {
   }
 
   package let target: Target
-  /// Queried for a domain.
-  package let domainLimits: [TableReference]
   /// Nil for that of the list.
   package let database: TableReference?
   /// The configuration of a Dovecot that may write to the same table; nil for none.
@@ -44,7 +49,6 @@ package struct UsageSettings: Sendable {
     }
     target = table.isEmpty ? update.isEmpty ? .nothing : .queries(insert: insert, update: update) : .table(table)
     database = try Self.database(file)
-    domainLimits = try file.tables(.virtual_domain_limit_maps)
     let dovecotFile = try file.value(of: .usage_dovecot_file)
     guard dovecotFile.isEmpty || dovecotFile.first == UInt8(ascii: "/") else {
       throw file.bad(.usage_dovecot_file, dovecotFile, "begin with /")

@@ -10,12 +10,14 @@ package enum Schema {
   static let versions: [SQLText] = [
     """
     CREATE TABLE ullage.publication (
-      target text PRIMARY KEY,
+      target text,
+      host text,
       finished timestamptz NOT NULL,
-      mailboxes bigint NOT NULL
+      mailboxes bigint NOT NULL,
+      PRIMARY KEY (target, host)
     );
     COMMENT ON TABLE ullage.publication IS
-      'When the usage of all mailboxes was last written, by ullage publish, to the table of each usage_table';
+      'When each host last wrote the usage of all mailboxes that it lists, and to which table';
     """
   ]
 
@@ -27,9 +29,17 @@ package enum Schema {
   ///
   /// - Parameter role: gets what `ullage` needs and no more; nil to grant nothing, for the role that owns the tables.
   package static func script(role: SQLText?) -> SQLText {
+    // A superuser may run this in a database that belongs to somebody else, who must not gain rights by it.
     var text: SQLText = """
-      BEGIN;
-      SELECT pg_advisory_xact_lock(hashtext('ullage'));
+      BEGIN ISOLATION LEVEL READ COMMITTED;
+      SET LOCAL search_path = pg_catalog, pg_temp;
+      DO $lock$ BEGIN
+      PERFORM pg_advisory_xact_lock(hashtext('ullage'));
+      IF EXISTS (SELECT FROM pg_namespace JOIN pg_roles ON pg_roles.oid = nspowner
+      WHERE nspname = 'ullage' AND rolname <> current_user) THEN
+      RAISE EXCEPTION 'the schema ullage belongs to another role; run this as that role';
+      END IF;
+      END $lock$;
       CREATE SCHEMA IF NOT EXISTS ullage;
       CREATE TABLE IF NOT EXISTS ullage.version (
         number integer PRIMARY KEY,
@@ -74,12 +84,6 @@ package enum Schema {
 
   /// Brings the database to the latest version.
   package static func install(role: SQLText?, on connection: PostgresConnection) throws(PostgresError) {
-    do throws(PostgresError) {
-      _ = try connection.change(script(role: role).bytes, until: Deadline(secondsFromNow: 120))
-    } catch {
-      // pgbouncer would keep the open transaction for this client.
-      if case .query = error { _ = try connection.change(Array("ROLLBACK".utf8), until: Deadline(secondsFromNow: 20)) }
-      throw error
-    }
+    _ = try connection.change(script(role: role).bytes, until: Deadline(secondsFromNow: 120))
   }
 }

@@ -35,6 +35,7 @@ package struct SettingsFile: Sendable {
   package let metrics: Result<MetricsPlaces, SettingsError>
   /// What only `ullage` needs.
   package let usage: Result<UsageSettings, SettingsError>
+  package let domainLimits: Result<[TableReference], SettingsError>
   /// Where to log, even if the rest of the file is invalid.
   package let logSocket: [UInt8]
 
@@ -43,7 +44,7 @@ package struct SettingsFile: Sendable {
     do { file = try Self.read(name) } catch {
       (contents, settings) = (.failure(error), .failure(error))
       (policy, lmtp) = (.failure(error), .failure(error))
-      (metrics, usage) = (.failure(error), .failure(error))
+      (metrics, usage, domainLimits) = (.failure(error), .failure(error), .failure(error))
       logSocket = Array(Parameter.log_socket.definition.defaultText.utf8)
       return
     }
@@ -54,6 +55,7 @@ package struct SettingsFile: Sendable {
     lmtp = Self.parse(name) { () throws(ConfigurationError) in try LMTPSettings(file) }
     metrics = Self.parse(name) { () throws(ConfigurationError) in try MetricsPlaces(file) }
     usage = Self.parse(name) { () throws(ConfigurationError) in try UsageSettings(file) }
+    domainLimits = Self.parse(name) { () throws(ConfigurationError) in try file.domainLimits() }
   }
 
   private static func read(_ name: String) throws(SettingsError) -> ConfigurationFile {

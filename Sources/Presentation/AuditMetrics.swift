@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Audit
-import Findings
+package import Findings
 import Quota
 import Text
 
@@ -9,10 +9,12 @@ package enum AuditMetrics {
   private typealias Labels = [(name: String, value: String)]
 
   /// - Parameters:
+  ///   - ignored: kinds that were not looked for.
+  ///   - top: how many of the largest mailboxes are named.
   ///   - seconds: that the audit took.
   ///   - now: the end of the audit, in seconds since 1970.
   package static func text(
-    _ state: AuditState, _ statistics: AuditStatistics, seconds: Double, now: Int64
+    _ state: AuditState, _ statistics: AuditStatistics, ignored: Set<FindingKind>, top: Int, seconds: Double, now: Int64
   ) -> String {
     var lines: [String] = []
     func family(_ name: String, _ kind: String, _ help: String, _ samples: [(Labels, String)]) {
@@ -27,14 +29,14 @@ package enum AuditMetrics {
     byDomain("ullage_domain_mailboxes", "Mailboxes of the domain.") { $0.mailboxes }
     byDomain("ullage_domain_used_bytes", "What the mailboxes of the domain hold.") { $0.usage.bytes }
     byDomain("ullage_domain_messages", "Messages in the mailboxes of the domain.") { $0.usage.messages }
-    byDomain("ullage_domain_limit_bytes", "The sum of the limits in bytes, of mailboxes that have one.") {
+    byDomain("ullage_domain_allotted_bytes", "The sum of the limits in bytes, of mailboxes that have one.") {
       $0.limits.bytes
     }
     byDomain("ullage_domain_unlimited_mailboxes", "Mailboxes without a limit.") { $0.unlimited }
     byDomain("ullage_domain_over_quota_mailboxes", "Mailboxes that hold more than their limit.") { $0.overQuota }
-    byDomain("ullage_domain_unknown_mailboxes", "Mailboxes whose usage is unknown; see ullage audit.") { $0.unknown }
+    byDomain("ullage_domain_unknown_mailboxes", "Mailboxes without a usable maildirsize.") { $0.unknown }
     lines += fill(statistics)
-    let mailboxes = statistics.largestMailboxes
+    let mailboxes = statistics.largestMailboxes.prefix(top)
     family(
       "ullage_mailbox_used_bytes", "gauge", "What one of the largest mailboxes holds.",
       mailboxes.map { ([("mailbox", $0.name)], "\($0.usage.bytes)") })
@@ -43,7 +45,7 @@ package enum AuditMetrics {
       mailboxes.map { ([("mailbox", $0.name)], "\($0.limit.bytes)") })
     family(
       "ullage_audit_findings", "gauge", "What the last audit found, by kind and severity.",
-      FindingKind.ofAudit.flatMap { kind in
+      FindingKind.ofAudit.filter { !ignored.contains($0) }.flatMap { kind in
         SeveritySummary.severities.map { severity in
           ([("kind", kind.rawValue), ("severity", severity.rawValue)], "\(state.count(kind, severity))")
         }
@@ -52,7 +54,9 @@ package enum AuditMetrics {
     single("ullage_audit_mailboxes", "Mailboxes that the last audit has looked at.", "\(state.mailboxes)")
     single("ullage_audit_counted_mailboxes", "Those of them whose messages it has counted.", "\(state.counted)")
     single("ullage_audit_mended_findings", "What it has repaired.", "\(state.repaired)")
-    single("ullage_audit_failed_mailboxes", "What it could not look at.", "\(state.notAuditedCount)")
+    single(
+      "ullage_audit_problems", "Mailboxes, directories and limits that it could not look at.",
+      "\(state.notAuditedCount)")
     single("ullage_audit_duration_seconds", "How long it took.", "\(seconds)")
     single("ullage_audit_completion_timestamp_seconds", "When it ended, in seconds since 1970.", "\(now)")
     return lines.map { $0 + "\n" }.joined()

@@ -9,11 +9,14 @@ package struct DomainLine: Sendable {
   package let sums: AuditStatistics.Sums
   /// Bytes, nil for none.
   package let limit: Int64?
+  /// Why the limit is unknown; nil if it is not.
+  package let problem: String?
 
-  package init(_ domain: String, _ sums: AuditStatistics.Sums, limit: Int64?) {
+  package init(_ domain: String, _ sums: AuditStatistics.Sums, limit: Int64?, problem: String? = nil) {
     self.domain = domain
     self.sums = sums
     self.limit = limit
+    self.problem = problem
   }
 
   /// Nil without a limit.
@@ -52,14 +55,14 @@ package struct DomainPrinter {
   private func cells(_ line: DomainLine) -> [TextTable.Cell] {
     let (sums, percent) = (line.sums, line.percent)
     let colour: TerminalStyle.Colour? = percent.map { $0 > 100 ? .red : $0 >= 80 ? .yellow : .green }
-    let remark = sums.unknown > 0 ? "\(grouped(sums.unknown)) unknown" : ""
+    let unknown = sums.unknown > 0 ? "\(grouped(sums.unknown)) without maildirsize" : ""
     return [
       .init(line.domain), .init(grouped(sums.mailboxes)), .init(ByteSize.text(sums.usage.bytes)),
-      .init(line.limit.map { ByteSize.text($0) } ?? "none"),
+      .init(line.limit.map { ByteSize.text($0) } ?? (line.problem == nil ? "none" : "unknown")),
       .init(percent.map { Bar.text(Double($0) / 100, width: 10) } ?? "", colour),
       .init(percent.map { "\($0)" } ?? "-", colour), .init(grouped(sums.usage.messages)),
       .init(sums.unlimited > 0 ? "unlimited" : ByteSize.text(sums.limits.bytes)),
-      .init(grouped(sums.overQuota), sums.overQuota > 0 ? .red : nil), .init(remark, .yellow),
+      .init(grouped(sums.overQuota), sums.overQuota > 0 ? .red : nil), .init(line.problem ?? unknown, .yellow),
     ]
   }
 
@@ -71,6 +74,7 @@ package struct DomainPrinter {
       ("messages", .init(sums.usage.messages)), ("allotted_bytes", .init(sums.limits.bytes)),
       ("unlimited_mailboxes", .init(Int64(sums.unlimited))),
       ("over_quota_mailboxes", .init(Int64(sums.overQuota))), ("unknown_mailboxes", .init(Int64(sums.unknown))),
+      ("problem", .init(line.problem)),
     ])
   }
 }

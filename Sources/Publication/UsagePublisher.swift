@@ -4,6 +4,7 @@ import Database
 import Posix
 import Postgres
 package import Tables
+import Text
 
 /// Writes the usage of mailboxes to a table of the database, a thousand at a time.
 ///
@@ -17,6 +18,8 @@ package final class UsagePublisher {
   /// Rows that are not written yet, and since when.
   private var batch: [MailboxUsage] = []
   private var batchStart = ContinuousClock.now
+  /// The last one of what is being written.
+  private var lastRow: MailboxUsage?
   /// Rows that PostgreSQL has accepted, whether or not they differed.
   private var accepted = 0
   /// Rows that have changed, or would have in a dry run.
@@ -25,7 +28,7 @@ package final class UsagePublisher {
   package private(set) var rejected = 0
 
   private static let batchSize = 1000
-  /// So many refused rows and none accepted: the rows are not to blame.
+  /// So many refused rows and none accepted: the rows may not be to blame.
   private static let maxRejected = 20
   /// Seconds that PostgreSQL has for a batch.
   private static let answerTimeout: Int64 = 120
@@ -69,28 +72,33 @@ package final class UsagePublisher {
     guard !batch.isEmpty, ContinuousClock.now - batchStart >= .seconds(seconds) else { return }
     let rows = batch
     batch = []
+    lastRow = rows.last
     try write(rows[...])
   }
 
   /// Notes in the schema `ullage` that the usage of all mailboxes has been written, for whoever reads it.
   ///
-  /// - Returns: why the time is not kept, most likely because the schema is not installed; nil if it is.
-  package func noteCompletion(mailboxes: Int) throws -> String? {
+  /// - Parameter host: whose list it is.
+  /// - Returns: why the time is not kept; nil if it is.
+  package func noteCompletion(mailboxes: Int, host: [UInt8]) -> String? {
     do throws(PostgresError) {
-      try connection.run { connection throws(PostgresError) in
+      return try connection.run { connection throws(PostgresError) in
+        let deadline = Deadline(secondsFromNow: Self.answerTimeout)
+        let isThere: SQLText =
+          "SELECT FROM pg_catalog.pg_tables WHERE schemaname = 'ullage' AND tablename = 'publication'"
+        guard try !connection.query(isThere.bytes, until: deadline).isEmpty else {
+          return "ullage database install makes the table for it"
+        }
         let target = try SQLText.quoted(statements.target, for: connection)
         let note: SQLText = """
-          INSERT INTO ullage.publication (target, finished, mailboxes)
-          VALUES (\(target), now(), \(SQLText(String(mailboxes))))
-          ON CONFLICT (target) DO UPDATE SET finished = excluded.finished, mailboxes = excluded.mailboxes
+          INSERT INTO ullage.publication (target, host, finished, mailboxes)
+          VALUES (\(target), \(try SQLText.quoted(host, for: connection)), now(), \(SQLText(String(mailboxes))))
+          ON CONFLICT (target, host) DO UPDATE SET finished = excluded.finished, mailboxes = excluded.mailboxes
           """
-        _ = try connection.change(note.bytes, until: Deadline(secondsFromNow: Self.answerTimeout))
+        _ = try connection.change(note.bytes, until: deadline)
+        return nil
       }
-      return nil
-    } catch {
-      guard case .query(let text) = error else { throw failure(error) }
-      return text
-    }
+    } catch { return failure(error).shown }
   }
 
   /// Halves a batch that PostgreSQL refuses until it knows which rows are to blame.
@@ -105,7 +113,7 @@ package final class UsagePublisher {
         guard rows.count > 1 else {
           rejected += 1
           sayRejected(first.address, Self.reason(error))
-          if accepted == 0, rejected >= Self.maxRejected { throw failure(error) }
+          if accepted == 0, rejected == Self.maxRejected { try tryLastRow() }
           return
         }
         let middle = rows.startIndex + rows.count / 2
@@ -114,6 +122,15 @@ package final class UsagePublisher {
       default: throw failure(error)
       }
     }
+  }
+
+  /// The first mailboxes of a list may have something in common; the last one most likely has not.
+  private func tryLastRow() throws {
+    guard let lastRow else { return }
+    do {
+      changed += try send([lastRow])
+      accepted += 1
+    } catch { throw failure(error) }
   }
 
   /// What PostgreSQL says of a row, such as "value too long for type character varying(100)".

@@ -80,7 +80,7 @@ package final class MailboxList {
     return rows.first?.first.flatMap { $0 }.flatMap { Int64(wholeNumber: $0) }.map { Int($0) } ?? 0
   }
 
-  /// The largest number of repeated addresses that is told.
+  /// The largest number of repeated addresses that is reported.
   package static let maxRepeated = 1000
 
   /// The addresses that are listed more than once, at most `maxRepeated`.

@@ -125,6 +125,9 @@ struct AuditCommand: ParsableCommand {
       guard prometheus != nil else { throw ValidationError("--top needs --prometheus") }
       guard (1...1000).contains(top) else { throw ValidationError("--top must be from 1 to 1000") }
     }
+    guard prometheus == nil || domain == nil else {
+      throw ValidationError("--prometheus is about the whole list: give either it or --domain")
+    }
     if nagios, format != .table { throw ValidationError("give either --nagios or --format") }
   }
 
@@ -157,8 +160,8 @@ struct AuditCommand: ParsableCommand {
     let fresh = AuditState(options: options.fingerprint, night: today)
     // One audit at a time, and one report: the share that was due on the night of an interrupted one is counted first.
     var begun = try file.flatMap { try interruptedState(in: $0, options) } ?? fresh
-    do { options.domainLimits = try SettingsFile(configurationOption.file).usage.get().domainLimits } catch {
-      say("the limits of domains are not compared: \(CommandError(error).shown)")
+    do { options.domainLimits = try SettingsFile(configurationOption.file).domainLimits.get() } catch {
+      options.domainLimitsProblem = CommandError(error).shown
     }
     options.makesCleanPoint = file != nil && domain == nil
     try compare(&begun, withCleanPointIn: file, options, settings)
@@ -226,6 +229,7 @@ struct AuditCommand: ParsableCommand {
     Interruption.listen()
     // Fail early if the state cannot be written.
     try file?.save(state)
+    try prometheus.map(checkWritable)
     let publication = publish ? AuditPublication(settings, configurationOption.file, waiting: sayThatItWaits) : nil
     let run = try AuditRun(settings, options, state, waiting: sayThatItWaits)
     let auditFormat = nagios ? AuditFormat.nagios : format.makeWriter.map { .records($0) } ?? .text(quiet: quiet)
@@ -270,21 +274,47 @@ struct AuditCommand: ParsableCommand {
     if !wasInterrupted, let domain, run.state.mailboxes == 0 { throw CommandError.noMailboxes(in: domain) }
     try printer.finish(run.state, seconds: meter.elapsed, isComplete: !wasInterrupted)
     hasReported = true
-    if !wasInterrupted { try writeMetrics(run.state, run.statistics, seconds: meter.elapsed) }
+    if !wasInterrupted { writeFiles(run.state, run.statistics, seconds: meter.elapsed) }
     if wasInterrupted { return interrupted(run.state, isKept: file != nil) }
     let status = status(run.state)
     return nagios ? status : publication?.status(beside: status) ?? status
   }
 
-  private func writeMetrics(_ state: AuditState, _ statistics: AuditStatistics?, seconds: Double) throws {
-    guard let prometheus else { return }
-    guard let statistics else { return say("\(prometheus) stays as it is: this run has seen only a part of the list") }
-    guard let path = Path(prometheus.utf8) else {
-      throw CommandError(ExitStatus.usage, "--prometheus: the name contains NUL")
+  private func writeFiles(_ state: AuditState, _ statistics: AuditStatistics?, seconds: Double) {
+    let now = Timestamp.now
+    write(prometheus, "--prometheus", statistics, mode: 0o644) {
+      AuditMetrics.text(state, $0, ignored: Set(ignore.map(\.kind)), top: top ?? 0, seconds: seconds, now: now.seconds)
     }
-    let text = AuditMetrics.text(state, statistics, seconds: seconds, now: Timestamp.now.seconds)
-    // The collector runs as another user.
-    try File.replace(path, with: Array(text.utf8), mode: 0o644)
+  }
+
+  private func write(
+    _ name: String?, _ option: String, _ statistics: AuditStatistics?, mode: UInt32,
+    _ text: (AuditStatistics) -> String
+  ) {
+    guard let name else { return }
+    guard let statistics else { return say("\(name) stays as it is: this run has seen only a part of the list") }
+    do {
+      let path = try path(name)
+      try File.replace(path, with: Array(text(statistics).utf8), mode: mode)
+    } catch { say("\(option): \(CommandError(error).shown)") }
+  }
+
+  private func path(_ name: String) throws -> Path {
+    guard let path = Path(name.utf8) else { throw CommandError(ExitStatus.usage, "the name of a file contains NUL") }
+    return path
+  }
+
+  /// An audit may take hours.
+  private func checkWritable(_ name: String) throws {
+    let file = try path(name)
+    let slash = file.bytes.lastIndex(of: UInt8(ascii: "/"))
+    let directory = slash.flatMap { Path(file.bytes[..<$0] + Array("/".utf8)) } ?? "."
+    guard isAllowed(.writing, to: directory) else {
+      throw CommandError(
+        ExitStatus.configuration,
+        "\(name): uid \(CurrentProcess.effectiveUser) cannot write to that directory (in a unit of systemd, it also"
+          + " takes ReadWritePaths=)")
+    }
   }
 
   private func complete(_ state: AuditState, _ file: AuditStateFile?) throws {

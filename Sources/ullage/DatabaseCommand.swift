@@ -50,7 +50,7 @@ struct DatabaseCommand: ParsableCommand {
 
     func run() throws {
       try perform {
-        let role = role.map { SQLText("\"" + $0.replacing("\"", with: "\"\"") + "\"") }
+        let role = role.map { SQLText(Self.quotedIdentifier(Array($0.utf8))) }
         let output = Output.standard()
         if prints {
           try output.write(Schema.script(role: role).bytes.text)
@@ -60,6 +60,11 @@ struct DatabaseCommand: ParsableCommand {
         try output.flush()
         return ExitStatus.done
       }
+    }
+
+    private static func quotedIdentifier(_ name: [UInt8]) -> [UInt8] {
+      let quote = UInt8(ascii: "\"")
+      return [quote] + name.flatMap { $0 == quote ? [quote, quote] : [$0] } + [quote]
     }
 
     private func install(_ role: SQLText?) throws -> String {
@@ -76,8 +81,10 @@ struct DatabaseCommand: ParsableCommand {
         guard before <= Schema.latest else {
           return "The schema ullage has version \(before), which a newer ullage has installed; nothing was changed"
         }
-        try Schema.install(role: role, on: connection)
-        return before == Schema.latest
+        let isNew = before < Schema.latest
+        // Even without a change, it takes the right to create a schema.
+        if isNew || role != nil { try Schema.install(role: role, on: connection) }
+        return !isNew
           ? "The schema ullage is up to date (version \(before))"
           : "The schema ullage is installed (version \(Schema.latest)\(before > 0 ? ", before it was \(before)" : ""))"
       } catch { throw database.failure(error, query: "usage_database") }

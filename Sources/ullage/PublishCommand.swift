@@ -88,7 +88,7 @@ struct PublishCommand: ParsableCommand {
       lines.append("  \(grouped(publication.unknown)) without a usable maildirsize: ullage recompute --all makes one")
     }
     if let reason = publication.timeIsNotKept {
-      lines.append("  the time of this run is not kept (\(reason)): ullage database install makes the table for it")
+      lines.append("  the time of this run is not kept: \(reason)")
     }
     let output = Output.standard()
     try output.write(lines.joined(separator: "\n") + "\n")

@@ -8,6 +8,8 @@ import Posix
 import Presentation
 import Quota
 import Sweep
+import Tables
+import Text
 
 /// `ullage status`
 struct StatusCommand: ParsableCommand {
@@ -86,19 +88,25 @@ struct StatusCommand: ParsableCommand {
   }
 
   private func showDomains(_ settings: Settings) throws -> Int32 {
-    let limits = DomainLimits(try SettingsFile(configurationOption.file).usage.get().domainLimits)
+    let limits = DomainLimits(try SettingsFile(configurationOption.file).domainLimits.get())
     let sweep = try Sweep(settings, .listed(domain: nil), Sweep.Workload(batchSize: 128), waiting: sayThatItWaits)
     let meter = try ProgressMeter("mailboxes") { try sweep.count() }
     var statistics = AuditStatistics(maxDomains: .max)
+    var failures = 0
     try sweep.run({ _ in [] }, idle: meter.show) { visit in
       meter.done += 1
-      statistics.note(visit)
+      statistics.note(visit.row, visit.report, directory: visit.task.directory)
+      if visit.report.state != .examined, visit.report.state != .absent { failures += 1 }
     }
     meter.clear()
     if Interruption.received != 0 { return ExitStatus.signal(Interruption.received) }
     var lines: [DomainLine] = []
     for (domain, sums) in statistics.domains {
-      lines.append(DomainLine(domain, sums, limit: try limits.limit(of: domain)))
+      do { lines.append(DomainLine(domain, sums, limit: try limits.limit(of: domain))) } catch {
+        // One wrong value says nothing of the others.
+        guard error.kind == .configuration else { throw error }
+        lines.append(DomainLine(domain, sums, limit: nil, problem: error.shown))
+      }
     }
     if let over { lines.removeAll { !$0.isOver(over) } }
     func key(_ line: DomainLine) -> (Int64, Int64) {
@@ -111,7 +119,7 @@ struct StatusCommand: ParsableCommand {
     }
     lines.sort { key($0) != key($1) ? key($0) > key($1) : $0.domain < $1.domain }
     try DomainPrinter(to: .standard(), style: .standardOutput).write(Array(lines.prefix(top ?? .max)), as: format)
-    return statistics.domains.values.contains { $0.unknown > 0 } ? ExitStatus.incomplete : ExitStatus.done
+    return failures > 0 || lines.contains { $0.problem != nil } ? ExitStatus.incomplete : ExitStatus.done
   }
 
   /// - Returns: the lines to show, how many mailboxes there were, and how many of them could not be examined.

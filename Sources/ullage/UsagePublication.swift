@@ -122,6 +122,7 @@ final class UsagePublication {
   func finish(isWhole: Bool) throws {
     try publisher.flush()
     refusals.finish()
-    if isWhole, !isDry { timeIsNotKept = try publisher.noteCompletion(mailboxes: published) }
+    guard isWhole, !isDry else { return }
+    timeIsNotKept = publisher.noteCompletion(mailboxes: published, host: CurrentProcess.hostName)
   }
 }

@@ -29,7 +29,7 @@ struct AuditMetricsTests {
     for line in [
       #"ullage_domain_mailboxes{domain="example.org"} 5"#, #"ullage_domain_mailboxes{domain="example.\"net"} 1"#,
       #"ullage_domain_used_bytes{domain="example.org"} 1905000"#, #"ullage_domain_messages{domain="example.org"} 6"#,
-      #"ullage_domain_limit_bytes{domain="example.org"} 4000000"#,
+      #"ullage_domain_allotted_bytes{domain="example.org"} 4000000"#,
       #"ullage_domain_unlimited_mailboxes{domain="example.org"} 1"#,
       #"ullage_domain_over_quota_mailboxes{domain="example.org"} 1"#,
       #"ullage_domain_unknown_mailboxes{domain="example.org"} 1"#,
@@ -39,7 +39,7 @@ struct AuditMetricsTests {
       "ullage_mailbox_fill_ratio_sum 1.9", "ullage_mailbox_fill_ratio_count 4",
       #"ullage_audit_findings{kind="broken-ledger",severity="error"} 1"#,
       #"ullage_audit_findings{kind="drift",severity="warning"} 0"#, "ullage_audit_mailboxes 6",
-      "ullage_audit_failed_mailboxes 0",
+      "ullage_audit_problems 0",
     ] { #expect(lines.contains(line), "\(line): \(lines)") }
     #expect(!lines.contains { $0.contains("@") })
     // Another user's collector reads it.
@@ -55,6 +55,12 @@ struct AuditMetricsTests {
         #"ullage_mailbox_limit_bytes{mailbox="ann@example.org"} 1000000"#,
       ])
     #expect(try site.audit("--top=2").status == 64)
+    #expect(try site.audit("--prometheus=\(file)", "--domain=example.org").status == 64)
+    // What was not looked for is not 0.
+    _ = try site.audit("--level=0", "--prometheus=\(file)", "--ignore=broken-ledger")
+    #expect(try !Self.metrics(site).contains { $0.contains("broken-ledger") })
+    let nowhere = try site.audit("--prometheus=/proc/ullage.prom")
+    #expect(nowhere.status == 78 && nowhere.errors.contains("cannot write to that directory"), "\(nowhere)")
   }
 
   @Test("A run that was interrupted, or continues another, leaves the file as it is")

@@ -67,7 +67,8 @@ struct DomainLimitTests {
     try site.configure("virtual_domain_limit_maps = nonsense")
     try deliver()
     let mistaken = try site.audit("--level=0")
-    #expect(mistaken.status == 1 && mistaken.errors.contains("the limits of domains are not compared"), "\(mistaken)")
+    #expect(mistaken.status == 2 && mistaken.output.contains("the limits of domains: "), "\(mistaken)")
+    #expect(try site.host.ullage("status", "--domains").status == 78)
   }
 
   private func deliver() throws {

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// Whether the C library's types belong to it or to Foundation depends on what is compiled first.
+import CPosix
 import Foundation
 import Quota
 import TestSupport
