@@ -93,6 +93,10 @@ struct AuditCommand: ParsableCommand {
   var prometheus: String?
 
   @Option(
+    help: ArgumentHelp("Also write a page to look at in a browser, once the audit is complete.", valueName: "file"))
+  var html: String?
+
+  @Option(
     help: ArgumentHelp("With --prometheus: also the largest mailboxes, by their addresses.", valueName: "number"))
   var top: Int?
 
@@ -125,8 +129,8 @@ struct AuditCommand: ParsableCommand {
       guard prometheus != nil else { throw ValidationError("--top needs --prometheus") }
       guard (1...1000).contains(top) else { throw ValidationError("--top must be from 1 to 1000") }
     }
-    guard prometheus == nil || domain == nil else {
-      throw ValidationError("--prometheus is about the whole list: give either it or --domain")
+    guard prometheus == nil && html == nil || domain == nil else {
+      throw ValidationError("--prometheus and --html are about the whole list: give either them or --domain")
     }
     if nagios, format != .table { throw ValidationError("give either --nagios or --format") }
   }
@@ -192,8 +196,8 @@ struct AuditCommand: ParsableCommand {
     options.rate = rate
     options.workers = jobs
     options.ignored = Set(ignore.map(\.kind))
-    options.keepsStatistics = prometheus != nil
-    options.top = top ?? 0
+    options.keepsStatistics = prometheus != nil || html != nil
+    options.top = max(top ?? 0, html != nil ? AuditPage.largest : 0)
     return options
   }
 
@@ -229,7 +233,7 @@ struct AuditCommand: ParsableCommand {
     Interruption.listen()
     // Fail early if the state cannot be written.
     try file?.save(state)
-    try prometheus.map(checkWritable)
+    for file in [prometheus, html] { try file.map(checkWritable) }
     let publication = publish ? AuditPublication(settings, configurationOption.file, waiting: sayThatItWaits) : nil
     let run = try AuditRun(settings, options, state, waiting: sayThatItWaits)
     let auditFormat = nagios ? AuditFormat.nagios : format.makeWriter.map { .records($0) } ?? .text(quiet: quiet)
@@ -284,6 +288,9 @@ struct AuditCommand: ParsableCommand {
     let now = Timestamp.now
     write(prometheus, "--prometheus", statistics, mode: 0o644) {
       AuditMetrics.text(state, $0, ignored: Set(ignore.map(\.kind)), top: top ?? 0, seconds: seconds, now: now.seconds)
+    }
+    write(html, "--html", statistics, mode: 0o640) {
+      AuditPage(state, $0, RemedyText(configurationFile: configurationOption.path)).text(seconds: seconds, now: now)
     }
   }
 
