@@ -71,7 +71,8 @@ let package = Package(
     .target(
       name: "Check",
       dependencies: [
-        "Audit", "LMTP", "Sweep", "Site", "Findings", "Aliases", "Mailboxes", "Maildir", "Tables", "Database",
+        "Audit", "Publication", "LMTP", "Sweep", "Site", "Findings", "Aliases", "Mailboxes", "Maildir", "Tables",
+        "Database",
         "Postgres",
         "Configuration", "Quota", "Posix", "Text",
       ]),

@@ -82,6 +82,10 @@ package struct CheckRun {
       connections = tables.run()
       findings += tables.found.findings
       tablesAnswer = !tables.found.findings.contains { $0.severity == .error }
+      // `ConfigurationCheck` reports a mistake in them.
+      if case .success(let usage) = file.usage {
+        findings += UsageCheck(site: site, settings: settings, usage: usage).findings()
+      }
     }
     findings += postfixFindings(site, connections)
     guard let settings else { return findings }

@@ -37,6 +37,7 @@ package enum FindingKind: String, Sendable, Codable, CaseIterable {
   case databaseUnreachable = "database-unreachable"
   case noIndex = "no-index"
   case lookupService = "lookup-service"
+  case usageTable = "usage-table"
   case postfixDirectory = "postfix-directory"
   case noEntry = "no-entry"
   case recipientLimit = "recipient-limit"
@@ -110,7 +111,7 @@ package enum FindingKind: String, Sendable, Codable, CaseIterable {
       .negativeLimit, .orphan, .capitals, .absent, .staleFiles, .linkedFolder:
       .audit
     case .badConfiguration, .unknownParameter, .quotedValue, .ownName, .ignoredParameter, .configurationRights,
-      .badTable, .tableRights, .databaseUnreachable, .noIndex, .lookupService, .postfixDirectory, .noEntry,
+      .badTable, .tableRights, .databaseUnreachable, .noIndex, .lookupService, .usageTable, .postfixDirectory, .noEntry,
       .recipientLimit, .flags, .nullSender, .arguments, .program, .entryFields, .mailUser, .processLimit, .timeLimit,
       .softBounce, .lmtpOptions, .lmtpSocket, .lmtpUnit, .noMail, .otherValue, .otherEntry, .logSocket, .policyPlace,
       .policyOptions, .policySocket,

@@ -36,13 +36,13 @@ package final class UsagePublisher {
   /// - Parameters:
   ///   - list: the database of the list.
   ///   - isDry: every batch is rolled back.
-  ///   - waiting: called when the database does not answer, before half a minute of retries.
+  ///   - waiting: called when the database does not answer, before half a minute of retries; nil not to retry.
   ///   - rejected: called with an address whose row PostgreSQL refuses, and its reason; the others are written.
   /// - Throws: `TableError`, also if the statements cannot be run at all; nothing has been written then.
   package init?(
-    _ settings: UsageSettings, list: TableReference?, isDry: Bool, waiting: @escaping (TableError) -> Void,
+    _ settings: UsageSettings, list: TableReference?, isDry: Bool, waiting: ((TableError) -> Void)?,
     rejected: @escaping ([UInt8], String) -> Void
-  ) throws {
+  ) throws(TableError) {
     guard let statements = UsageStatements(settings.target) else { return nil }
     guard let table = settings.database ?? list else {
       throw TableError(configuration: "usage_database is not set, and the list is in no database; see ullage.cf(5)")
@@ -53,7 +53,8 @@ package final class UsagePublisher {
     self.isDry = isDry
     sayRejected = rejected
     connection = RetryingConnection(
-      database.connection, writes: true, waiting: { waiting(database.failure($0, query: statements.parameter)) })
+      database.connection, writes: true,
+      waiting: waiting.map { waiting in { waiting(database.failure($0, query: statements.parameter)) } })
     // A batch that fails after this is refused for one of its rows.
     do { _ = try send([]) } catch { throw failure(error) }
   }

@@ -17,6 +17,23 @@ final class CheckSiteTests: CheckFixture {
     ] { #expect(ending.output.contains(text), "\(text): \(ending.output)") }
   }
 
+  @Test("Where usage is to be published, the mail user must be able to write it, and Dovecot must not")
+  func usage() throws {
+    let table = "usage_\(site.table)"
+    try site.cluster.sql(
+      "CREATE TABLE \(table) (username text PRIMARY KEY, bytes bigint NOT NULL, messages bigint NOT NULL)")
+    try configure("usage_table = \(table)\nusage_dovecot_file =")
+    let closed = try #require(try findings().first)
+    #expect(closed["kind"] == "usage-table" && closed["severity"] == "warning", "\(closed)")
+    #expect(closed["finding"]?.contains("permission denied for table \(table)") == true, "\(closed)")
+    #expect(closed["remedy"]?.contains("SELECT, INSERT and UPDATE") == true, "\(closed)")
+    try site.cluster.sql("GRANT SELECT, INSERT, UPDATE ON \(table) TO postfix")
+    #expect(try findings() == [])
+    #expect(try check("--format=table").output.contains("usage can be published (\(table))"))
+    try configure("usage_table = \(table)\nusage_dovecot_file = /nowhere")
+    #expect(try kinds() == ["warning usage-table"])
+  }
+
   @Test("A table file is checked as the mail user, and the suggested command repairs its permissions")
   func tableRights() throws {
     try Command.check(["chown", "root:root", host.sandbox("limits.cf")])

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+import Configuration
+import Findings
+import Posix
+import Publication
+import Site
+import Tables
+import Text
+
+/// Whether the mail user can publish usage, where a table is set.
+struct UsageCheck {
+  let site: Site
+  let settings: Settings
+  let usage: UsageSettings
+
+  func findings() -> [Finding] {
+    var found = FindingList(.tables)
+    let place: String
+    switch usage.target {
+    case .nothing: return []
+    case .table(let name): place = name.text
+    case .queries: place = "usage_update_query"
+    }
+    do throws(UsageProblem) {
+      try site.actingAsUser { () throws(UsageProblem) in try probe() }
+      found.good("usage can be published (\(place))")
+    } catch {
+      found.add(
+        .warning, .usageTable, error.evidence, at: place,
+        reason: "ullage publish and audit --publish write nothing, and panels show old figures", remedy: error.remedy)
+    }
+    return found.findings
+  }
+
+  private struct UsageProblem: Error {
+    let evidence: String
+    let remedy: Remedy
+  }
+
+  /// Runs the statements for no mailbox at all.
+  private func probe() throws(UsageProblem) {
+    switch SecondWriter.find(beside: usage) {
+    case .dovecot(let place):
+      throw UsageProblem(
+        evidence: "Dovecot writes to that table itself (\(place))",
+        remedy: .advice("remove that setting of Dovecot's, or usage_table"))
+    case .unknown(let reason, let file):
+      throw UsageProblem(
+        evidence: "Dovecot may write to that table itself (\(reason))",
+        remedy: .advice(
+          "let \(site.user?.name ?? "the mail user") read \(file), or, if Dovecot writes elsewhere, set"
+            + " usage_dovecot_file to nothing"))
+    case nil: break
+    }
+    do throws(TableError) {
+      _ = try UsagePublisher(
+        usage, list: settings.listDatabase, isDry: true, waiting: nil, rejected: { _, _ in })
+    } catch {
+      throw UsageProblem(
+        evidence: error.shown,
+        remedy: .advice(
+          error.kind == .configuration
+            ? "correct it, or grant the role of that file SELECT, INSERT and UPDATE on the table, as in ullage.cf(5)"
+            : "start the database, or correct the file that names it"))
+    }
+  }
+}
