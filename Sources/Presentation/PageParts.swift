@@ -51,7 +51,9 @@ enum PageParts {
     }
     thead th { border-top: 0; color: var(--soft); font-weight: 600; font-size: .875rem; }
     .number { text-align: right; white-space: nowrap; }
-    .chart { width: 30%; min-width: 6rem; vertical-align: middle; }
+    .chart { width: 30%; min-width: 6rem; }
+    td.chart { vertical-align: middle; }
+    .list tbody th { min-width: 13rem; }
     th button { all: unset; cursor: pointer; }
     th button:focus-visible, input:focus-visible { outline: 2px solid var(--bar); outline-offset: 2px; }
     th button::after { content: " ↕"; opacity: .6; }
@@ -63,7 +65,7 @@ enum PageParts {
     }
     a { color: inherit; }
     @media (max-width: 45rem) {
-      .list, .list tbody, .list tr, .list td, .list th[scope=row] { display: block; width: auto; }
+      .list, .list tbody, .list tr, .list td, .list tbody th { display: block; width: auto; min-width: 0; }
       .list thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
       .list caption { display: block; }
       .list tr { border-top: 1px solid var(--line); padding: .4rem 0; }
