@@ -54,6 +54,7 @@ enum PageParts {
     .chart { width: 30%; min-width: 6rem; }
     td.chart { vertical-align: middle; }
     .list tbody th { min-width: 13rem; }
+    .words { min-width: 9rem; }
     th button { all: unset; cursor: pointer; }
     th button:focus-visible, input:focus-visible { outline: 2px solid var(--bar); outline-offset: 2px; }
     th button::after { content: " ↕"; opacity: .6; }
@@ -75,6 +76,7 @@ enum PageParts {
         display: grid; grid-template-columns: 7.5rem minmax(0, 1fr); gap: .5rem; text-align: left;
         white-space: normal; align-items: center;
       }
+      .list .words { min-width: 0; }
       .list td::before { content: attr(data-title); color: var(--soft); }
     }
     @media print { input { display: none; } section { break-inside: avoid; } }

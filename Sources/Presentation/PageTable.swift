@@ -17,7 +17,7 @@ struct PageTable {
 
     var style: HTMLText {
       switch self {
-      case .text: ""
+      case .text: "words"
       case .number: "number"
       case .chart: "chart"
       }
@@ -74,7 +74,7 @@ struct PageTable {
   private func html(_ row: Row) -> HTMLText {
     let cells: [HTMLText] = zip(columns, row.cells).map { column, cell in
       switch cell {
-      case .text(let text): "<td data-title=\"\(column.title)\">\(text)</td>\n"
+      case .text(let text): "<td class=\"\(column.style)\" data-title=\"\(column.title)\">\(text)</td>\n"
       case .number(let text, let number):
         "<td class=\"\(column.style)\" data-title=\"\(column.title)\" data-value=\"\(number)\">\(text)</td>\n"
       case .bar(let share, let number):
