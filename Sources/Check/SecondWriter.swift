@@ -11,6 +11,25 @@ package enum SecondWriter: Equatable {
   /// Why it is unknown where Dovecot writes, and the file that should be readable.
   case unknown(String, file: String)
 
+  /// What was seen.
+  package var evidence: String {
+    switch self {
+    case .dovecot(let place): "Dovecot writes to that table itself (\(place))"
+    case .unknown(let reason, _): "Dovecot may write to that table itself (\(reason))"
+    }
+  }
+
+  /// What to do.
+  ///
+  /// - Parameter user: who publishes.
+  package func advice(for user: String) -> String {
+    switch self {
+    case .dovecot: "remove that setting of Dovecot's, or usage_table"
+    case .unknown(_, let file):
+      "let \(user) read \(file), or, if Dovecot writes elsewhere, set usage_dovecot_file to nothing"
+    }
+  }
+
   /// - Returns: nil if there is none.
   package static func find(beside settings: UsageSettings) -> SecondWriter? {
     guard let name = settings.dovecotFile, let path = Path(name.utf8),

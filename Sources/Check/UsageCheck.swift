@@ -39,18 +39,9 @@ struct UsageCheck {
 
   /// Runs the statements for no mailbox at all.
   private func probe() throws(UsageProblem) {
-    switch SecondWriter.find(beside: usage) {
-    case .dovecot(let place):
+    if let writer = SecondWriter.find(beside: usage) {
       throw UsageProblem(
-        evidence: "Dovecot writes to that table itself (\(place))",
-        remedy: .advice("remove that setting of Dovecot's, or usage_table"))
-    case .unknown(let reason, let file):
-      throw UsageProblem(
-        evidence: "Dovecot may write to that table itself (\(reason))",
-        remedy: .advice(
-          "let \(site.user?.name ?? "the mail user") read \(file), or, if Dovecot writes elsewhere, set"
-            + " usage_dovecot_file to nothing"))
-    case nil: break
+        evidence: writer.evidence, remedy: .advice(writer.advice(for: site.user?.name ?? "the mail user")))
     }
     do throws(TableError) {
       _ = try UsagePublisher(

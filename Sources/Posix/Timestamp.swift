@@ -44,19 +44,22 @@ package struct Timestamp: Sendable, Comparable {
     return Timestamp(time)
   }
 
-  /// Days since 1970 in local time.
-  package var localDay: Int64 {
+  private var local: tm {
     var seconds = time_t(seconds)
     var local = unsafe tm()
     unsafe localtime_r(&seconds, &local)
-    return unsafe (Int64(seconds) + Int64(local.tm_gmtoff)) / 86400
+    return unsafe local
+  }
+
+  /// Days since 1970 in local time.
+  package var localDay: Int64 {
+    let local = unsafe local
+    return unsafe (seconds + Int64(local.tm_gmtoff)) / 86400
   }
 
   /// `2026-11-22 09:05` in local time.
   package var minuteText: String {
-    var seconds = time_t(seconds)
-    var local = unsafe tm()
-    unsafe localtime_r(&seconds, &local)
+    let local = unsafe local
     func pad(_ value: Int32) -> String { value < 10 ? "0\(value)" : "\(value)" }
     let day = unsafe "\(local.tm_year + 1900)-\(pad(local.tm_mon + 1))-\(pad(local.tm_mday))"
     return unsafe "\(day) \(pad(local.tm_hour)):\(pad(local.tm_min))"
@@ -65,9 +68,7 @@ package struct Timestamp: Sendable, Comparable {
   /// `Nov 22 09:05:01` in local time, as syslogd expects it (RFC 3164 §4.1.2).
   package var syslogText: String {
     let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
-    var seconds = time_t(seconds)
-    var local = unsafe tm()
-    unsafe localtime_r(&seconds, &local)
+    let local = unsafe local
     func pad(_ value: Int32, _ fill: String) -> String { value < 10 ? "\(fill)\(value)" : "\(value)" }
     let day = unsafe "\(months[Int(local.tm_mon)]) \(pad(local.tm_mday, " "))"
     let time = unsafe "\(pad(local.tm_hour, "0")):\(pad(local.tm_min, "0")):\(pad(local.tm_sec, "0"))"

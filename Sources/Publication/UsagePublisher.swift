@@ -18,8 +18,6 @@ package final class UsagePublisher {
   /// Rows that are not written yet, and since when.
   private var batch: [MailboxUsage] = []
   private var batchStart = ContinuousClock.now
-  /// The last one of what is being written.
-  private var lastRow: MailboxUsage?
   /// Rows that PostgreSQL has accepted, whether or not they differed.
   private var accepted = 0
   /// Rows that have changed, or would have in a dry run.
@@ -73,8 +71,7 @@ package final class UsagePublisher {
     guard !batch.isEmpty, ContinuousClock.now - batchStart >= .seconds(seconds) else { return }
     let rows = batch
     batch = []
-    lastRow = rows.last
-    try write(rows[...])
+    try write(rows[...], of: rows)
   }
 
   /// Notes in the schema `ullage` that the usage of all mailboxes has been written, for whoever reads it.
@@ -103,7 +100,7 @@ package final class UsagePublisher {
   }
 
   /// Halves a batch that PostgreSQL refuses until it knows which rows are to blame.
-  private func write(_ rows: ArraySlice<MailboxUsage>) throws {
+  private func write(_ rows: ArraySlice<MailboxUsage>, of batch: [MailboxUsage]) throws {
     guard let first = rows.first else { return }
     do throws(PostgresError) {
       changed += try send(Array(rows))
@@ -114,22 +111,21 @@ package final class UsagePublisher {
         guard rows.count > 1 else {
           rejected += 1
           sayRejected(first.address, Self.reason(error))
-          if accepted == 0, rejected == Self.maxRejected { try tryLastRow() }
+          if accepted == 0, rejected == Self.maxRejected { try send(last: batch) }
           return
         }
         let middle = rows.startIndex + rows.count / 2
-        try write(rows[..<middle])
-        try write(rows[middle...])
+        try write(rows[..<middle], of: batch)
+        try write(rows[middle...], of: batch)
       default: throw failure(error)
       }
     }
   }
 
   /// The first mailboxes of a list may have something in common; the last one most likely has not.
-  private func tryLastRow() throws {
-    guard let lastRow else { return }
-    do {
-      changed += try send([lastRow])
+  private func send(last batch: [MailboxUsage]) throws {
+    do throws(PostgresError) {
+      changed += try send(batch.suffix(1))
       accepted += 1
     } catch { throw failure(error) }
   }

@@ -233,7 +233,8 @@ struct AuditCommand: ParsableCommand {
     Interruption.listen()
     // Fail early if the state cannot be written.
     try file?.save(state)
-    for file in [prometheus, html] { try file.map(checkWritable) }
+    let files = AuditFiles(prometheus: prometheus, top: top ?? 0, html: html, ignored: options.ignored, say: say)
+    try files.checkDirectories()
     let publication = publish ? AuditPublication(settings, configurationOption.file, waiting: sayThatItWaits) : nil
     let run = try AuditRun(settings, options, state, waiting: sayThatItWaits)
     let auditFormat = nagios ? AuditFormat.nagios : format.makeWriter.map { .records($0) } ?? .text(quiet: quiet)
@@ -278,50 +279,13 @@ struct AuditCommand: ParsableCommand {
     if !wasInterrupted, let domain, run.state.mailboxes == 0 { throw CommandError.noMailboxes(in: domain) }
     try printer.finish(run.state, seconds: meter.elapsed, isComplete: !wasInterrupted)
     hasReported = true
-    if !wasInterrupted { writeFiles(run.state, run.statistics, seconds: meter.elapsed) }
+    if !wasInterrupted {
+      files.write(
+        run.state, run.statistics, RemedyText(configurationFile: configurationOption.path), seconds: meter.elapsed)
+    }
     if wasInterrupted { return interrupted(run.state, isKept: file != nil) }
     let status = status(run.state)
     return nagios ? status : publication?.status(beside: status) ?? status
-  }
-
-  private func writeFiles(_ state: AuditState, _ statistics: AuditStatistics?, seconds: Double) {
-    let now = Timestamp.now
-    write(prometheus, "--prometheus", statistics, mode: 0o644) {
-      AuditMetrics.text(state, $0, ignored: Set(ignore.map(\.kind)), top: top ?? 0, seconds: seconds, now: now.seconds)
-    }
-    write(html, "--html", statistics, mode: 0o640) {
-      AuditPage(state, $0, RemedyText(configurationFile: configurationOption.path)).text(seconds: seconds, now: now)
-    }
-  }
-
-  private func write(
-    _ name: String?, _ option: String, _ statistics: AuditStatistics?, mode: UInt32,
-    _ text: (AuditStatistics) -> String
-  ) {
-    guard let name else { return }
-    guard let statistics else { return say("\(name) stays as it is: this run has seen only a part of the list") }
-    do {
-      let path = try path(name)
-      try File.replace(path, with: Array(text(statistics).utf8), mode: mode)
-    } catch { say("\(option): \(CommandError(error).shown)") }
-  }
-
-  private func path(_ name: String) throws -> Path {
-    guard let path = Path(name.utf8) else { throw CommandError(ExitStatus.usage, "the name of a file contains NUL") }
-    return path
-  }
-
-  /// An audit may take hours.
-  private func checkWritable(_ name: String) throws {
-    let file = try path(name)
-    let slash = file.bytes.lastIndex(of: UInt8(ascii: "/"))
-    let directory = slash.flatMap { Path(file.bytes[..<$0] + Array("/".utf8)) } ?? "."
-    guard isAllowed(.writing, to: directory) else {
-      throw CommandError(
-        ExitStatus.configuration,
-        "\(name): uid \(CurrentProcess.effectiveUser) cannot write to that directory (in a unit of systemd, it also"
-          + " takes ReadWritePaths=)")
-    }
   }
 
   private func complete(_ state: AuditState, _ file: AuditStateFile?) throws {

@@ -73,16 +73,10 @@ final class UsagePublication {
   }
 
   private static func error(_ writer: SecondWriter) -> CommandError {
-    let text =
-      switch writer {
-      case .dovecot(let place):
-        "Dovecot writes to that table itself (\(place)), and each would overwrite the other's figures: remove that"
-          + " setting of Dovecot's, or usage_table"
-      case .unknown(let reason, let file):
-        "Dovecot may write to that table itself (\(reason)): let uid \(CurrentProcess.effectiveUser) read \(file), or,"
-          + " if Dovecot writes elsewhere, set usage_dovecot_file to nothing"
-      }
-    return CommandError(ExitStatus.configuration, text)
+    var evidence = writer.evidence
+    if case .dovecot = writer { evidence += ", and each would overwrite the other's figures" }
+    return CommandError(
+      ExitStatus.configuration, "\(evidence): \(writer.advice(for: "uid \(CurrentProcess.effectiveUser)"))")
   }
 
   /// - Parameter rows: the addresses that are listed several times.
